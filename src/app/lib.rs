@@ -1,0 +1,1 @@
+//! Tells each story from start to end: one verb, one file.

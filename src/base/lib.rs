@@ -1,0 +1,1 @@
+//! Gives every process time, chance, config, sockets and traces.

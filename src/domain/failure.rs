@@ -1,0 +1,170 @@
+//! What a platform did to us, in the classes that decide what happens next.
+
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// May a call be sent twice?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Sending it again does no harm: reads, uploads, containers.
+    Repeatable,
+    /// Sending it again could publish twice.
+    Irreversible,
+}
+
+/// Whom a limit or a pause concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// One account on one platform.
+    Account,
+    /// Our OAuth registration on the platform, with every account connected through it.
+    App,
+    /// The whole platform.
+    Platform,
+}
+
+/// A platform's no, or its silence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "snake_case")]
+pub enum Failure {
+    /// The token is expired or revoked.
+    Auth {
+        /// The platform said that no refresh will help.
+        revoked: bool,
+        /// The platform's words, without secrets.
+        detail: String,
+    },
+    /// Too many calls; nothing happened.
+    RateLimit {
+        /// Whom the limit concerns.
+        scope: Scope,
+        /// The first instant at which the platform takes calls again.
+        retry_at: Timestamp,
+        /// The platform's words.
+        detail: String,
+    },
+    /// The text or an option breaks a rule of the platform.
+    Content {
+        /// The field of the post, when the platform names one.
+        field: Option<String>,
+        /// The platform's words.
+        detail: String,
+    },
+    /// A file is not what the platform takes.
+    Media {
+        /// The position of the asset in the post, when it is known.
+        asset: Option<usize>,
+        /// The platform's words.
+        detail: String,
+    },
+    /// The platform says it has this post already.
+    Duplicate {
+        /// The remote id that the platform names.
+        named: Option<String>,
+        /// The platform's words.
+        detail: String,
+    },
+    /// Certainly without effect; another try may succeed.
+    Transient {
+        /// What was seen.
+        detail: String,
+    },
+    /// An irreversible call went out and no answer says what became of it.
+    Unknown {
+        /// What was seen.
+        detail: String,
+    },
+    /// Only the operator can mend it: unpaid, suspended, an API version gone.
+    Operator {
+        /// Whom to pause.
+        scope: Scope,
+        /// The platform's words.
+        detail: String,
+    },
+}
+
+impl Failure {
+    /// The name of this class on the product's surface.
+    pub fn public_type(&self) -> &'static str {
+        match self {
+            Self::Auth { .. } => "PlatformAuthError",
+            Self::RateLimit { .. } => "PlatformRateLimitError",
+            Self::Content { .. } | Self::Duplicate { .. } => "PlatformContentError",
+            Self::Media { .. } => "PlatformMediaError",
+            Self::Transient { .. } => "PlatformTransientError",
+            Self::Unknown { .. } => "PlatformOutcomeUnknown",
+            Self::Operator { .. } => "PlatformOperatorError",
+        }
+    }
+
+    /// What a person can do about it, in a sentence.
+    pub fn resolution(&self) -> &'static str {
+        match self {
+            Self::Auth { .. } => "Reconnect the account, then retry the failed deliveries.",
+            Self::RateLimit { .. } => "Nothing to do: it is sent again when the limit opens.",
+            Self::Content { .. } => "Edit the post as the message says, then retry.",
+            Self::Duplicate { .. } => "Change the wording: the platform has this text already.",
+            Self::Media { .. } => "Upload media in a format the platform takes, then retry.",
+            Self::Transient { .. } => "Retry later: the platform did not answer as it should.",
+            Self::Unknown { .. } => "Look at the account on the platform and settle the review.",
+            Self::Operator { .. } => "The operator of this installation has to act.",
+        }
+    }
+
+    /// The platform's words, or ours where it said nothing.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Auth { detail, .. }
+            | Self::RateLimit { detail, .. }
+            | Self::Content { detail, .. }
+            | Self::Media { detail, .. }
+            | Self::Duplicate { detail, .. }
+            | Self::Transient { detail }
+            | Self::Unknown { detail }
+            | Self::Operator { detail, .. } => detail,
+        }
+    }
+}
+
+/// Had the request left this machine when the reply failed to come?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Certainly not one byte of it: name resolution, connect, TLS.
+    No,
+    /// Some or all of it may have arrived.
+    Maybe,
+}
+
+/// The failure of a call that brought no readable reply.
+pub fn no_reply(effect: Effect, sent: Sent, detail: String) -> Failure {
+    match (effect, sent) {
+        (Effect::Irreversible, Sent::Maybe) => Failure::Unknown { detail },
+        (Effect::Irreversible, Sent::No) | (Effect::Repeatable, Sent::No | Sent::Maybe) => {
+            Failure::Transient { detail }
+        }
+    }
+}
+
+/// The failure of a reply whose status is 500 or above, unless an adapter knows better.
+pub fn server_error(effect: Effect, status: u16) -> Failure {
+    no_reply(effect, Sent::Maybe, format!("the platform answered HTTP {status}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // case: F-01
+    #[test]
+    fn only_an_irreversible_call_that_may_have_left_is_unknown() {
+        let class = |effect, sent| {
+            matches!(no_reply(effect, sent, String::new()), Failure::Unknown { .. })
+        };
+        assert!(class(Effect::Irreversible, Sent::Maybe));
+        assert!(!class(Effect::Irreversible, Sent::No));
+        assert!(!class(Effect::Repeatable, Sent::Maybe));
+        assert!(!class(Effect::Repeatable, Sent::No));
+    }
+}

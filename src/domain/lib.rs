@@ -1,0 +1,21 @@
+//! What is true and what to do next, as data and total functions.
+//!
+//! Invariant: nothing in here does anything. No I/O, no clock, no chance, no async: time and
+//! randomness come in as arguments.
+
+#![deny(missing_docs)]
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
+
+pub mod capability;
+pub mod content;
+pub mod courier;
+pub mod decision;
+pub mod delivery;
+pub mod failure;
+pub mod id;
+pub mod limit;
+pub mod post;
+pub mod rejection;
+pub mod request;
+pub mod text;
+pub mod time;

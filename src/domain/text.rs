@@ -1,0 +1,1 @@
+//! How long a text is, counted as each platform counts.

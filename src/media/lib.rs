@@ -1,0 +1,1 @@
+//! Brings a user's file in safely and proves what it is.

@@ -1,0 +1,307 @@
+//! The traits that an adapter folder implements and the values that cross them.
+
+use domain::capability::{Capabilities, Profile};
+use domain::content::{AssetFacts, Content};
+use domain::failure::{Effect, Failure};
+use domain::limit::Limit;
+use domain::rejection::Rejection;
+use domain::request::Draft;
+use domain::time::Timestamp;
+use http::{HeaderMap, Request, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Duration;
+
+/// A platform: its rules, and its adapter where there is one.
+pub trait Platform: Send + Sync {
+    /// The name in the API, in SQL, in metrics and in the configuration.
+    fn name(&self) -> &'static str;
+    /// What it takes from accounts of this kind ([`AccountFacts::kind`]).
+    fn capabilities(&self, profile: Profile, account_kind: &str) -> &'static Capabilities;
+    /// The kind assumed of an account when none is connected, for previews.
+    fn default_account_kind(&self, draft: &Draft) -> &'static str;
+    /// The post as this platform will carry it. What is wrong with its options goes to `problems`.
+    fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content;
+    /// The dialect, once it is spoken.
+    fn adapter(&self) -> Option<&'static dyn Adapter>;
+}
+
+/// A dialect: how to connect, publish, ask, and read refusals.
+pub trait Adapter: Send + Sync {
+    /// Connecting, signing, refreshing.
+    fn auth(&self) -> &dyn Auth;
+    /// Publishing, step by step.
+    fn publish(&self) -> &dyn Publish;
+    /// Finding out what became of a call.
+    fn reconcile(&self) -> &dyn Reconcile;
+    /// The limits the platform documents, by endpoint.
+    fn limits(&self) -> &'static [Limit];
+    /// The hosts that calls may go to; checked before a request is signed.
+    fn hosts(&self) -> &'static [&'static str];
+    /// How long a published post may stay invisible to a look-up.
+    fn visibility_delay(&self) -> Duration;
+    /// The class of a reply that is not a success; `None` for a success.
+    fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure>;
+}
+
+/// One part of a request body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Bytes made by the adapter.
+    Inline(Vec<u8>),
+    /// A slice of a user's file, streamed by the courier.
+    Asset {
+        /// The position in [`View::assets`].
+        asset: usize,
+        /// First byte.
+        start: u64,
+        /// One past the last byte.
+        end: u64,
+    },
+}
+
+/// The body of a request: its parts one after the other. Empty means no body.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Body(pub Vec<Part>);
+
+impl Body {
+    /// No body.
+    pub const fn empty() -> Self {
+        Self(Vec::new())
+    }
+
+    /// A body made by the adapter.
+    pub fn inline(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(vec![Part::Inline(bytes.into())])
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        let part = |part: &Part| match part {
+            Part::Inline(bytes) => bytes.len() as u64,
+            Part::Asset { start, end, .. } => end.saturating_sub(*start),
+        };
+        self.0.iter().map(part).sum()
+    }
+
+    /// There is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One HTTP request, not yet signed.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The name that limits, metrics and the ledger know it by, as `tweets.create`.
+    pub endpoint: &'static str,
+    /// May it be sent twice?
+    pub effect: Effect,
+    /// Where to and what; the URI names the platform's real host.
+    pub request: Request<Body>,
+    /// How long an answer may take.
+    pub deadline: Duration,
+}
+
+/// The answer to a call, whole.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, bounded by the courier.
+    pub body: Vec<u8>,
+    /// When it came, by the clock of the database.
+    pub at: Timestamp,
+}
+
+impl Reply {
+    /// The body as JSON, or `Null` where it is something else.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// Where a delivery stands inside an adapter: JSON with a version, opaque outside its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Checkpoint(pub Value);
+
+/// The platform's proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The platform's id of the post (of its first segment).
+    pub remote_id: String,
+    /// Where a person can see it.
+    pub permalink: String,
+}
+
+/// What an adapter wants next.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Carry this call.
+    Call(Box<Call>),
+    /// Come back at this instant; no slot is held meanwhile.
+    Wait(Timestamp),
+    /// It is out.
+    Published(Receipt),
+}
+
+/// What an account is, as the platform told when it was connected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountFacts {
+    /// The platform's id of the account.
+    pub remote_id: String,
+    /// The name a person knows it by, as `@acme`.
+    pub handle: String,
+    /// The kind that capabilities depend on, as `standard`, `premium`, `organization`.
+    pub kind: String,
+}
+
+/// Everything an adapter may look at.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The post as this platform carries it.
+    pub content: &'a Content,
+    /// The account it goes out on.
+    pub account: &'a AccountFacts,
+    /// The files, in the order of [`Content::media`].
+    pub assets: &'a [AssetFacts],
+    /// When the first irreversible call of this delivery was intended, once one was.
+    pub intended_at: Option<Timestamp>,
+    /// The present, by the clock of the database.
+    pub now: Timestamp,
+}
+
+/// Publishing, step by step.
+pub trait Publish: Send + Sync {
+    /// The checkpoint of a delivery that nothing was done for.
+    fn start(&self, view: &View<'_>) -> Checkpoint;
+    /// The next step from a checkpoint.
+    fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step;
+    /// The checkpoint after a success. `Err` when a 2xx answer does not hold what it must.
+    ///
+    /// # Errors
+    /// The failure that the reply amounts to.
+    fn read(&self, at: &Checkpoint, reply: &Reply, view: &View<'_>) -> Result<Checkpoint, Failure>;
+    /// The checkpoint to go on from after `why`; also called where no reply came.
+    fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint;
+}
+
+/// What asking the platform showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It happened: go on from this checkpoint, which holds the found id.
+    Found {
+        /// The checkpoint as if the reply had come.
+        checkpoint: Checkpoint,
+        /// The platform's id that was found.
+        remote_id: String,
+    },
+    /// It did not: go on from this checkpoint.
+    Absent(Checkpoint),
+    /// More has to be asked: with this checkpoint, in the next round.
+    More(Checkpoint),
+    /// It cannot be told.
+    Undecided(String),
+}
+
+/// Finding out what became of an irreversible call, by read-only calls.
+pub trait Reconcile: Send + Sync {
+    /// The question of this round (from 0), or `None` when nothing can be asked.
+    fn ask(&self, at: &Checkpoint, round: u32, view: &View<'_>) -> Option<Call>;
+    /// What the answer shows.
+    fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict;
+}
+
+/// Our OAuth registration on a platform.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Which registration, where a platform has several; `default` otherwise.
+    pub name: String,
+    /// The public identifier.
+    pub client_id: String,
+    /// The secret, in clear, in memory only.
+    pub client_secret: String,
+    /// Where the platform sends the browser back to.
+    pub redirect_uri: String,
+}
+
+/// Tokens in clear. No `Debug`, no `Serialize` beyond the vault.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Signs calls.
+    pub access_token: String,
+    /// Renews the access token, where the platform gives one.
+    pub refresh_token: Option<String>,
+    /// When the access token ends.
+    pub expires_at: Timestamp,
+}
+
+/// How a platform wants the client to prove itself at the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// HTTP Basic.
+    Basic,
+    /// `client_id` and `client_secret` in the body.
+    Body,
+}
+
+/// The facts of a platform's OAuth that need no code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OAuthProfile {
+    /// Where the browser is sent.
+    pub authorize_url: &'static str,
+    /// Send a PKCE challenge (S256) and verifier.
+    pub uses_pkce: bool,
+    /// What the scopes are joined with.
+    pub scope_separator: char,
+    /// What we ask for.
+    pub scopes: &'static [&'static str],
+    /// Further query parameters of the authorize URL.
+    pub extra: &'static [(&'static str, &'static str)],
+    /// How the client proves itself.
+    pub client_auth: ClientAuth,
+    /// A refresh token works once, and the new pair replaces it.
+    pub rotates_refresh_token: bool,
+    /// Refresh this long before the access token ends.
+    pub refresh_before: Duration,
+}
+
+/// An identity that a grant lets us act as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// What the platform told of it.
+    pub facts: AccountFacts,
+}
+
+/// Connecting, signing, refreshing. The only place in a folder that sees a grant.
+pub trait Auth: Send + Sync {
+    /// The facts that need no code.
+    fn profile(&self) -> &'static OAuthProfile;
+    /// Writes the grant into a request; called by the courier as its last change.
+    fn sign(&self, request: &mut Request<Body>, grant: &Grant);
+    /// The call that turns a code into a grant.
+    fn exchange(&self, app: &App, code: &str, verifier: Option<&str>) -> Call;
+    /// The call that tells whom a grant belongs to; signed by the courier.
+    fn whoami(&self) -> Call;
+    /// The identities in the answer to [`Auth::whoami`].
+    ///
+    /// # Errors
+    /// The failure that the reply amounts to.
+    fn read_identities(&self, reply: &Reply) -> Result<Vec<Identity>, Failure>;
+    /// The call that renews a grant, or `None` when only a reconnect helps.
+    fn refresh(&self, app: &App, grant: &Grant) -> Option<Call>;
+    /// The grant in the answer to [`Auth::exchange`] or [`Auth::refresh`].
+    ///
+    /// # Errors
+    /// The failure that the reply amounts to.
+    fn read_grant(&self, reply: &Reply, previous: Option<&Grant>) -> Result<Grant, Failure>;
+}

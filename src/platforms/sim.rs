@@ -1,0 +1,113 @@
+//! The port of the simulated platforms: pure state machines behind a listening shell.
+//!
+//! Invariant: a simulator does no I/O and has no clock. Its state is a function of the requests it
+//! kept, in order, each with its time; so a log of them restores it after any death.
+
+use domain::time::Timestamp;
+use http::{HeaderMap, Method, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A request as it arrived, whole.
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    /// The method.
+    pub method: Method,
+    /// The path, without the simulator's prefix.
+    pub path: String,
+    /// The query, without the question mark; empty when there is none.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What the platform answers, and what the shell has to keep.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer.
+    pub response: Response<Vec<u8>>,
+    /// The request changed the state: it belongs into the log before the answer leaves.
+    pub is_kept: bool,
+    /// Set when the request was an irreversible write that the platform accepted.
+    pub accepted: Option<Accepted>,
+    /// The account that the request was made for, once it is known (faults can name one).
+    pub account: Option<String>,
+}
+
+/// One accepted irreversible write, as `GET /_sim/accepted` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Accepted {
+    /// The platform's name.
+    pub platform: String,
+    /// The endpoint's name, as `tweets.create`.
+    pub route: String,
+    /// The platform's id of the account.
+    pub account: String,
+    /// The id that was given out.
+    pub remote_id: String,
+    /// The wording.
+    pub text: String,
+    /// SHA-256 over the wording, in hexadecimal digits.
+    pub digest: String,
+    /// When it was accepted.
+    pub at: Timestamp,
+}
+
+/// A simulated platform.
+pub trait Simulator: Send {
+    /// The name of the endpoint that a request is for, as faults and limits know it.
+    fn route(&self, request: &Inbound) -> Option<&'static str>;
+    /// The remote id of the account that a request's token belongs to.
+    fn account(&self, request: &Inbound) -> Option<String>;
+    /// Answers a request at `now`. Pages (consent, feed) are answered here too.
+    fn answer(&mut self, request: &Inbound, now: Timestamp) -> Answered;
+    /// Everything accepted so far, oldest first.
+    fn accepted(&self) -> &[Accepted];
+    /// The accounts one can connect, with what a test may want to know of them.
+    fn accounts(&self) -> Value;
+    /// The limits in force; `PUT /_sim/limits` replaces them.
+    fn limits(&self) -> Value;
+    /// Carries out a control request that changes the state (`expireToken`, `revoke`, limits,
+    /// `stuckProcessing` …). `false` when it does not know the control.
+    fn control(&mut self, control: &Control, now: Timestamp) -> bool;
+    /// Forgets everything.
+    fn reset(&mut self);
+}
+
+/// A change of state ordered by a test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Control {
+    /// The access token of the account (of all, without one) is expired from now on.
+    ExpireToken {
+        /// The remote id or handle of the account.
+        account: Option<String>,
+    },
+    /// The grant of the account is revoked: access and refresh token.
+    Revoke {
+        /// The remote id or handle of the account.
+        account: Option<String>,
+    },
+    /// Media stay in processing for this many seconds.
+    StuckProcessing {
+        /// Seconds.
+        s: u64,
+    },
+    /// Replaces limits, in the shape that [`Simulator::limits`] shows.
+    Limits {
+        /// The new limits.
+        limits: Value,
+    },
+    /// The account's window of this route is used up until `reset_in_s` from now.
+    Limit {
+        /// The remote id or handle of the account.
+        account: Option<String>,
+        /// The endpoint's name; all of them without one.
+        route: Option<String>,
+        /// Seconds until the window opens again.
+        reset_in_s: u64,
+    },
+}

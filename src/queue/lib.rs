@@ -1,0 +1,1 @@
+//! Wakes workers at the right time and meters the platforms.

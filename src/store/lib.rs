@@ -1,0 +1,1 @@
+//! Writes and reads the truth, one transaction per fact.

@@ -1,0 +1,1 @@
+//! Translates jobs to verbs and obeys decisions.

@@ -1,1 +1,94 @@
-//! Translates jobs to verbs and obeys decisions.
+//! Translates jobs to verbs and obeys what they decide.
+//!
+//! A role file claims, calls one verb, obeys and traces. Invariant: no role names the store or a
+//! platform's dialect; there is no edge to either.
+
+mod loops;
+mod roles;
+
+pub use roles::Role;
+
+use app::App;
+use base::Fault;
+use queue::{Health, Queue};
+use serde::Deserialize;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How much one process takes on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Deliveries of one platform published at once.
+    pub publish_concurrency: usize,
+    /// Fan-outs at once.
+    pub fan_out_concurrency: usize,
+    /// Questions asked at once.
+    pub reconcile_concurrency: usize,
+    /// Tokens renewed at once; each holds a connection to Postgres during its call.
+    pub refresh_concurrency: usize,
+    /// The sweep's pace, in milliseconds.
+    pub sweep_every_ms: u64,
+    /// The relay's pace while nothing is due, in milliseconds.
+    pub relay_every_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            publish_concurrency: 256,
+            fan_out_concurrency: 8,
+            reconcile_concurrency: 16,
+            refresh_concurrency: 4,
+            sweep_every_ms: 15_000,
+            relay_every_ms: 500,
+        }
+    }
+}
+
+/// What a process is to do.
+#[derive(Debug, Clone)]
+pub struct Duties {
+    /// Its roles.
+    pub roles: Vec<Role>,
+    /// The platforms it publishes on.
+    pub platforms: Vec<String>,
+}
+
+/// Works until `shutdown` fires, then hands back what has not started, finishes what has, and
+/// returns.
+///
+/// # Errors
+/// When a role ended on its own: a bug, and the process must not live on as if nothing were.
+pub async fn work(
+    app: App,
+    queue: Queue,
+    config: &Config,
+    duties: &Duties,
+    shutdown: CancellationToken,
+) -> Result<(), Fault> {
+    let mut tasks = JoinSet::new();
+    for role in &duties.roles {
+        roles::spawn(*role, &app, &queue, config, duties, &shutdown, &mut tasks);
+    }
+    tracing::info!(roles = ?duties.roles, platforms = ?duties.platforms, "at work");
+    while let Some(ended) = tasks.join_next().await {
+        if !shutdown.is_cancelled() {
+            shutdown.cancel();
+            return Err(match ended {
+                Ok(role) => Fault::new(format!("the role {role} ended on its own")),
+                Err(error) => Fault::new(format!("a role died: {error}")),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Why the workers of this process count as sick, if they do.
+pub fn sickness(health: &Health) -> Option<String> {
+    // Three leases without a word from Redis: nothing is claimed or renewed any more.
+    const SILENCE_MAX: Duration = Duration::from_secs(30);
+    let silence = health.silence();
+    (silence > SILENCE_MAX).then(|| format!("no word from Redis for {} s", silence.as_secs()))
+}

@@ -1,1 +1,203 @@
 //! Tells each story from start to end: one verb, one file.
+//!
+//! Invariant: Postgres first, Redis second, a platform only between intent and settle. What a
+//! verb decides comes from `domain`; what a platform says is read by its adapter.
+
+pub mod accept;
+mod attempt;
+pub mod caller;
+pub mod cancel;
+pub mod connect;
+mod courier;
+pub mod fan_out;
+mod grants;
+pub mod media;
+pub mod publish;
+pub mod reconcile;
+pub mod refresh;
+pub mod relay;
+pub mod retry;
+pub mod settings;
+pub mod show;
+pub mod sweep;
+mod targets;
+pub mod validate;
+
+use ::media::Library;
+use base::batch::Batcher;
+use base::http::Http;
+use base::{Context, Fault};
+use domain::id::{DeliveryId, TenantId};
+use domain::rejection::Rejection;
+use futures::FutureExt;
+use queue::{Queue, Wakeup};
+use settings::Settings;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use store::Store;
+use store::deliveries::Loaded;
+use store::intents::{Intended, Intent};
+use store::jobs::{Job, JobKind};
+use store::settles::{Settle, Settled};
+use vault::{DataKey, KeyRing};
+
+/// The names of the queues.
+pub mod queues {
+    pub use crate::targets::{FAN_OUT, RECONCILE, REFRESH, publish_queue};
+}
+
+/// How far ahead Redis is told of a wake-up.
+pub const HORIZON: Duration = Duration::from_secs(60);
+
+/// Rows of one group commit at most.
+const BATCH_MAX: usize = 256;
+
+/// Why a caller is turned away.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refused {
+    /// The request breaks rules: all of them.
+    Invalid(Vec<Rejection>),
+    /// There is no such thing here.
+    NotFound(String),
+    /// What is stored stands against it.
+    Conflict {
+        /// A stable code.
+        code: &'static str,
+        /// The story in a sentence.
+        message: String,
+    },
+}
+
+/// A verb's answer: ours failed, the caller is turned away, or it is done.
+pub type Answer<T> = Result<Result<T, Refused>, Fault>;
+
+/// Everything a verb works with.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    queue: Queue,
+    ring: KeyRing,
+    library: Library,
+    http: Http,
+    settings: Settings,
+    data_keys: Mutex<HashMap<TenantId, Arc<DataKey>>>,
+    loads: Batcher<(JobKind, DeliveryId), Option<Loaded>>,
+    intents: Batcher<Intent, Option<Intended>>,
+    settles: Batcher<Settle, Option<Settled>>,
+}
+
+impl App {
+    /// Wires the verbs to what they work with.
+    pub fn new(
+        store: Store,
+        queue: Queue,
+        ring: KeyRing,
+        library: Library,
+        http: Http,
+        settings: Settings,
+    ) -> Self {
+        let (loading, intending, settling) = (store.clone(), store.clone(), store.clone());
+        let loads = Batcher::spawn("load", BATCH_MAX, 4, move |asked| {
+            let store = loading.clone();
+            async move { load(&store, asked).await }.boxed()
+        });
+        let intents = Batcher::spawn("intend", BATCH_MAX, 4, move |batch| {
+            let store = intending.clone();
+            async move { store.intend(batch).await }.boxed()
+        });
+        let settles = Batcher::spawn("settle", BATCH_MAX, 4, move |batch| {
+            let store = settling.clone();
+            async move { store.settle(batch).await }.boxed()
+        });
+        let data_keys = Mutex::default();
+        Self(Arc::new(Inner {
+            store,
+            queue,
+            ring,
+            library,
+            http,
+            settings,
+            data_keys,
+            loads,
+            intents,
+            settles,
+        }))
+    }
+
+    /// Postgres and Redis answer.
+    ///
+    /// # Errors
+    /// The one that does not.
+    pub async fn ready(&self) -> Result<(), Fault> {
+        self.0.store.ping().await.context("Postgres does not answer")?;
+        self.0.queue.ping().await.context("Redis does not answer")
+    }
+
+    /// The deliveries in each status, for metrics.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn deliveries_by_status(
+        &self,
+    ) -> Result<Vec<(domain::delivery::Status, i64)>, Fault> {
+        self.0.store.deliveries_by_status().await
+    }
+
+    /// Tells Redis of wake-ups that were just committed. Best effort: what is not told now is
+    /// told by the relay or the sweep.
+    async fn wake(&self, jobs: &[Job]) {
+        let horizon = base::clock::now() + HORIZON;
+        let wakeups: Vec<Wakeup> =
+            jobs.iter().filter(|job| job.due_at <= horizon).map(wakeup).collect();
+        if wakeups.is_empty() {
+            return;
+        }
+        if let Err(fault) = self.0.queue.push(&wakeups).await {
+            tracing::warn!(%fault, "Redis was not told of new jobs; the sweep will");
+        }
+    }
+
+    /// The shard of a lane: that of its platform app, else of its tenant.
+    fn shard(&self, key: &str) -> i16 {
+        i16::try_from(self.0.queue.shard_of(key)).unwrap_or(0)
+    }
+}
+
+async fn load(
+    store: &Store,
+    asked: Vec<(JobKind, DeliveryId)>,
+) -> Result<Vec<Option<Loaded>>, Fault> {
+    let mut answers: Vec<Option<Loaded>> = vec![None; asked.len()];
+    for kind in [JobKind::Publish, JobKind::Reconcile] {
+        let (places, ids): (Vec<usize>, Vec<DeliveryId>) = asked
+            .iter()
+            .enumerate()
+            .filter(|(_, (asked, _))| *asked == kind)
+            .map(|(place, (_, id))| (place, *id))
+            .unzip();
+        if ids.is_empty() {
+            continue;
+        }
+        for (place, row) in places.into_iter().zip(store.load_deliveries(kind.as_str(), ids).await?)
+        {
+            answers[place] = row;
+        }
+    }
+    Ok(answers)
+}
+
+/// A job of Postgres as Redis is told of it.
+fn wakeup(job: &Job) -> Wakeup {
+    Wakeup {
+        queue: job.queue.clone(),
+        subject: job.subject,
+        generation: job.generation,
+        shard: u16::try_from(job.shard).unwrap_or(0),
+        group: job.group.clone(),
+        lane: job.lane.clone(),
+        due_at: job.due_at,
+    }
+}

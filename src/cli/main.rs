@@ -1,1 +1,76 @@
-fn main() {}
+//! The executable: reads its arguments, wires the crates together, starts what was asked for.
+//!
+//! Exit codes: 0 done, 1 failed, 2 cannot be done as asked (arguments, missing programs).
+
+mod commands;
+mod config;
+mod dev;
+mod say;
+mod sim;
+mod wire;
+
+use base::Fault;
+use clap::{Parser, Subcommand};
+use commands::{bench, connect, dev as dev_command, doctor, post, roles, sim as sim_command, status};
+use std::process::ExitCode;
+
+/// Publishes the posts of many brands to X, LinkedIn, Instagram, Threads and YouTube.
+#[derive(Parser)]
+#[command(name = "postfleet", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs everything on this machine: Postgres, Redis, simulated platforms, API and workers.
+    Dev(dev_command::Arguments),
+    /// Serves the HTTP API, the OAuth callbacks and the media.
+    Serve(roles::Arguments),
+    /// Runs workers; any number of them, anywhere.
+    Work(roles::Work),
+    /// Serves the simulated platforms.
+    Sim(sim_command::Arguments),
+    /// Brings the database to this version's schema.
+    Migrate(roles::Arguments),
+    /// Looks whether everything is there that a fleet needs.
+    Doctor(roles::Arguments),
+    /// Enqueues a post.
+    Post(post::Arguments),
+    /// Shows where the deliveries of a post stand.
+    Status(status::Arguments),
+    /// Measures the fleet on this machine.
+    Bench(bench::Arguments),
+    /// Connects an account of a platform to a brand.
+    Connect(connect::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(code) => code,
+        Err(fault) => {
+            say::warn(&fault);
+            let is_ours = fault.find::<dev::programs::Missing>().is_none()
+                && fault.find::<dev::state::Occupied>().is_none();
+            ExitCode::from(if is_ours { 1 } else { 2 })
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode, Fault> {
+    match command {
+        Command::Dev(arguments) => dev_command::run(&arguments).await?,
+        Command::Serve(arguments) => roles::serve(&arguments).await?,
+        Command::Work(arguments) => roles::work(&arguments).await?,
+        Command::Sim(arguments) => sim_command::run(&arguments).await?,
+        Command::Migrate(arguments) => roles::migrate(&arguments).await?,
+        Command::Doctor(arguments) => return doctor::run(&arguments).await,
+        Command::Post(arguments) => return post::run(&arguments).await,
+        Command::Status(arguments) => return status::run(&arguments).await,
+        Command::Bench(arguments) => bench::run(&arguments).await?,
+        Command::Connect(arguments) => connect::run(&arguments).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

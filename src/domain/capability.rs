@@ -1,10 +1,11 @@
 //! What and how much a platform takes, as data, and the one function that enforces it.
 
-use crate::content::{AssetFacts, Content};
-use crate::id::AssetId;
-use crate::rejection::Rejection;
+mod check;
+
+pub use check::{assets_named, check};
+
+use crate::content::MediaKind;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// Which table of capabilities a tenant is served by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -45,9 +46,10 @@ pub struct TextRule {
 /// How many files of one kind, and of what sort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MediaRule {
-    /// Files of this kind in one segment; 0 means the platform takes none.
+    /// Files of this kind in one segment; 0 means the platform takes none. The rest of an image
+    /// rule still binds a cover or thumbnail, which is no part of the segment.
     pub count_max: usize,
-    /// Media types taken.
+    /// Media types taken, as `image/png` or `video/*`.
     pub mimes: &'static [&'static str],
     /// Largest file, in bytes.
     pub size_bytes_max: u64,
@@ -59,6 +61,41 @@ pub struct MediaRule {
     pub width_max: u32,
     /// Largest height in pixels; `u32::MAX` where it does not apply.
     pub height_max: u32,
+    /// Largest product of width and height; `u64::MAX` where it does not apply.
+    pub pixels_max: u64,
+    /// Smallest width per height, in hundredths; 0 where it does not apply.
+    pub ratio_percent_min: u64,
+    /// Largest width per height, in hundredths; `u64::MAX` where it does not apply.
+    pub ratio_percent_max: u64,
+}
+
+impl MediaRule {
+    /// No files at all; the base of every other rule.
+    pub const NONE: Self = Self {
+        count_max: 0,
+        mimes: &[],
+        size_bytes_max: u64::MAX,
+        duration_ms_min: 0,
+        duration_ms_max: u64::MAX,
+        width_max: u32::MAX,
+        height_max: u32::MAX,
+        pixels_max: u64::MAX,
+        ratio_percent_min: 0,
+        ratio_percent_max: u64::MAX,
+    };
+}
+
+/// An option of the post that narrows its media, as `kind: reel` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Format {
+    /// The option, as `kind`.
+    pub option: &'static str,
+    /// Its value, as `reel`.
+    pub value: &'static str,
+    /// The kinds of files it takes.
+    pub takes: &'static [MediaKind],
+    /// Files of all kinds together.
+    pub count_max: usize,
 }
 
 /// What and how much one platform takes from one kind of account.
@@ -72,23 +109,27 @@ pub struct Capabilities {
     pub gif: MediaRule,
     /// Films.
     pub video: MediaRule,
-    /// Kinds of media may stand together in one segment.
+    /// Kinds of media may stand together in one segment; all of them together are then no more
+    /// than the largest of the three counts.
     pub can_mix_media: bool,
     /// Fewest files in the first segment, of any kind.
     pub media_min: usize,
     /// Segments in a chain; 1 means no chains.
     pub segments_max: usize,
-    /// Longest alt text, in characters; 0 means none is taken.
+    /// Longest alt text, in characters. 0 means that the platform has no place for one; a post
+    /// that carries one for the other platforms is not wrong here.
     pub alt_text_max: usize,
+    /// The options that narrow the media further.
+    pub formats: &'static [Format],
 }
 
-/// Every violation of `capabilities` by `content`, in the order of the post.
-pub fn check(
-    platform: &'static str,
-    capabilities: &Capabilities,
-    content: &Content,
-    assets: &BTreeMap<AssetId, AssetFacts>,
-) -> Vec<Rejection> {
-    let _ = (platform, capabilities, content, assets);
-    Vec::new()
+impl Capabilities {
+    /// The rule for files of this kind.
+    pub const fn rule(&self, kind: MediaKind) -> &MediaRule {
+        match kind {
+            MediaKind::Image => &self.image,
+            MediaKind::Gif => &self.gif,
+            MediaKind::Video => &self.video,
+        }
+    }
 }

@@ -61,3 +61,96 @@ pub struct Rejection {
     /// What to do about it.
     pub resolution: String,
 }
+
+/// Characters of a user's own words that a rejection repeats.
+pub const EXCERPT_CHARS_MAX: usize = 80;
+
+/// The beginning of a user's own words, short enough to be shown back.
+pub fn excerpt(words: &str) -> String {
+    match words.char_indices().nth(EXCERPT_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words.to_owned(),
+    }
+}
+
+impl Rejection {
+    /// A violation of `rule` at `field`; the setters below say the rest.
+    pub fn new(
+        kind: RejectionType,
+        rule: Rule,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            rule,
+            platform: None,
+            field: field.into(),
+            message: message.into(),
+            limit: Value::Null,
+            actual: Value::Null,
+            resolution: String::new(),
+        }
+    }
+
+    /// A plain request error.
+    pub fn request(rule: Rule, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(RejectionType::ValidationError, rule, field, message)
+    }
+
+    /// A text or an option that `platform` does not take.
+    pub fn content(
+        platform: &str,
+        rule: Rule,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(RejectionType::PlatformContentError, rule, field, message).on(platform)
+    }
+
+    /// A file that `platform` does not take.
+    pub fn media(
+        platform: &str,
+        rule: Rule,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(RejectionType::PlatformMediaError, rule, field, message).on(platform)
+    }
+
+    /// The platform whose rule it is.
+    #[must_use]
+    pub fn on(mut self, platform: &str) -> Self {
+        self.platform = Some(platform.to_owned());
+        self
+    }
+
+    /// What is allowed, and what was found instead.
+    #[must_use]
+    pub fn bounds(mut self, limit: impl Into<Value>, actual: impl Into<Value>) -> Self {
+        self.limit = limit.into();
+        self.actual = match actual.into() {
+            Value::String(words) => Value::String(excerpt(&words)),
+            other => other,
+        };
+        self
+    }
+
+    /// What to do about it, in a sentence.
+    #[must_use]
+    pub fn resolve(mut self, resolution: impl Into<String>) -> Self {
+        self.resolution = resolution.into();
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_are_cut_between_characters() {
+        assert_eq!(excerpt(&"é".repeat(80)), "é".repeat(80));
+        assert_eq!(excerpt(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
+    }
+}

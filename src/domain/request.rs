@@ -42,3 +42,9 @@ pub fn parse(body: &Value, platforms: &[&str], now: Timestamp) -> Result<Draft, 
     let _ = (body, platforms, now);
     Err(Vec::new())
 }
+
+/// Options for a platform that is not addressed.
+pub fn unaddressed(draft: &Draft, addressed: &[&str]) -> Vec<Rejection> {
+    let _ = (draft, addressed);
+    Vec::new()
+}

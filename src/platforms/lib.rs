@@ -7,5 +7,19 @@
 
 pub mod port;
 pub mod sim;
+pub mod x;
 
 pub use port::*;
+
+/// Every platform.
+pub static ALL: [&dyn Platform; 1] = [&x::X];
+
+/// The platform of this name.
+pub fn find(name: &str) -> Option<&'static dyn Platform> {
+    ALL.into_iter().find(|platform| platform.name() == name)
+}
+
+/// The names of all platforms.
+pub fn names() -> [&'static str; 1] {
+    ALL.map(|platform| platform.name())
+}

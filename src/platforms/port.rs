@@ -126,7 +126,20 @@ impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
+
+    /// When the platform answered, by its own clock: the `Date` header (RFC 9110, IMF-fixdate).
+    pub fn date(&self) -> Option<Timestamp> {
+        let mut words = self.header("date")?.split_whitespace().skip(1);
+        let (day, month) = (words.next()?, words.next()?);
+        let (year, time) = (words.next()?, words.next()?);
+        let month = MONTHS.iter().position(|name| *name == month)? + 1;
+        Timestamp::parse(&format!("{year}-{month:02}-{day}T{time}Z"))
+    }
 }
+
+/// The months as HTTP writes them.
+pub(crate) const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Where a delivery stands inside an adapter: JSON with a version, opaque outside its folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 //! Invariant: a simulator does no I/O and has no clock. Its state is a function of the requests it
 //! kept, in order, each with its time; so a log of them restores it after any death.
 
+use crate::port::MONTHS;
 use domain::time::Timestamp;
 use http::{HeaderMap, Method, Response};
 use serde::{Deserialize, Serialize};
@@ -110,4 +111,42 @@ pub enum Control {
         /// Seconds until the window opens again.
         reset_in_s: u64,
     },
+    /// Every authorized call is refused with 401 for this many seconds, as in an outage.
+    UnauthorizedAll {
+        /// Seconds.
+        s: u64,
+    },
+}
+
+/// An instant as HTTP writes it in the header `Date` (RFC 9110, IMF-fixdate).
+pub fn http_date(at: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    // The epoch was a Thursday. RFC 3339 has its parts at fixed places: 2026-12-01T09:00:00.000Z.
+    let weekday = at.ms().div_euclid(86_400_000).rem_euclid(7);
+    let day_name = usize::try_from(weekday).ok().and_then(|day| DAYS.get(day)).unwrap_or(&"Thu");
+    let text = at.to_string();
+    let part = |range| text.get(range).unwrap_or_default();
+    let month = part(5..7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    let (day, month, year) = (part(8..10), month.unwrap_or(&"Jan"), part(0..4));
+    format!("{day_name}, {day} {month} {year} {} GMT", part(11..19))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::Reply;
+    use http::{HeaderValue, StatusCode};
+
+    #[test]
+    fn a_date_header_reads_back() {
+        for seconds in [0, 784_111_777, 1_795_500_000] {
+            let at = Timestamp::from_seconds(seconds);
+            let mut headers = HeaderMap::new();
+            headers.insert("date", HeaderValue::from_str(&http_date(at)).unwrap());
+            let reply = Reply { status: StatusCode::OK, headers, body: vec![], at };
+            assert_eq!(reply.date(), Some(at));
+        }
+        let known = http_date(Timestamp::from_seconds(784_111_777));
+        assert_eq!(known, "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
 }

@@ -1,1 +1,30 @@
 //! Wakes workers at the right time and meters the platforms.
+//!
+//! An entry in Redis is a hint: an id and a generation. Postgres is the truth, so everything here
+//! may be wiped at any instant and is filled again by the relay.
+#![deny(missing_docs)]
+
+mod backend;
+mod backoff;
+mod claimed;
+mod config;
+mod core;
+mod handle;
+mod health;
+mod lease;
+mod pump;
+mod session;
+mod settle;
+mod shared;
+mod signals;
+mod turn;
+mod wakeup;
+mod wire;
+mod worker;
+
+pub use claimed::{Claimed, Outcome};
+pub use config::Config;
+pub use handle::Queue;
+pub use health::Health;
+pub use wakeup::{Counter, Cursor, CursorState, Gate, Permit, Relayed, Wakeup, Window};
+pub use worker::{WorkerOptions, run};

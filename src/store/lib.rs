@@ -1,1 +1,99 @@
-//! Writes and reads the truth, one transaction per fact.
+//! Writes and reads the truth, one transaction per fact. The only SQL of the project.
+//!
+//! Invariant: knows no platform, no queue and no secret in clear. Every query names the tenant or
+//! an id that was read under one.
+
+pub mod accounts;
+pub mod assets;
+pub mod convert;
+pub mod credentials;
+pub mod deliveries;
+pub mod events;
+pub mod gates;
+pub mod intents;
+pub mod jobs;
+pub mod oauth_states;
+pub mod posts;
+pub mod settles;
+pub mod tenants;
+
+use base::{Context, Fault};
+use serde::Deserialize;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Where the truth is kept.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The connection string, `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// Connections of one process at most.
+    pub connections_max: u32,
+    /// Give up on a connection after this many milliseconds.
+    pub acquire_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // 16: two cores of Postgres are busy with 8, refreshes hold one each during their call.
+        Self { url: String::new(), connections_max: 16, acquire_ms: 5_000 }
+    }
+}
+
+/// The pool of connections.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+}
+
+impl Store {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses us.
+    pub async fn connect(config: &Config) -> Result<Self, Fault> {
+        let options = PgConnectOptions::from_str(&config.url)
+            .map_err(|_| Fault::new("store.url is not a Postgres connection string"))?
+            .application_name("postfleet");
+        let pool = PgPoolOptions::new()
+            .max_connections(config.connections_max)
+            .acquire_timeout(Duration::from_millis(config.acquire_ms))
+            .connect_with(options)
+            .await
+            .context("connecting to Postgres")?;
+        Ok(Self { pool })
+    }
+
+    /// Brings the schema up to date. Safe to run by many processes at once.
+    ///
+    /// # Errors
+    /// When a migration fails, or was edited after it had run.
+    pub async fn migrate(&self) -> Result<(), Fault> {
+        sqlx::migrate!("../../migrations").run(&self.pool).await.context("migrating the schema")
+    }
+
+    /// The database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        sqlx::query("SELECT 1").execute(&self.pool).await.context("asking Postgres")?;
+        Ok(())
+    }
+
+    /// The database's clock.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn time(&self) -> Result<domain::time::Timestamp, Fault> {
+        let row = sqlx::query("SELECT clock_timestamp() AS now").fetch_one(&self.pool).await?;
+        convert::time(&row, "now")
+    }
+
+    /// Closes the connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

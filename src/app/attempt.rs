@@ -1,0 +1,411 @@
+//! One lease's work on a delivery: what was loaded, where it stands, and how it is written back.
+
+use crate::targets::{self, Address};
+use crate::{App, grants, show, validate, wakeup};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use base::{Context, Fault, clock, crash};
+use domain::content::{AssetFacts, Content};
+use domain::decision::{Decision, History};
+use domain::delivery::Status;
+use domain::failure::{Failure, Scope};
+use domain::id::DeliveryId;
+use domain::post::Stage;
+use domain::time::Timestamp;
+use platforms::{AccountFacts, Adapter, Checkpoint, Grant, View};
+use queue::{Claimed, Gate, Outcome};
+use std::time::{Duration, Instant};
+use store::deliveries::Loaded;
+use store::intents::{Guard, Intended};
+use store::jobs::{Job, JobKind};
+use store::settles::{Closing, Entry, Hold, Settle, Settled, Wake};
+
+/// A delivery in hand.
+pub(crate) struct Attempt<'a> {
+    pub app: &'a App,
+    pub claimed: &'a Claimed,
+    pub kind: JobKind,
+    pub row: Loaded,
+    pub adapter: &'static dyn Adapter,
+    pub checkpoint: Checkpoint,
+    pub checkpoint_no: i32,
+    /// Our open intent.
+    pub open: Option<Intended>,
+    pub grant: Grant,
+    content: Content,
+    facts: AccountFacts,
+    assets: Vec<AssetFacts>,
+    loaded_at: Instant,
+}
+
+/// What loading came to.
+pub(crate) enum Begun<'a> {
+    /// There is work to do.
+    Work(Box<Attempt<'a>>),
+    /// There is not, and this is what the queue is told.
+    Over(Outcome),
+}
+
+impl<'a> Attempt<'a> {
+    /// Loads the delivery of a claimed job and makes sure that it is ours to work on.
+    pub async fn begin(
+        app: &'a App,
+        claimed: &'a Claimed,
+        kind: JobKind,
+    ) -> Result<Begun<'a>, Fault> {
+        crash::point("publish.after_claim");
+        let id = DeliveryId::new(claimed.subject);
+        let Some(row) = app.0.loads.call((kind, id)).await? else {
+            return Ok(Begun::Over(Outcome::Done));
+        };
+        let loaded_at = clock::stopwatch();
+        crash::point("publish.after_load");
+        // An older generation is a wake-up that was replaced; the newer one is told on its own.
+        if row.generation != Some(claimed.generation) || row.status.is_ended() {
+            return Ok(Begun::Over(Outcome::Done));
+        }
+        let is_past = row.epoch > claimed.epoch;
+        if is_past || row.epoch == claimed.epoch && row.lease != claimed.lease {
+            app.0.queue.raise_epoch(claimed.shard, row.epoch).await?;
+            return Ok(Begun::Over(Outcome::Release));
+        }
+        if row.stage != Stage::Live {
+            return Ok(Begun::Over(Outcome::Done));
+        }
+        let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
+        let adapter = platform.adapter().context("a stored platform has no adapter")?;
+        let content = platform.content(&row.draft, &mut Vec::new());
+        let mut assets = Vec::new();
+        if content.media().next().is_some() {
+            let known = validate::assets_of(app, row.tenant, &row.draft).await?;
+            for media in content.media() {
+                assets.push(known.get(&media.id).cloned().context("an asset is gone")?);
+            }
+        }
+        let facts = AccountFacts {
+            remote_id: row.remote_id.clone(),
+            handle: row.handle.clone(),
+            kind: row.kind.clone(),
+        };
+        let grant = grants::open(app, row.tenant, &row.platform, &row.credential).await?;
+        let stored = row.checkpoint.clone().map(Checkpoint);
+        let mut attempt = Self {
+            checkpoint: Checkpoint(serde_json::Value::Null),
+            checkpoint_no: row.checkpoint_no,
+            open: None,
+            app,
+            claimed,
+            kind,
+            adapter,
+            grant,
+            content,
+            facts,
+            assets,
+            loaded_at,
+            row,
+        };
+        attempt.checkpoint =
+            stored.unwrap_or_else(|| adapter.publish().start(&attempt.view()));
+        Ok(Begun::Work(Box::new(attempt)))
+    }
+
+    /// The present by the database's clock, as far as this process can carry it on.
+    pub fn now(&self) -> Timestamp {
+        self.row.now + self.loaded_at.elapsed()
+    }
+
+    /// Everything the adapter may look at.
+    pub fn view(&self) -> View<'_> {
+        View {
+            content: &self.content,
+            account: &self.facts,
+            assets: &self.assets,
+            intended_at: self.row.intended_at,
+            now: self.now(),
+        }
+    }
+
+    pub fn assets(&self) -> &[AssetFacts] {
+        &self.assets
+    }
+
+    pub fn address(&self) -> Address<'_> {
+        Address {
+            tenant: self.row.tenant,
+            platform: &self.row.platform,
+            app: &self.row.app,
+            account: self.row.account,
+        }
+    }
+
+    pub fn guard(&self) -> Guard {
+        Guard {
+            delivery: self.row.id,
+            epoch: self.claimed.epoch,
+            lease: self.claimed.lease,
+            revision: self.row.revision,
+            checkpoint_no: self.checkpoint_no,
+        }
+    }
+
+    pub fn publish_queue(&self) -> String {
+        targets::publish_queue(&self.row.platform)
+    }
+
+    /// How long a published post may stay invisible on this platform.
+    pub fn visibility_delay(&self) -> Duration {
+        let settings = self.app.0.settings.platforms.get(&self.row.platform);
+        settings
+            .and_then(|settings| settings.visibility_delay)
+            .unwrap_or_else(|| self.adapter.visibility_delay())
+    }
+
+    /// A settle that changes nothing but the status and the wake-up.
+    pub fn settled(&self, status: Status, wake: Wake) -> Settle {
+        let hold = match (self.kind, &self.open) {
+            (_, Some(_)) => Hold::Sending,
+            (JobKind::Reconcile, None) => Hold::Asking,
+            (_, None) => Hold::Free,
+        };
+        Settle {
+            guard: self.guard(),
+            hold,
+            status,
+            checkpoint: None,
+            is_attempt_spent: false,
+            auth_refusals: self.row.auth_refusals,
+            has_doubt: self.row.has_doubt,
+            absences: self.row.absences,
+            failure: None,
+            failed_stage: None,
+            receipt: None,
+            entry: None,
+            wake,
+            closing: None,
+        }
+    }
+
+    /// Writes a settle, as often as it takes: a process that lives does not forget an outcome.
+    /// `None` when the row has moved on without us.
+    pub async fn write(&mut self, settle: Settle) -> Result<Option<Settled>, Fault> {
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(2))
+            .with_max_times(usize::MAX)
+            .build();
+        loop {
+            match self.app.0.settles.call(settle.clone()).await {
+                Ok(written) => {
+                    if let Some(settled) = written {
+                        self.checkpoint_no = settled.checkpoint_no;
+                        self.row.status = settle.status;
+                        self.open = None;
+                    } else {
+                        metrics::counter!("postfleet_settles_refused_total").increment(1);
+                        tracing::warn!(delivery = %self.row.id, "a late settle was refused");
+                    }
+                    crash::point("publish.after_settle");
+                    return Ok(written);
+                }
+                Err(fault) => {
+                    tracing::warn!(%fault, delivery = %self.row.id, "settling again");
+                    clock::pause(delays.next().unwrap_or(Duration::from_secs(2))).await;
+                }
+            }
+        }
+    }
+
+    /// Writes a settle that ends the lease, and says what the queue is told.
+    pub async fn end(&mut self, settle: Settle) -> Result<Outcome, Fault> {
+        let wake = settle.wake.clone();
+        let closing = settle.closing.clone();
+        let Some(settled) = self.write(settle).await? else { return Ok(Outcome::Release) };
+        if let Some(closing) = closing {
+            let gate = Gate { scope_key: closing.scope_key, until: closing.until };
+            // Postgres holds the gate; a Redis that misses it lets one more call through.
+            if let Err(fault) = self.app.0.queue.close_gate(&gate).await {
+                tracing::warn!(%fault, gate = gate.scope_key, "Redis was not told of a gate");
+            }
+        }
+        let Wake::Arm { queue, .. } = wake else { return Ok(Outcome::Done) };
+        let generation = settled.generation.context("an armed job has no generation")?;
+        let due_at = settled.due_at.context("an armed job has no due time")?;
+        if *queue == *self.claimed.queue {
+            return Ok(Outcome::Again { generation, due_at });
+        }
+        let address = self.address();
+        let job = Job {
+            queue,
+            subject: self.row.id.uuid(),
+            generation,
+            shard: i16::try_from(self.claimed.shard).unwrap_or(0),
+            group: address.group(),
+            lane: address.lane(),
+            due_at,
+        };
+        Ok(Outcome::Moved { wakeup: wakeup(&job) })
+    }
+
+    /// Wakes the publish job again at an instant.
+    pub fn again(&self, at: Option<Timestamp>) -> Wake {
+        Wake::Arm { kind: JobKind::Publish, queue: self.publish_queue(), due_at: at }
+    }
+
+    /// Wakes the reconcile job at an instant.
+    pub fn ask(&self, at: Option<Timestamp>) -> Wake {
+        Wake::Arm {
+            kind: JobKind::Reconcile,
+            queue: targets::RECONCILE.to_owned(),
+            due_at: at,
+        }
+    }
+
+    /// What went before, for the decision.
+    pub async fn history(&self, failure: &Failure) -> Result<History, Fault> {
+        let mut refreshed_at = self.row.credential.refreshed_at;
+        let mut token_was_stale = false;
+        if matches!(failure, Failure::Auth { .. }) {
+            let stored = self.app.0.store.credential(self.row.account).await?;
+            token_was_stale = stored.version != self.row.credential.version;
+            refreshed_at = stored.refreshed_at;
+        }
+        Ok(History {
+            attempts: u32::try_from(self.row.attempts).unwrap_or(0) + 1,
+            due_at: self.row.due_at,
+            not_after: self.row.not_after,
+            has_doubt: self.row.has_doubt,
+            refreshed_at,
+            token_was_stale,
+            auth_refusals: u32::try_from(self.row.auth_refusals).unwrap_or(0),
+            // We saw the call end, so nobody has to wait for its deadline; the platform gets a
+            // moment to show what it took.
+            ask_at: self.now() + Duration::from_secs(1),
+            chance: base::rng::chance(),
+        })
+    }
+
+    /// Obeys a decision. `None` when the lease goes on: the token was renewed.
+    pub async fn obey(
+        &mut self,
+        decision: Decision,
+        failure: &Failure,
+        entry: Option<Entry>,
+    ) -> Result<Option<Outcome>, Fault> {
+        let view = self.view();
+        let recovered = self.adapter.publish().recover(&self.checkpoint, failure, &view);
+        let moved = (recovered != self.checkpoint).then_some(recovered);
+        let mut settle = self.settled(Status::Ready, Wake::Drop);
+        settle.entry = entry;
+        settle.checkpoint = moved.as_ref().map(|checkpoint| checkpoint.0.clone());
+        settle.failure = Some(show::failure(failure));
+        if let Some(checkpoint) = moved {
+            self.checkpoint = checkpoint;
+        }
+        match decision {
+            Decision::Retry { at } => {
+                settle.is_attempt_spent = true;
+                settle.wake = self.again(Some(at));
+            }
+            Decision::Park { scope, until } => {
+                settle.auth_refusals += i32::from(matches!(failure, Failure::Auth { .. }));
+                settle.wake = self.again(Some(until));
+                settle.closing = Some(self.closing(scope, until, failure));
+                metrics::counter!("postfleet_parked_total", "platform" => self.row.platform.clone())
+                    .increment(1);
+            }
+            Decision::Pause { scope, until } => {
+                tracing::error!(
+                    platform = self.row.platform, %until, detail = failure.detail(),
+                    "the operator has to act: the platform refuses our app"
+                );
+                settle.wake = self.again(Some(until));
+                settle.closing = Some(self.closing(scope, until, failure));
+            }
+            Decision::Refresh => {
+                settle.wake = Wake::Keep;
+                return match self.write(settle).await? {
+                    Some(_) => self.renew_grant().await,
+                    None => Ok(Some(Outcome::Release)),
+                };
+            }
+            Decision::Reconcile { at } => {
+                settle.status = Status::Reconciling;
+                settle.has_doubt = true;
+                settle.absences = 0;
+                settle.wake = self.ask(Some(at));
+            }
+            Decision::Fail { failure } => return self.fail(settle, &failure, "publishing").await,
+            Decision::Disconnect { failure } => return self.disconnect(settle, &failure).await,
+            Decision::Review => settle.status = Status::Review,
+        }
+        self.end(settle).await.map(Some)
+    }
+
+    /// Fails the delivery at a stage.
+    pub async fn fail(
+        &mut self,
+        mut settle: Settle,
+        failure: &Failure,
+        stage: &'static str,
+    ) -> Result<Option<Outcome>, Fault> {
+        tracing::info!(
+            delivery = %self.row.id, platform = self.row.platform, stage,
+            class = failure.public_type(), "a delivery failed"
+        );
+        settle.status = Status::Failed;
+        settle.failure = Some(show::failure(failure));
+        settle.failed_stage = Some(stage);
+        settle.is_attempt_spent = true;
+        settle.wake = Wake::Drop;
+        metrics::counter!(
+            "postfleet_failed_total",
+            "platform" => self.row.platform.clone(), "type" => failure.public_type()
+        )
+        .increment(1);
+        self.end(settle).await.map(Some)
+    }
+
+    /// Marks the account as needing its owner and fails the delivery with it.
+    pub async fn disconnect(
+        &mut self,
+        settle: Settle,
+        failure: &Failure,
+    ) -> Result<Option<Outcome>, Fault> {
+        let (tenant, account) = (self.row.tenant, self.row.account);
+        self.app.0.store.disconnect_account(tenant, account, failure.detail()).await?;
+        self.fail(settle, failure, "validating").await
+    }
+
+    /// Renews the grant and goes on with it, or ends the lease.
+    pub async fn renew_grant(&mut self) -> Result<Option<Outcome>, Fault> {
+        use crate::refresh::{Renewal, renew};
+        let seen = self.row.credential.version;
+        match renew(self.app, self.row.account, &self.row.app, seen).await? {
+            Renewal::Done => self.reload_grant().await.map(|()| None),
+            Renewal::Later { at, failure } => {
+                let mut settle = self.settled(Status::Ready, self.again(Some(at)));
+                settle.failure = failure.as_ref().map(show::failure);
+                self.end(settle).await.map(Some)
+            }
+            Renewal::Dead(failure) => {
+                let settle = self.settled(Status::Ready, Wake::Drop);
+                self.disconnect(settle, &failure).await
+            }
+        }
+    }
+
+    /// Takes up the grant that is stored now.
+    pub async fn reload_grant(&mut self) -> Result<(), Fault> {
+        self.row.credential = self.app.0.store.credential(self.row.account).await?;
+        let row = &self.row;
+        self.grant = grants::open(self.app, row.tenant, &row.platform, &row.credential).await?;
+        Ok(())
+    }
+
+    fn closing(&self, scope: Scope, until: Timestamp, failure: &Failure) -> Closing {
+        Closing {
+            scope_key: self.address().gate(scope),
+            until,
+            reason: base::text::clean(failure.detail()),
+        }
+    }
+}

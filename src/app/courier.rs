@@ -1,0 +1,389 @@
+//! Carries calls: the only place that sends anything to a platform.
+//!
+//! The order of effects is that of `domain::courier`; this file performs them. Invariant: an
+//! irreversible request is handed to the network at most once for each committed intent.
+
+use crate::App;
+use crate::attempt::Attempt;
+use base::digest::hex;
+use base::http::{Body as Payload, Bounds, Fence, NoReply};
+use base::{Context, Fault, clock, crash};
+use bytes::Bytes;
+use domain::content::AssetFacts;
+use domain::courier::{Courier, End, Event, Order};
+use domain::delivery::Status;
+use domain::failure::{Effect, Failure, Sent, no_reply};
+use domain::id::TenantId;
+use domain::limit::Limit;
+use domain::time::Timestamp;
+use futures::{StreamExt, stream};
+use http::{Request, StatusCode};
+use platforms::{Body, Call, Grant, Part, Platform, Reply};
+use queue::{Permit, Window};
+use sha2::{Digest, Sha256};
+use std::time::{Duration, Instant};
+use store::intents::Intent;
+use store::settles::{Entry, Wake};
+
+/// The intent outlives its call by this much (races M2).
+const INTENT_MARGIN: Duration = Duration::from_secs(5);
+/// The largest reply that is read; lists of a hundred posts are a tenth of it.
+const REPLY_BYTES_MAX: usize = 2 << 20;
+
+/// How a carried call ended.
+pub(crate) enum Ending {
+    /// The platform said yes.
+    Replied(Reply),
+    /// It said no, or nothing.
+    Failed {
+        /// Its class.
+        failure: Failure,
+        /// What the ledger is told, when an intent is open.
+        entry: Option<Entry>,
+    },
+    /// The limiter has no permit before this instant.
+    Limited {
+        /// When to come back.
+        until: Timestamp,
+    },
+    /// The row or the lease has moved on.
+    Stale,
+}
+
+/// One call on its way, with what its effects have brought so far.
+struct Trip {
+    call: Call,
+    signed: Option<Request<Body>>,
+    sent_by: Option<Instant>,
+    reply: Option<Reply>,
+    failure: Option<Failure>,
+    silence: Option<String>,
+}
+
+/// Carries a call of a delivery.
+///
+/// # Errors
+/// When Postgres, Redis or the vault fails; no byte has left then.
+pub(crate) async fn carry(attempt: &mut Attempt<'_>, call: Call) -> Result<Ending, Fault> {
+    let effect = call.effect;
+    let mut trip = Trip {
+        call,
+        signed: None,
+        sent_by: None,
+        reply: None,
+        failure: None,
+        silence: None,
+    };
+    let mut courier = Courier::new(effect);
+    loop {
+        let event = match courier.order() {
+            Order::Meter => meter(attempt, &trip.call).await?,
+            Order::Sign => sign(attempt, &mut trip)?,
+            Order::Intend => intend(attempt, &mut trip).await?,
+            Order::Fence => fence(attempt, &trip),
+            Order::Send => send(attempt, &mut trip).await?,
+            Order::Classify => classify(attempt, &mut trip),
+            Order::Withdraw(_) => withdraw(attempt, &trip).await?,
+            Order::End(end) => return Ok(ending(attempt, end, trip)),
+        };
+        courier.on(event);
+    }
+}
+
+/// Asks the limiter, for the account's and the app's windows at once.
+async fn meter(attempt: &Attempt<'_>, call: &Call) -> Result<Event, Fault> {
+    let address = attempt.address();
+    let counts = |limit: &&Limit| limit.endpoint == call.endpoint;
+    let windows: Vec<Window> = attempt
+        .adapter
+        .limits()
+        .iter()
+        .filter(counts)
+        .map(|limit| Window {
+            key: address.window(limit.scope, limit.endpoint, limit.window.as_secs()),
+            calls_max: limit.calls_max,
+            window_ms: u64::try_from(limit.window.as_millis()).unwrap_or(u64::MAX),
+        })
+        .collect();
+    let permit = match windows.is_empty() {
+        true => Permit::Granted,
+        false => attempt.app.0.queue.meter(attempt.claimed.shard, &windows).await?,
+    };
+    crash::point("courier.after_meter");
+    Ok(match permit {
+        Permit::Granted => Event::Permitted,
+        Permit::Until(until) => Event::Limited { until },
+    })
+}
+
+/// Checks where the request goes, and only then writes the grant into it.
+fn sign(attempt: &Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
+    let mut request = trip.call.request.clone();
+    check_host(attempt.adapter.hosts(), &request)?;
+    attempt.adapter.auth().sign(&mut request, &attempt.grant);
+    trip.signed = Some(request);
+    crash::point("courier.after_sign");
+    Ok(Event::Signed)
+}
+
+fn check_host(hosts: &[&str], request: &Request<Body>) -> Result<(), Fault> {
+    let host = request.uri().host().unwrap_or_default();
+    let is_known = hosts.contains(&host) && request.uri().scheme_str() == Some("https");
+    if is_known { Ok(()) } else { Err(Fault::new("a call names a host that is not the platform's")) }
+}
+
+/// Commits the intent, guarded by lease, revision and checkpoint.
+async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
+    let deadline = deadline_of(attempt.app, &attempt.row.platform, trip.call.deadline);
+    let intent = Intent {
+        guard: attempt.guard(),
+        endpoint: trip.call.endpoint,
+        request_sha256: digest(&trip.call.request, attempt.assets()),
+        time: deadline + INTENT_MARGIN,
+    };
+    // From before the commit, so that the local deadline is never later than the stored one.
+    let asked_at = clock::stopwatch();
+    let committed = attempt.app.0.intents.call(intent).await?;
+    crash::point("courier.after_intent");
+    Ok(match committed {
+        Some(intended) => {
+            attempt.row.intended_at = Some(intended.first_at);
+            attempt.row.status = Status::Sending;
+            attempt.open = Some(intended);
+            trip.sent_by = Some(asked_at + INTENT_MARGIN);
+            Event::Intended
+        }
+        None => Event::Refused,
+    })
+}
+
+/// The last look before the bytes.
+fn fence(attempt: &Attempt<'_>, trip: &Trip) -> Event {
+    let is_in_time = trip.sent_by.is_none_or(|by| clock::stopwatch() < by);
+    let event =
+        if attempt.claimed.is_alive() && is_in_time { Event::Open } else { Event::Closed };
+    crash::point("courier.after_fence");
+    event
+}
+
+/// Hands the request to the network. What fails before that has not sent a byte.
+async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
+    let request = trip.signed.take().context("a request is signed before it is sent")?;
+    let started = clock::stopwatch();
+    let platform = attempt.row.platform.clone();
+    let sent = dispatch(attempt, trip, request).await;
+    crash::point("courier.after_send");
+    metrics::histogram!(
+        "postfleet_call_seconds", "platform" => platform, "endpoint" => trip.call.endpoint
+    )
+    .record(started.elapsed().as_secs_f64());
+    Ok(match sent {
+        Ok(Ok((status, headers, body))) => {
+            trip.reply = Some(Reply { status, headers, body, at: attempt.now() });
+            Event::Replied
+        }
+        Ok(Err(silence)) => {
+            trip.silence = Some(silence.detail().to_owned());
+            Event::Silent(silence.sent())
+        }
+        Err(fault) => {
+            tracing::error!(%fault, delivery = %attempt.row.id, "a call could not be made ready");
+            trip.silence = Some("the call could not be made ready here".to_owned());
+            Event::Silent(Sent::No)
+        }
+    })
+}
+
+async fn dispatch(
+    attempt: &Attempt<'_>,
+    trip: &Trip,
+    request: Request<Body>,
+) -> Result<Answered, Fault> {
+    let (app, platform) = (attempt.app, &attempt.row.platform);
+    let payload = payload(app, attempt.row.tenant, attempt.assets(), request.body()).await?;
+    let claimed = attempt.claimed.clone();
+    let sent_by = trip.sent_by;
+    let fence =
+        move || claimed.is_alive() && sent_by.is_none_or(|by| clock::stopwatch() < by);
+    let deadline = deadline_of(app, platform, trip.call.deadline);
+    post(app, platform, request, payload, deadline, Some(Box::new(fence))).await
+}
+
+fn classify(attempt: &Attempt<'_>, trip: &mut Trip) -> Event {
+    let reply = trip.reply.as_ref();
+    trip.failure = reply.and_then(|reply| attempt.adapter.classify(trip.call.effect, reply));
+    Event::Classified
+}
+
+/// Takes the intent back: not a byte has left.
+async fn withdraw(attempt: &mut Attempt<'_>, trip: &Trip) -> Result<Event, Fault> {
+    let mut settle = attempt.settled(Status::Ready, Wake::Keep);
+    settle.entry = Some(Entry {
+        outcome: "withdrawn",
+        http_status: None,
+        detail: trip.silence.clone(),
+    });
+    attempt.write(settle).await?;
+    Ok(Event::Withdrawn)
+}
+
+fn ending(attempt: &Attempt<'_>, end: End, trip: Trip) -> Ending {
+    let is_open = attempt.open.is_some();
+    let entry = |outcome, http_status: Option<StatusCode>, detail: &str| {
+        is_open.then(|| Entry {
+            outcome,
+            http_status: http_status.map(|status| status.as_u16()),
+            detail: Some(base::text::clean(detail)),
+        })
+    };
+    match end {
+        End::Limited { until } => Ending::Limited { until },
+        End::Stale | End::Unsigned => Ending::Stale,
+        End::NoReply(sent) => {
+            let detail = trip.silence.unwrap_or_default();
+            let entry = entry("silent", None, &detail);
+            Ending::Failed { failure: no_reply(trip.call.effect, sent, detail), entry }
+        }
+        End::Reply => match (trip.reply, trip.failure) {
+            (Some(reply), None) => Ending::Replied(reply),
+            (reply, Some(failure)) => {
+                let outcome =
+                    if matches!(failure, Failure::Unknown { .. }) { "silent" } else { "replied" };
+                let entry = entry(outcome, reply.map(|r| r.status), failure.detail());
+                Ending::Failed { failure, entry }
+            }
+            // The machine reaches this end only by way of a reply.
+            (None, None) => Ending::Stale,
+        },
+    }
+}
+
+/// Sends a call that needs no signature: token requests.
+pub(crate) async fn send_unsigned(
+    app: &App,
+    platform: &dyn Platform,
+    call: Call,
+    deadline_at: Timestamp,
+) -> Result<Reply, Failure> {
+    let left = deadline_at.since(clock::now());
+    let deadline = call.deadline.min(left);
+    if deadline.is_zero() {
+        let detail = "there was no time left for the call".to_owned();
+        return Err(Failure::Transient { detail });
+    }
+    exchange(app, platform, call.effect, call.request, deadline).await
+}
+
+/// Sends a read-only call with a grant that is not stored yet.
+pub(crate) async fn send_signed(
+    app: &App,
+    platform: &dyn Platform,
+    call: Call,
+    grant: &Grant,
+) -> Result<Reply, Failure> {
+    let adapter = platform.adapter();
+    let mut request = call.request;
+    if let Some(adapter) = adapter {
+        adapter.auth().sign(&mut request, grant);
+    }
+    let reply = exchange(app, platform, call.effect, request, call.deadline).await?;
+    match adapter.and_then(|adapter| adapter.classify(call.effect, &reply)) {
+        Some(failure) => Err(failure),
+        None => Ok(reply),
+    }
+}
+
+async fn exchange(
+    app: &App,
+    platform: &dyn Platform,
+    effect: Effect,
+    request: Request<Body>,
+    deadline: Duration,
+) -> Result<Reply, Failure> {
+    let not_sent = |detail: String| no_reply(effect, Sent::No, detail);
+    let hosts = platform.adapter().map(|adapter| adapter.hosts()).unwrap_or_default();
+    check_host(hosts, &request).map_err(|fault| not_sent(fault.to_string()))?;
+    let payload = Payload::Bytes(inline(request.body()));
+    let sent = post(app, platform.name(), request, payload, deadline, None).await;
+    match sent.map_err(|fault| not_sent(fault.to_string()))? {
+        Ok((status, headers, body)) => {
+            Ok(Reply { status, headers, body, at: clock::now() })
+        }
+        Err(silence) => Err(no_reply(effect, silence.sent(), silence.detail().to_owned())),
+    }
+}
+
+type Answered = Result<(StatusCode, http::HeaderMap, Vec<u8>), NoReply>;
+
+/// Hands a signed request to the network, at the platform's host or where the operator says.
+async fn post(
+    app: &App,
+    platform: &str,
+    request: Request<Body>,
+    payload: Payload,
+    deadline: Duration,
+    fence: Option<Fence>,
+) -> Result<Answered, Fault> {
+    let settings = app.0.settings.platforms.get(platform).context("a platform without settings")?;
+    let (parts, _) = request.into_parts();
+    let mut request = Request::from_parts(parts, payload);
+    settings.base.turn(&mut request)?;
+    let bounds = Bounds { deadline, reply_size_bytes_max: REPLY_BYTES_MAX, fence };
+    let answer = app.0.http.send(request, bounds).await;
+    Ok(answer.map(|answer| (answer.status, answer.headers, answer.body.to_vec())))
+}
+
+fn deadline_of(app: &App, platform: &str, own: Duration) -> Duration {
+    let settings = app.0.settings.platforms.get(platform);
+    settings.and_then(|settings| settings.call_deadline).map_or(own, |cap| own.min(cap))
+}
+
+/// The bytes of a body: made by the adapter, or streamed from the library.
+async fn payload(
+    app: &App,
+    tenant: TenantId,
+    assets: &[AssetFacts],
+    body: &Body,
+) -> Result<Payload, Fault> {
+    if body.0.iter().all(|part| matches!(part, Part::Inline(_))) {
+        return Ok(Payload::Bytes(inline(body)));
+    }
+    let mut streams = Vec::with_capacity(body.0.len());
+    for part in &body.0 {
+        streams.push(match part {
+            Part::Inline(bytes) => stream::iter([Ok(Bytes::from(bytes.clone()))]).boxed(),
+            Part::Asset { asset, start, end } => {
+                let facts = assets.get(*asset);
+                let id = facts.context("a call names an asset that the post has not")?.id;
+                app.0.library.read(tenant, id, *start..*end).await?
+            }
+        });
+    }
+    Ok(Payload::Stream { size_bytes: body.len(), chunks: stream::iter(streams).flatten().boxed() })
+}
+
+/// The parts of a body that the adapter made, one after the other.
+fn inline(body: &Body) -> Bytes {
+    let parts = body.0.iter().flat_map(|part| match part {
+        Part::Inline(bytes) => bytes.as_slice(),
+        Part::Asset { .. } => &[],
+    });
+    parts.copied().collect::<Vec<u8>>().into()
+}
+
+/// What identifies a request: method, URI and body; an asset counts by its own digest.
+fn digest(request: &Request<Body>, assets: &[AssetFacts]) -> String {
+    let mut sha256 = Sha256::new();
+    sha256.update(request.method().as_str());
+    sha256.update(request.uri().to_string());
+    for part in &request.body().0 {
+        match part {
+            Part::Inline(bytes) => sha256.update(bytes),
+            Part::Asset { asset, start, end } => {
+                let known = assets.get(*asset).map(|facts| facts.sha256.as_str());
+                sha256.update(format!("{}:{start}-{end}", known.unwrap_or_default()));
+            }
+        }
+    }
+    hex(&sha256.finalize())
+}

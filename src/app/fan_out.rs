@@ -1,0 +1,124 @@
+//! Turns an accepted post into deliveries that wait for their time.
+
+use crate::targets::{self, Address};
+use crate::{App, show, validate, wakeup};
+use base::{Fault, crash};
+use domain::capability::Profile;
+use domain::content::AssetFacts;
+use domain::delivery::Status;
+use domain::failure::Failure;
+use domain::id::{AssetId, PostId};
+use domain::request::Draft;
+use domain::time::Timestamp;
+use queue::{Claimed, Outcome};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use store::accounts::Account;
+use store::deliveries::Shown;
+use store::jobs::{Arm, JobKind};
+use store::posts::Planned;
+
+/// Media are brought to the platform this long before the due time, so that only the
+/// irreversible call is left for it (DESIGN section 3).
+const STAGING: Duration = Duration::from_secs(600);
+
+/// Checks a post once more and schedules its deliveries.
+pub async fn fan_out(app: &App, claimed: &Claimed) -> Outcome {
+    match plan_and_commit(app, claimed).await {
+        Ok(outcome) => outcome,
+        Err(fault) => {
+            tracing::error!(%fault, subject = %claimed.subject, "fan-out failed; it is tried again");
+            Outcome::Release
+        }
+    }
+}
+
+async fn plan_and_commit(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
+    let id = PostId::new(claimed.subject);
+    let Some(turn) = app.0.store.begin_fan_out(id, claimed.generation).await? else {
+        return Ok(Outcome::Done);
+    };
+    let profile = app.0.store.tenant(turn.tenant).await?.profile;
+    let draft = &turn.post.draft;
+    let assets = validate::assets_of(app, turn.tenant, draft).await?;
+    let waiting = turn.post.deliveries.iter().filter(|d| d.status == Status::Validating);
+    let waiting: Vec<&Shown> = waiting.collect();
+    let ids: Vec<_> = waiting.iter().map(|d| d.account).collect();
+    let accounts = app.0.store.accounts(turn.tenant, &ids).await?;
+    let mut plan = Vec::with_capacity(waiting.len());
+    for delivery in waiting {
+        let account = accounts.iter().find(|account| account.id == delivery.account);
+        let failure = match account {
+            Some(account) => objection(account, profile, draft, &assets),
+            None => Some(show::failure(&Failure::Auth {
+                revoked: true,
+                detail: "the account is not there any more".to_owned(),
+            })),
+        };
+        let wake = match (&failure, account) {
+            (None, Some(account)) => {
+                Some(publish(app, &turn.tenant, delivery, account, draft, turn.post.now))
+            }
+            _ => None,
+        };
+        plan.push(Planned { id: delivery.id, failure, wake });
+    }
+    crash::point("fan_out.before_commit");
+    let owed = turn.commit(&plan).await?;
+    crash::point("fan_out.after_commit");
+    metrics::counter!("postfleet_deliveries_planned_total").increment(owed.len() as u64);
+    let horizon = base::clock::now() + crate::HORIZON;
+    let soon: Vec<_> = owed.iter().filter(|j| j.due_at <= horizon).map(wakeup).collect();
+    if !soon.is_empty() && app.0.queue.push(&soon).await.is_err() {
+        tracing::warn!(post = %id, "Redis was not told of new deliveries; the sweep will");
+    }
+    Ok(Outcome::Done)
+}
+
+/// What stands against publishing on an account, as the API shows it.
+fn objection(
+    account: &Account,
+    profile: Profile,
+    draft: &Draft,
+    assets: &BTreeMap<AssetId, AssetFacts>,
+) -> Option<serde_json::Value> {
+    if let Some(reason) = &account.needs_reconnect {
+        let detail = format!("{} has to be connected again: {reason}", account.handle);
+        return Some(show::failure(&Failure::Auth { revoked: true, detail }));
+    }
+    let platform = platforms::find(&account.platform)?;
+    let mut problems = Vec::new();
+    let content = platform.content(draft, &mut problems);
+    problems.extend(validate::check(platform, profile, &account.kind, &content, assets));
+    show::rejections(&problems)
+}
+
+/// The wake-up of a delivery: early enough to stage its media, else at its due time.
+fn publish(
+    app: &App,
+    tenant: &domain::id::TenantId,
+    delivery: &Shown,
+    account: &Account,
+    draft: &Draft,
+    now: Timestamp,
+) -> Arm {
+    let address = Address {
+        tenant: *tenant,
+        platform: &account.platform,
+        app: &account.app,
+        account: account.id,
+    };
+    let has_media = !draft.media.is_empty()
+        || draft.medias.contains_key(&account.platform)
+        || draft.options.get(&account.platform).is_some_and(|o| o.contains_key("thread"));
+    let start = if has_media { delivery.due_at - STAGING } else { delivery.due_at };
+    Arm {
+        kind: JobKind::Publish,
+        queue: targets::publish_queue(&account.platform),
+        subject: delivery.id.uuid(),
+        shard: app.shard(&address.app_key()),
+        group: address.group(),
+        lane: address.lane(),
+        due_at: Some(start.max(now)),
+    }
+}

@@ -1,0 +1,171 @@
+//! Asks a platform what became of a call whose outcome is unknown.
+//!
+//! Found: the id is adopted. Absent twice, one visibility delay apart: it is sent again. What
+//! cannot be told goes to a person, never to a second send.
+
+use crate::attempt::{Attempt, Begun};
+use crate::courier::{self, Ending};
+use crate::{App, publish, show};
+use base::Fault;
+use domain::decision::{Decision, decide};
+use domain::delivery::Status;
+use domain::failure::Failure;
+use platforms::{Checkpoint, Step, Verdict};
+use queue::{Claimed, Outcome};
+use std::time::Duration;
+use store::jobs::JobKind;
+use store::settles::{Entry, Wake};
+
+/// Pages of one look-up at most.
+const PAGES_MAX: u32 = 20;
+/// Complete look-ups that must find nothing before it is sent again.
+const ABSENCES_MIN: i32 = 2;
+/// Asking goes on this long after the delivery was due or intended; then a person looks.
+const ASKING_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// Works on the question of a claimed job.
+pub async fn reconcile(app: &App, claimed: &Claimed) -> Outcome {
+    match work(app, claimed).await {
+        Ok(outcome) => outcome,
+        Err(fault) => {
+            tracing::error!(%fault, subject = %claimed.subject, "asking faulted; it is tried again");
+            Outcome::Release
+        }
+    }
+}
+
+async fn work(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
+    let mut attempt = match Attempt::begin(app, claimed, JobKind::Reconcile).await? {
+        Begun::Work(attempt) => attempt,
+        Begun::Over(outcome) => return Ok(outcome),
+    };
+    if attempt.row.status != Status::Reconciling {
+        return Ok(Outcome::Done);
+    }
+    for round in 0..PAGES_MAX {
+        let view = attempt.view();
+        let Some(call) = attempt.adapter.reconcile().ask(&attempt.checkpoint, round, &view) else {
+            return review(&mut attempt, "the platform offers no way to ask".to_owned()).await;
+        };
+        let reply = match courier::carry(&mut attempt, call).await? {
+            Ending::Replied(reply) => reply,
+            Ending::Failed { failure, .. } => match failed(&mut attempt, &failure).await? {
+                Some(outcome) => return Ok(outcome),
+                None => continue,
+            },
+            Ending::Limited { until } => return later(&mut attempt, until).await,
+            Ending::Stale => return Ok(Outcome::Release),
+        };
+        let view = attempt.view();
+        let judged = attempt.adapter.reconcile();
+        match judged.judge(&attempt.checkpoint, round, &reply, &view) {
+            Verdict::Found { checkpoint, remote_id } => {
+                return found(&mut attempt, checkpoint, &remote_id).await;
+            }
+            Verdict::Absent(checkpoint) => return absent(&mut attempt, checkpoint).await,
+            Verdict::More(checkpoint) => attempt.checkpoint = checkpoint,
+            Verdict::Undecided(why) => return review(&mut attempt, why).await,
+        }
+    }
+    review(&mut attempt, format!("{PAGES_MAX} pages did not reach back to the call")).await
+}
+
+/// Adopts what was found, unless another delivery has it as its receipt already.
+async fn found(
+    attempt: &mut Attempt<'_>,
+    checkpoint: Checkpoint,
+    remote_id: &str,
+) -> Result<Outcome, Fault> {
+    let (account, delivery) = (attempt.row.account, attempt.row.id);
+    if attempt.app.0.store.is_remote_id_taken(account, remote_id, delivery).await? {
+        return review(attempt, format!("{remote_id} belongs to another delivery")).await;
+    }
+    tracing::info!(%delivery, remote_id, "an unknown outcome was found on the platform");
+    metrics::counter!("postfleet_reconciled_total", "verdict" => "found").increment(1);
+    attempt.checkpoint = checkpoint;
+    let entry = Some(Entry {
+        outcome: "found",
+        http_status: None,
+        detail: Some(format!("the platform shows it as {remote_id}")),
+    });
+    let next = attempt.adapter.publish().next(&attempt.checkpoint, &attempt.view());
+    if let Step::Published(receipt) = next {
+        return publish::published(attempt, receipt, entry).await;
+    }
+    let mut settle = attempt.settled(Status::Ready, attempt.again(None));
+    settle.checkpoint = Some(attempt.checkpoint.0.clone());
+    settle.entry = entry;
+    settle.absences = 0;
+    attempt.end(settle).await
+}
+
+/// Counts a look-up that found nothing; after enough of them it is sent again.
+async fn absent(attempt: &mut Attempt<'_>, checkpoint: Checkpoint) -> Result<Outcome, Fault> {
+    let absences = attempt.row.absences + 1;
+    if absences < ABSENCES_MIN {
+        let at = attempt.now() + attempt.visibility_delay();
+        let mut settle = attempt.settled(Status::Reconciling, attempt.ask(Some(at)));
+        settle.absences = absences;
+        return attempt.end(settle).await;
+    }
+    tracing::info!(delivery = %attempt.row.id, "an unknown call was proven absent; sent again");
+    metrics::counter!("postfleet_reconciled_total", "verdict" => "absent").increment(1);
+    attempt.checkpoint = checkpoint;
+    let mut settle = attempt.settled(Status::Ready, attempt.again(None));
+    settle.checkpoint = Some(attempt.checkpoint.0.clone());
+    settle.is_attempt_spent = true;
+    settle.absences = 0;
+    settle.entry = Some(Entry {
+        outcome: "absent",
+        http_status: None,
+        detail: Some("two complete look-ups did not show it".to_owned()),
+    });
+    attempt.end(settle).await
+}
+
+/// A look-up failed: the question stays open. `None` when the token was renewed.
+async fn failed(attempt: &mut Attempt<'_>, failure: &Failure) -> Result<Option<Outcome>, Fault> {
+    let history = attempt.history(failure).await?;
+    let now = attempt.now();
+    let asked_since = attempt.row.intended_at.unwrap_or(attempt.row.due_at);
+    match decide(failure, &history, now) {
+        Decision::Refresh => renew(attempt).await,
+        _ if now.since(asked_since) > ASKING_MAX => {
+            review(attempt, failure.detail().to_owned()).await.map(Some)
+        }
+        Decision::Retry { at } | Decision::Reconcile { at } => later(attempt, at).await.map(Some),
+        Decision::Park { until, .. } | Decision::Pause { until, .. } => {
+            later(attempt, until).await.map(Some)
+        }
+        Decision::Fail { .. } | Decision::Disconnect { .. } | Decision::Review => {
+            review(attempt, failure.detail().to_owned()).await.map(Some)
+        }
+    }
+}
+
+async fn renew(attempt: &mut Attempt<'_>) -> Result<Option<Outcome>, Fault> {
+    use crate::refresh::{Renewal, renew};
+    let seen = attempt.row.credential.version;
+    match renew(attempt.app, attempt.row.account, &attempt.row.app, seen).await? {
+        Renewal::Done => attempt.reload_grant().await.map(|()| None),
+        Renewal::Later { at, .. } => later(attempt, at).await.map(Some),
+        Renewal::Dead(failure) => review(attempt, failure.detail().to_owned()).await.map(Some),
+    }
+}
+
+async fn later(
+    attempt: &mut Attempt<'_>,
+    at: domain::time::Timestamp,
+) -> Result<Outcome, Fault> {
+    let settle = attempt.settled(Status::Reconciling, attempt.ask(Some(at)));
+    attempt.end(settle).await
+}
+
+/// Hands the question to a person, with what is known.
+async fn review(attempt: &mut Attempt<'_>, why: String) -> Result<Outcome, Fault> {
+    tracing::warn!(delivery = %attempt.row.id, why, "a person has to look at a delivery");
+    metrics::counter!("postfleet_reconciled_total", "verdict" => "review").increment(1);
+    let mut settle = attempt.settled(Status::Review, Wake::Drop);
+    settle.failure = Some(show::failure(&Failure::Unknown { detail: why }));
+    attempt.end(settle).await
+}

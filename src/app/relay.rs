@@ -1,0 +1,63 @@
+//! Tells Redis what Postgres owes, in the order of due times.
+//!
+//! What Redis was told lives in Redis: the cursor is a key there, advanced by the push itself. A
+//! Redis that was wiped, restored or failed over knows no cursor and is filled again.
+
+use crate::{App, HORIZON, wakeup};
+use base::{Fault, crash};
+use queue::{Cursor, CursorState, Gate, Relayed};
+
+/// Jobs of one push.
+const BATCH: i64 = 500;
+
+/// Pushes the next batch of a shard. `true` when there may be more at once.
+///
+/// # Errors
+/// When Postgres or Redis fails; nothing is lost, the next call goes on where this one stood.
+pub async fn relay(app: &App, shard: u16) -> Result<bool, Fault> {
+    let cursor = match app.0.queue.cursor(shard).await? {
+        CursorState::Known(cursor) => cursor,
+        CursorState::Unknown => return adopt(app, shard).await,
+    };
+    let number = i16::try_from(shard).unwrap_or(0);
+    let jobs = app
+        .0
+        .store
+        .jobs_due(number, cursor.due_at, cursor.subject, HORIZON, BATCH)
+        .await?;
+    let Some(last) = jobs.last() else { return Ok(false) };
+    let to = Cursor {
+        incarnation: cursor.incarnation,
+        due_at: last.due_at,
+        subject: last.subject,
+    };
+    let wakeups: Vec<_> = jobs.iter().map(wakeup).collect();
+    let relayed = app.0.queue.relay_push(shard, &cursor, &to, &wakeups).await?;
+    crash::point("relay.after_push");
+    Ok(match relayed {
+        Relayed::Advanced => i64::try_from(jobs.len()).unwrap_or(BATCH) == BATCH,
+        Relayed::Moved(_) | Relayed::Unknown => true,
+    })
+}
+
+/// Makes an unknown Redis ours: gates first, so that nobody runs into a closed door, then jobs.
+async fn adopt(app: &App, shard: u16) -> Result<bool, Fault> {
+    let incarnation = app.0.store.draw_incarnation().await?;
+    let gates: Vec<Gate> = app
+        .0
+        .store
+        .closed_gates()
+        .await?
+        .into_iter()
+        .map(|gate| Gate { scope_key: gate.scope_key, until: gate.until })
+        .collect();
+    tracing::warn!(shard, incarnation, gates = gates.len(), "filling an unknown Redis anew");
+    metrics::counter!("postfleet_queue_adoptions_total").increment(1);
+    app.0.queue.adopt(shard, incarnation, &gates, &[]).await?;
+    Ok(true)
+}
+
+/// How many shards there are.
+pub fn shards(app: &App) -> u16 {
+    app.0.queue.shards()
+}

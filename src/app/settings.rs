@@ -1,0 +1,140 @@
+//! What an operator says about the platforms: where they are and who we are there.
+
+use base::route::Base;
+use base::{Context, Fault};
+use platforms::App as Registration;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The section `[platforms.<name>]`.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlatformConfig {
+    /// Sends every call of the platform to this base URL instead of its own hosts.
+    pub url: Option<String>,
+    /// Our registration's public id.
+    pub client_id: String,
+    /// Our registration's secret; meant for the environment.
+    pub client_secret: Option<String>,
+    /// A file that holds it.
+    pub client_secret_file: Option<PathBuf>,
+    /// Further registrations, where a platform has several.
+    pub apps: BTreeMap<String, AppConfig>,
+    /// How long a published post may stay invisible to a look-up, in milliseconds; the
+    /// adapter's own figure without it.
+    pub visibility_delay_ms: Option<u64>,
+    /// The longest deadline of a call, in milliseconds; the adapter's own figure without it.
+    pub call_deadline_ms: Option<u64>,
+}
+
+/// The section `[platforms.<name>.apps.<app>]`.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AppConfig {
+    /// The registration's public id.
+    pub client_id: String,
+    /// The registration's secret; meant for the environment.
+    pub client_secret: Option<String>,
+    /// A file that holds it.
+    pub client_secret_file: Option<PathBuf>,
+}
+
+/// One platform, read and checked.
+#[derive(Clone)]
+pub struct PlatformSettings {
+    /// Where its calls go.
+    pub base: Base,
+    /// Our registrations by name.
+    pub registrations: BTreeMap<String, Registration>,
+    /// Overrides the adapter's figure.
+    pub visibility_delay: Option<Duration>,
+    /// Caps the deadlines of calls.
+    pub call_deadline: Option<Duration>,
+}
+
+/// What an operator says about the platforms.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where browsers reach us, without a slash at the end.
+    pub public_url: String,
+    /// By the platform's name.
+    pub platforms: BTreeMap<String, PlatformSettings>,
+}
+
+impl Settings {
+    /// Reads and checks the sections.
+    ///
+    /// # Errors
+    /// When a platform is unknown, a base URL is refused or a secret's file cannot be read.
+    pub fn read(
+        public_url: &str,
+        sections: &BTreeMap<String, PlatformConfig>,
+    ) -> Result<Self, Fault> {
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        let mut all = BTreeMap::new();
+        for name in sections.keys().filter(|name| platforms::find(name).is_none()) {
+            return Err(Fault::new(format!("[platforms.{name}] names no platform")));
+        }
+        for platform in platforms::ALL {
+            let name = platform.name();
+            let section = sections.get(name).cloned().unwrap_or_default();
+            let read = read_platform(&public_url, name, &section);
+            all.insert(name.to_owned(), read.context(format!("reading [platforms.{name}]"))?);
+        }
+        Ok(Self { public_url, platforms: all })
+    }
+
+    /// Every platform's calls stay on this machine: only then may crash points be armed.
+    pub fn is_loopback(&self) -> bool {
+        let with_adapter = platforms::ALL.into_iter().filter(|p| p.adapter().is_some());
+        with_adapter
+            .filter_map(|platform| self.platforms.get(platform.name()))
+            .all(|settings| settings.base.is_loopback())
+    }
+}
+
+fn read_platform(
+    public_url: &str,
+    name: &str,
+    section: &PlatformConfig,
+) -> Result<PlatformSettings, Fault> {
+    let registration = |app: &str, config: &AppConfig| -> Result<Registration, Fault> {
+        Ok(Registration {
+            name: app.to_owned(),
+            client_id: config.client_id.clone(),
+            client_secret: secret(&config.client_secret, config.client_secret_file.as_deref())?,
+            redirect_uri: format!("{public_url}/oauth/{name}/callback"),
+        })
+    };
+    let mut registrations = BTreeMap::new();
+    if !section.client_id.is_empty() {
+        let config = AppConfig {
+            client_id: section.client_id.clone(),
+            client_secret: section.client_secret.clone(),
+            client_secret_file: section.client_secret_file.clone(),
+        };
+        registrations.insert("default".to_owned(), registration("default", &config)?);
+    }
+    for (app, config) in &section.apps {
+        registrations.insert(app.clone(), registration(app, config)?);
+    }
+    Ok(PlatformSettings {
+        base: Base::parse(section.url.as_deref())?,
+        registrations,
+        visibility_delay: section.visibility_delay_ms.map(Duration::from_millis),
+        call_deadline: section.call_deadline_ms.map(Duration::from_millis),
+    })
+}
+
+fn secret(inline: &Option<String>, file: Option<&Path>) -> Result<String, Fault> {
+    match (inline, file) {
+        (Some(secret), _) => Ok(secret.clone()),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).context("reading client_secret_file")?;
+            Ok(text.trim().to_owned())
+        }
+        (None, None) => Ok(String::new()),
+    }
+}

@@ -1,0 +1,233 @@
+//! Posts and deliveries as the API shows them.
+
+use crate::caller::Caller;
+use crate::{Answer, App, Refused};
+use base::Fault;
+use domain::failure::Failure;
+use domain::id::{AccountId, DeliveryId, PostId};
+use domain::post;
+use domain::rejection::Rejection;
+use domain::time::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::accounts::Account;
+use store::deliveries::Shown;
+use store::posts::Post;
+use store::tenants::Brand;
+
+/// A post.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PostView {
+    /// Which one.
+    pub id: PostId,
+    /// Where it stands.
+    pub status: post::Status,
+    /// Raised by every change.
+    pub revision: i32,
+    /// The brand's slug.
+    pub brand_slug: String,
+    /// What was written.
+    pub text: String,
+    /// When it is due; absent when at once.
+    pub scheduled_at: Option<Timestamp>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// One per account.
+    pub deliveries: Vec<DeliveryView>,
+}
+
+/// A delivery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryView {
+    /// Which one.
+    pub id: DeliveryId,
+    /// On which account.
+    pub account_id: AccountId,
+    /// The name a person knows the account by.
+    pub account: String,
+    /// On which platform.
+    pub platform: String,
+    /// Through which of our registrations.
+    pub app: String,
+    /// Where it stands; `parked` while a closed gate holds it.
+    pub status: &'static str,
+    /// When it is due.
+    pub due_at: Timestamp,
+    /// Attempts spent.
+    pub attempts: i32,
+    /// The platform's id.
+    pub remote_id: Option<String>,
+    /// Where a person can see it.
+    pub permalink: Option<String>,
+    /// When it was settled as published.
+    pub published_at: Option<Timestamp>,
+    /// Seconds until a closed gate opens.
+    pub retry_after: Option<u64>,
+    /// Why it failed or waits.
+    pub error: Option<Value>,
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountView {
+    /// Which one.
+    pub id: AccountId,
+    /// On which platform.
+    pub platform: String,
+    /// Through which of our registrations.
+    pub app: String,
+    /// The name a person knows it by.
+    pub handle: String,
+    /// The kind that capabilities depend on.
+    pub kind: String,
+    /// `connected` or `needs_reconnect`.
+    pub status: &'static str,
+    /// Why it needs its owner.
+    pub reason: Option<String>,
+    /// When it was connected last.
+    pub connected_at: Timestamp,
+}
+
+/// Shows a post.
+pub fn view(post: &Post) -> PostView {
+    let statuses: Vec<_> = post.deliveries.iter().map(|d| d.status).collect();
+    PostView {
+        id: post.id,
+        status: post::status(post.stage, post.scheduled_at, &statuses, post.now),
+        revision: post.revision,
+        brand_slug: post.draft.brand_slug.clone(),
+        text: post.draft.text.clone(),
+        scheduled_at: post.scheduled_at,
+        created_at: post.created_at,
+        deliveries: post.deliveries.iter().map(|d| delivery(d, post.now)).collect(),
+    }
+}
+
+fn delivery(shown: &Shown, now: Timestamp) -> DeliveryView {
+    // Rounded up: a caller who waits that long finds the gate open.
+    let seconds = |until: Timestamp| until.since(now).as_millis().div_ceil(1000);
+    let error = match (&shown.failure, &shown.failed_stage) {
+        (Some(Value::Object(failure)), Some(stage)) => {
+            let mut failure = failure.clone();
+            failure.insert("stage".to_owned(), json!(stage));
+            Some(Value::Object(failure))
+        }
+        (failure, _) => failure.clone(),
+    };
+    DeliveryView {
+        id: shown.id,
+        account_id: shown.account,
+        account: shown.handle.clone(),
+        platform: shown.platform.clone(),
+        app: shown.app.clone(),
+        status: if shown.gate.is_some() { "parked" } else { shown.status.as_str() },
+        due_at: shown.due_at,
+        attempts: shown.attempts,
+        remote_id: shown.remote_id.clone(),
+        permalink: shown.permalink.clone(),
+        published_at: shown.published_at,
+        retry_after: shown
+            .gate
+            .as_ref()
+            .map(|gate| u64::try_from(seconds(gate.until)).unwrap_or(u64::MAX)),
+        error,
+    }
+}
+
+/// A platform's failure as the API shows it.
+pub(crate) fn failure(failure: &Failure) -> Value {
+    json!({
+        "type": failure.public_type(),
+        "message": base::text::clean(failure.detail()),
+        "resolution": failure.resolution(),
+        "platform": failure,
+    })
+}
+
+/// The first of a delivery's violations, with all of them beside it.
+pub(crate) fn rejections(problems: &[Rejection]) -> Option<Value> {
+    let first = problems.first()?;
+    let mut value = serde_json::to_value(first).ok()?;
+    if let Value::Object(map) = &mut value {
+        map.insert("details".to_owned(), json!(problems));
+    }
+    Some(value)
+}
+
+/// Shows one post.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn post(app: &App, caller: &Caller, id: PostId) -> Answer<PostView> {
+    let post = app.0.store.post(caller.tenant, id).await?;
+    Ok(post.as_ref().map(view).ok_or_else(|| Refused::NotFound(format!("There is no post {id}."))))
+}
+
+/// Shows posts, newest first, those before `before`.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn posts(
+    app: &App,
+    caller: &Caller,
+    before: Option<PostId>,
+    limit: u32,
+) -> Result<Vec<PostView>, Fault> {
+    let posts = app.0.store.posts(caller.tenant, before, i64::from(limit)).await?;
+    Ok(posts.iter().map(view).collect())
+}
+
+/// Shows the accounts of a brand.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn accounts(app: &App, caller: &Caller, slug: &str) -> Answer<Vec<AccountView>> {
+    let Some(brand) = app.0.store.brand(caller.tenant, slug).await? else {
+        return Ok(Err(Refused::NotFound(format!("There is no brand {slug:?}."))));
+    };
+    let accounts = app.0.store.accounts_of_brand(caller.tenant, brand.id).await?;
+    Ok(Ok(accounts.iter().map(account).collect()))
+}
+
+/// Shows an account.
+pub fn account(account: &Account) -> AccountView {
+    AccountView {
+        id: account.id,
+        platform: account.platform.clone(),
+        app: account.app.clone(),
+        handle: account.handle.clone(),
+        kind: account.kind.clone(),
+        status: if account.needs_reconnect.is_some() { "needs_reconnect" } else { "connected" },
+        reason: account.needs_reconnect.clone(),
+        connected_at: account.connected_at,
+    }
+}
+
+/// Creates a brand, or renames the one with this slug.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn ensure_brand(
+    app: &App,
+    caller: &Caller,
+    slug: &str,
+    name: &str,
+) -> Result<Value, Fault> {
+    let brand = app.0.store.ensure_brand(caller.tenant, base::rng::id(), slug, name).await?;
+    Ok(brand_view(&brand))
+}
+
+/// Shows the brands.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn brands(app: &App, caller: &Caller) -> Result<Vec<Value>, Fault> {
+    Ok(app.0.store.brands(caller.tenant).await?.iter().map(brand_view).collect())
+}
+
+fn brand_view(brand: &Brand) -> Value {
+    json!({ "id": brand.id, "slug": brand.slug, "name": brand.name })
+}

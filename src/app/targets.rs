@@ -1,0 +1,75 @@
+//! Names of queues, lanes, groups and gates: where a delivery's wake-ups go.
+
+use domain::failure::Scope;
+use domain::id::{AccountId, TenantId};
+use store::jobs::{Arm, JobKind};
+
+/// The queue that publishes on a platform.
+pub fn publish_queue(platform: &str) -> String {
+    format!("publish:{platform}")
+}
+
+/// The queue of a kind of job that is shared by the platforms.
+pub const RECONCILE: &str = "reconcile";
+/// The queue of fan-outs.
+pub const FAN_OUT: &str = "fan_out";
+/// The queue of token refreshes.
+pub const REFRESH: &str = "refresh";
+
+/// An account as queues and gates know it.
+#[derive(Debug, Clone, Copy)]
+pub struct Address<'a> {
+    /// Whose.
+    pub tenant: TenantId,
+    /// On which platform.
+    pub platform: &'a str,
+    /// Through which of our registrations.
+    pub app: &'a str,
+    /// Which account.
+    pub account: AccountId,
+}
+
+impl Address<'_> {
+    /// Jobs of one account run one after the other.
+    pub fn lane(&self) -> String {
+        format!("{}:{}:{}", self.platform, self.app, self.account.uuid())
+    }
+
+    /// Tenants share a platform app fairly.
+    pub fn group(&self) -> String {
+        format!("{}:{}", self.tenant.uuid(), self.app_key())
+    }
+
+    /// What decides the shard.
+    pub fn app_key(&self) -> String {
+        format!("{}:{}", self.platform, self.app)
+    }
+
+    /// The gate of a scope.
+    pub fn gate(&self, scope: Scope) -> String {
+        match scope {
+            Scope::Account => format!("account:{}", self.account.uuid()),
+            Scope::App => format!("app:{}", self.app_key()),
+            Scope::Platform => format!("platform:{}", self.platform),
+        }
+    }
+
+    /// The key under which calls of an endpoint are counted.
+    pub fn window(&self, scope: Scope, endpoint: &str, window_s: u64) -> String {
+        format!("{}:{endpoint}:{window_s}", self.gate(scope))
+    }
+}
+
+/// The wake-up of a post's fan-out: at once, one at a time per tenant and post.
+pub fn fan_out(tenant: TenantId, post: uuid::Uuid, shard: i16) -> Arm {
+    Arm {
+        kind: JobKind::FanOut,
+        queue: FAN_OUT.to_owned(),
+        subject: post,
+        shard,
+        group: tenant.uuid().to_string(),
+        // Fan-outs of one tenant need no order; a lane of their own lets them run side by side.
+        lane: format!("post-{}", post.as_u128() % 16),
+        due_at: None,
+    }
+}

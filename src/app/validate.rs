@@ -1,0 +1,204 @@
+//! Checks a post against the brand, its accounts, its files and the platforms' capabilities.
+//!
+//! The same check answers `POST /v1/posts/validate`, guards acceptance, and runs once more as
+//! fan-out.
+
+use crate::caller::Caller;
+use crate::{Answer, App, Refused};
+use base::Fault;
+use domain::capability::{self, Profile};
+use domain::content::{AssetFacts, Content};
+use domain::id::{AccountId, AssetId, BrandId, TenantId};
+use domain::rejection::{Rejection, RejectionType, Rule};
+use domain::request::{self, Draft};
+use platforms::Platform;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use store::accounts::Account;
+
+/// A post that may be accepted.
+#[derive(Debug)]
+pub struct Checked {
+    /// What was written.
+    pub draft: Draft,
+    /// Its brand.
+    pub brand: BrandId,
+    /// The accounts it goes out on, each with its platform.
+    pub targets: Vec<(AccountId, &'static str)>,
+}
+
+/// Reads and checks the JSON of a post. Every violation is found, not only the first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checked> {
+    let now = app.0.store.time().await?;
+    let draft = match request::parse(body, &platforms::names(), now) {
+        Ok(draft) => draft,
+        Err(problems) => return Ok(Err(Refused::Invalid(problems))),
+    };
+    let mut problems = Vec::new();
+    let brand = app.0.store.brand(caller.tenant, &draft.brand_slug).await?;
+    let accounts = match &brand {
+        Some(brand) => app.0.store.accounts_of_brand(caller.tenant, brand.id).await?,
+        None => {
+            problems.push(missing(
+                "brandSlug",
+                json!(draft.brand_slug),
+                "There is no brand with this slug.",
+                "Create it with POST /v1/brands, or correct the slug.",
+            ));
+            Vec::new()
+        }
+    };
+    let targets = targets(&draft, &accounts, brand.is_some(), &mut problems);
+    let assets = assets_of(app, caller.tenant, &draft).await?;
+    let addressed: BTreeSet<&str> = targets
+        .iter()
+        .map(|account| account.platform.as_str())
+        .chain(draft.platforms.iter().map(String::as_str))
+        .collect();
+    let addressed: Vec<&str> = addressed.into_iter().collect();
+    problems.extend(request::unaddressed(&draft, &addressed));
+    for name in addressed {
+        let Some(platform) = platforms::find(name) else { continue };
+        problems.extend(check_platform(platform, caller.profile, &draft, &targets, &assets));
+    }
+    match brand {
+        Some(brand) if problems.is_empty() => {
+            let targets = targets
+                .iter()
+                .filter_map(|a| platforms::find(&a.platform).map(|p| (a.id, p.name())))
+                .collect();
+            Ok(Ok(Checked { draft, brand: brand.id, targets }))
+        }
+        _ => Ok(Err(Refused::Invalid(problems))),
+    }
+}
+
+/// Every violation of one platform's rules, for each kind of account that is addressed.
+fn check_platform(
+    platform: &'static dyn Platform,
+    profile: Profile,
+    draft: &Draft,
+    targets: &[&Account],
+    assets: &BTreeMap<AssetId, AssetFacts>,
+) -> Vec<Rejection> {
+    let mut problems = Vec::new();
+    let content = platform.content(draft, &mut problems);
+    let connected = targets.iter().filter(|a| a.platform == platform.name());
+    let mut kinds: BTreeSet<&str> = connected.map(|a| a.kind.as_str()).collect();
+    if kinds.is_empty() {
+        kinds.insert(platform.default_account_kind(draft));
+    }
+    for kind in kinds {
+        for problem in check(platform, profile, kind, &content, assets) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    problems
+}
+
+/// Every violation of what `platform` takes from accounts of `kind`.
+pub(crate) fn check(
+    platform: &'static dyn Platform,
+    profile: Profile,
+    kind: &str,
+    content: &Content,
+    assets: &BTreeMap<AssetId, AssetFacts>,
+) -> Vec<Rejection> {
+    capability::check(platform.name(), platform.capabilities(profile, kind), content, assets)
+}
+
+/// The facts of every file that a draft names, wherever it names it.
+pub(crate) async fn assets_of(
+    app: &App,
+    tenant: TenantId,
+    draft: &Draft,
+) -> Result<BTreeMap<AssetId, AssetFacts>, Fault> {
+    let mut ids: BTreeSet<AssetId> = draft.media.iter().map(|m| m.id).collect();
+    for media in draft.medias.values() {
+        ids.extend(media.iter().map(|m| m.id));
+    }
+    let mut ignored = Vec::new();
+    for name in draft.options.keys() {
+        let content = platforms::find(name).map(|p| p.content(draft, &mut ignored));
+        ids.extend(content.iter().flat_map(Content::media).map(|m| m.id));
+    }
+    app.0.store.assets(tenant, &ids.into_iter().collect::<Vec<_>>()).await
+}
+
+/// The accounts that a draft addresses.
+fn targets<'a>(
+    draft: &Draft,
+    accounts: &'a [Account],
+    is_brand_known: bool,
+    problems: &mut Vec<Rejection>,
+) -> Vec<&'a Account> {
+    let mut found: Vec<&Account> = Vec::new();
+    for (place, id) in draft.accounts.iter().enumerate() {
+        match accounts.iter().find(|account| account.id == *id) {
+            Some(account) => found.push(account),
+            None => problems.push(missing(
+                &format!("accounts[{place}]"),
+                json!(id),
+                "There is no such account on this brand.",
+                "List the brand's accounts with GET /v1/brands/{slug}/accounts.",
+            )),
+        }
+    }
+    for (place, name) in draft.platforms.iter().enumerate() {
+        let of_platform = accounts.iter().filter(|account| account.platform == *name);
+        let wanted = app_wanted(draft, name);
+        let before = found.len();
+        for account in of_platform.filter(|a| wanted.is_none_or(|app| a.app == app)) {
+            if !found.iter().any(|known| known.id == account.id) {
+                found.push(account);
+            }
+        }
+        let has_any = found.len() > before || found.iter().any(|a| a.platform == *name);
+        if is_brand_known && !has_any {
+            problems.push(missing(
+                &format!("platforms[{place}]"),
+                json!(name),
+                &format!("No account on {name} is connected to this brand."),
+                "Connect one with POST /v1/oauth/{platform}/authorize, or leave it out.",
+            ));
+        }
+    }
+    for account in &found {
+        if let Some(reason) = &account.needs_reconnect {
+            problems.push(Rejection {
+                kind: RejectionType::PlatformAuthError,
+                rule: Rule::Conflict,
+                platform: Some(account.platform.clone()),
+                field: "accounts".to_owned(),
+                message: format!("{} has to be connected again: {reason}.", account.handle),
+                limit: json!("connected"),
+                actual: json!("needs_reconnect"),
+                resolution: "Reconnect the account, then post again.".to_owned(),
+            });
+        }
+    }
+    found
+}
+
+/// The registration that a platform's options ask for, where it has several.
+fn app_wanted<'a>(draft: &'a Draft, platform: &str) -> Option<&'a str> {
+    draft.options.get(platform)?.get("app")?.as_str()
+}
+
+fn missing(field: &str, actual: Value, message: &str, resolution: &str) -> Rejection {
+    Rejection {
+        kind: RejectionType::ValidationError,
+        rule: Rule::NotFound,
+        platform: None,
+        field: field.to_owned(),
+        message: message.to_owned(),
+        limit: Value::Null,
+        actual,
+        resolution: resolution.to_owned(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Reads the configuration: a TOML file, then the environment over it.
+//!
+//! `POSTFLEET__SECTION__KEY` overrides `key` of `[section]`, at any depth. The target's
+//! `deny_unknown_fields` refuses mistyped keys; a mistyped variable is named in the refusal. An
+//! empty variable counts as unset.
+
+use crate::fault::{Context, Fault};
+use ::config::{Config, ConfigError, Environment, File, FileFormat};
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// What a variable that belongs to the configuration begins with.
+const PREFIX: &str = "POSTFLEET__";
+
+type Variables = HashMap<String, String>;
+
+/// The configuration in `file`, if there is one, overridden by the environment.
+///
+/// # Errors
+/// When the file cannot be read, or a key or variable is unknown or of another type.
+pub fn load<T: DeserializeOwned>(file: Option<&Path>) -> Result<T, Fault> {
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    load_from(file, std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect())
+}
+
+fn load_from<T: DeserializeOwned>(file: Option<&Path>, all: Variables) -> Result<T, Fault> {
+    let own = |name: &String| name.starts_with(PREFIX);
+    if let Some(name) = all.keys().find(|name| !own(name) && looks_meant(name)) {
+        return Err(Fault::new(format_args!(
+            "the variable {name} has no effect: variables of the configuration begin with {PREFIX}"
+        )));
+    }
+    let variables: Variables =
+        all.into_iter().filter(|(name, value)| own(name) && !value.is_empty()).collect();
+    let content = file.map(read).transpose()?;
+    let content = content.as_deref();
+    parse(content, variables.clone())
+        .map_err(|error| blame(file, content, &variables, error, parse::<T>))
+}
+
+/// `POSTFLEET_QUEUE__URL` was meant for us; `POSTFLEET_URL` is the command line's own.
+fn looks_meant(name: &str) -> bool {
+    name.strip_prefix("POSTFLEET_").is_some_and(|rest| rest.contains("__"))
+}
+
+fn read(file: &Path) -> Result<String, Fault> {
+    std::fs::read_to_string(file)
+        .context(format!("reading the configuration file {}", file.display()))
+}
+
+fn parse<T: DeserializeOwned>(text: Option<&str>, variables: Variables) -> Result<T, ConfigError> {
+    let mut sources = Config::builder();
+    if let Some(text) = text {
+        sources = sources.add_source(File::from_str(text, FileFormat::Toml));
+    }
+    // Values stay text here: the target's types turn them into numbers, and `007` keeps its zeros.
+    let environment = Environment::with_prefix("POSTFLEET")
+        .prefix_separator("__")
+        .separator("__")
+        .source(Some(variables));
+    sources.add_source(environment).build()?.try_deserialize()
+}
+
+/// Says who is at fault: the file if it fails alone, else the variable that fails alone.
+fn blame<T>(
+    file: Option<&Path>,
+    content: Option<&str>,
+    variables: &Variables,
+    error: ConfigError,
+    parse: impl Fn(Option<&str>, Variables) -> Result<T, ConfigError>,
+) -> Fault {
+    let alone = parse(content, Variables::new());
+    if let (Err(error), Some(file)) = (&alone, file) {
+        return Fault::new(format_args!("the configuration file {}: {error}", file.display()));
+    }
+    let mut names: Vec<&String> = variables.keys().collect();
+    names.sort();
+    for name in names.into_iter().filter(|_| alone.is_ok()) {
+        let value = &variables[name];
+        if let Err(error) = parse(content, Variables::from([(name.clone(), value.clone())])) {
+            // The value may be a secret that ended up under the wrong name.
+            let reason = error.to_string().replace(value.as_str(), "…");
+            return Fault::new(format_args!("the variable {name}: {reason}"));
+        }
+    }
+    let reason = variables.values().fold(error.to_string(), |text, value| text.replace(value, "…"));
+    Fault::new(format_args!("the configuration: {reason}"))
+}
+
+#[cfg(test)]
+mod tests;

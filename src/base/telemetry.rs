@@ -1,0 +1,109 @@
+//! Logs to stderr, metrics as the text that Prometheus reads.
+//!
+//! Invariant: nothing here decides what is logged; secrets are kept out where lines are written.
+
+use crate::clock;
+use crate::fault::{Context, Fault};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde::Deserialize;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+/// The `[telemetry]` section of the configuration.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How a log line looks.
+    pub format: Format,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// For a person at a terminal.
+    #[default]
+    Human,
+    /// One JSON object a line, for a collector.
+    Json,
+}
+
+/// Starts logging to stderr. `POSTFLEET_LOG` or else `RUST_LOG` chooses what; `info` by default.
+///
+/// # Errors
+/// When the variable cannot be read or logging was started before.
+pub fn init(config: &Config) -> Result<(), Fault> {
+    let builder = tracing_subscriber::fmt().with_env_filter(filter()?).with_writer(std::io::stderr);
+    let started = match config.format {
+        Format::Human => builder.try_init(),
+        Format::Json => builder.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| Fault::new(format_args!("starting the log: {error}")))
+}
+
+fn filter() -> Result<EnvFilter, Fault> {
+    for variable in ["POSTFLEET_LOG", "RUST_LOG"] {
+        if let Ok(directives) = std::env::var(variable)
+            && !directives.is_empty()
+        {
+            return EnvFilter::try_new(&directives)
+                .context(format!("{variable} is not a log filter such as `info,queue=debug`"));
+        }
+    }
+    Ok(EnvFilter::new("info"))
+}
+
+/// The metrics of this process.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// All metrics in the text format of Prometheus.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+}
+
+/// Bounds of histograms whose name ends in `_seconds`: from a Redis script to a slow upload.
+const SECONDS: [f64; 14] =
+    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+/// Bounds of histograms whose name ends in `_size`: batches.
+const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+/// How often samples are folded into their buckets, so that memory stays flat without a scrape.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Starts collecting metrics. Needs a running tokio.
+///
+/// # Errors
+/// When metrics were started before.
+pub fn install_metrics() -> Result<Metrics, Fault> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
+        .install_recorder()
+        .context("starting the metrics")?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            clock::pause(UPKEEP_EVERY).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(Metrics(handle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_counted_is_rendered() {
+        let metrics = install_metrics().unwrap();
+        metrics::counter!("postfleet_test_total", "platform" => "x").increment(2);
+        metrics::histogram!("postfleet_test_seconds").record(0.02);
+        let text = metrics.render();
+        assert!(text.contains("postfleet_test_total{platform=\"x\"} 2"), "{text}");
+        assert!(text.contains("postfleet_test_seconds_bucket{le=\"0.025\"} 1"), "{text}");
+        assert!(install_metrics().is_err());
+    }
+}

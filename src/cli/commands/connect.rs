@@ -1,0 +1,64 @@
+//! `postfleet connect`: lets the fleet act for an account.
+
+use crate::say::say;
+use base::{Context, Fault};
+use client::{Client, Place};
+
+/// What `postfleet connect` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The platform.
+    platform: String,
+    /// The brand's slug; the brand is created when it is new.
+    #[arg(long, value_name = "SLUG")]
+    brand: String,
+    /// The account to grant on a simulated platform; the consent page's own choice without it.
+    #[arg(long, value_name = "HANDLE")]
+    account: Option<String>,
+    /// Which of our registrations, on a platform that has several.
+    #[arg(long, value_name = "NAME")]
+    app: Option<String>,
+}
+
+/// Connects on a simulated platform, or says where a person has to consent.
+///
+/// # Errors
+/// The fleet or the consent page refuses.
+pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
+    let Arguments { platform, brand, account, app } = arguments;
+    let place = Place::find()?;
+    let fleet = Client::new(&place)?;
+    fleet.ensure_brand(brand, brand).await?;
+    let before = fleet.accounts(brand).await?;
+    let page = fleet.authorize(platform, brand, app.as_deref()).await?;
+    let is_simulated = place.sim_url.as_deref().is_some_and(|sim| page.as_str().starts_with(sim))
+        || page.host_str() == Some("127.0.0.1");
+    if !is_simulated {
+        say(format_args!("Open this within 10 minutes:\n{page}"));
+        return Ok(());
+    }
+    fleet.consent(&page, account.as_deref()).await?;
+    let wanted = account.as_deref().map(bare);
+    let connected: Vec<_> = fleet
+        .accounts(brand)
+        .await?
+        .into_iter()
+        .filter(|found| found.platform == *platform && found.status == "connected")
+        .filter(|found| match wanted {
+            Some(wanted) => bare(&found.handle) == wanted,
+            None => !before.contains(found),
+        })
+        .collect();
+    if connected.is_empty() && wanted.is_some() {
+        return Err(Fault::new("the account is not among the brand's accounts"));
+    }
+    // Without a name and without a new account, one was connected again.
+    let lines = if connected.is_empty() { before } else { connected };
+    let line = lines.first().context("the brand has no account now")?;
+    say(format_args!("{}  {}  {}  {}", line.platform, line.handle, line.status, line.id));
+    Ok(())
+}
+
+fn bare(handle: &str) -> &str {
+    handle.trim_start_matches('@')
+}

@@ -1,0 +1,107 @@
+//! `postfleet doctor`: is everything there that a fleet needs?
+
+use super::roles::Arguments;
+use crate::config::Config;
+use crate::dev::programs;
+use crate::say::say;
+use base::{Fault, clock};
+use domain::time::Timestamp;
+use queue::Queue;
+use std::process::ExitCode;
+use store::Store;
+
+// DESIGN 6: due times are compared on either clock, so they may not differ by more.
+const CLOCKS_APART_MAX_MS: i64 = 100;
+
+/// One look at one thing.
+struct Finding {
+    name: &'static str,
+    is_good: bool,
+    words: String,
+}
+
+/// How far a server's clock is ahead of ours.
+struct Ahead {
+    ms: i64,
+    /// Half of the time that asking took: it can be wrong by so much.
+    uncertain_ms: i64,
+}
+
+/// Prints a line for each finding. Exit code 1 when one is bad.
+///
+/// # Errors
+/// The configuration cannot be read.
+pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
+    let config = Config::load(arguments.config.as_deref())?;
+    let postgres = postgres(&config).await;
+    let redis = redis(&config).await;
+    let findings = [
+        Some(local_programs()),
+        Some(server("Postgres", &postgres)),
+        Some(server("Redis", &redis)),
+        postgres.ok().zip(redis.ok()).map(|(postgres, redis)| clocks(&postgres, &redis)),
+    ];
+    let mut all_good = true;
+    for finding in findings.into_iter().flatten() {
+        all_good &= finding.is_good;
+        let mark = if finding.is_good { "good" } else { "BAD " };
+        say(format_args!("{mark}  {:<10} {}", finding.name, finding.words));
+    }
+    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn local_programs() -> Finding {
+    let name = "Programs";
+    match programs::find() {
+        Ok(_) => Finding { name, is_good: true, words: "`postfleet dev` can start here".into() },
+        // A fleet on servers of its own needs none of them.
+        Err(fault) => Finding { name, is_good: true, words: format!("only for `dev`: {fault}") },
+    }
+}
+
+fn server(name: &'static str, asked: &Result<Ahead, Fault>) -> Finding {
+    match asked {
+        Ok(_) => Finding { name, is_good: true, words: "answers".into() },
+        Err(fault) => Finding { name, is_good: false, words: fault.to_string() },
+    }
+}
+
+fn clocks(postgres: &Ahead, redis: &Ahead) -> Finding {
+    let apart = (postgres.ms - redis.ms).abs();
+    let uncertain = postgres.uncertain_ms + redis.uncertain_ms;
+    let is_good = apart.saturating_sub(uncertain) <= CLOCKS_APART_MAX_MS;
+    let advice = if is_good { "" } else { "; set both by NTP" };
+    let words = format!("Postgres and Redis differ by {apart} ms (± {uncertain}){advice}");
+    Finding { name: "Clocks", is_good, words }
+}
+
+async fn postgres(config: &Config) -> Result<Ahead, Fault> {
+    let store = Store::connect(&config.store).await?;
+    ahead(store.time()).await
+}
+
+async fn redis(config: &Config) -> Result<Ahead, Fault> {
+    let queue = Queue::connect(&config.queue).await?;
+    ahead(queue.time()).await
+}
+
+async fn ahead(ask: impl Future<Output = Result<Timestamp, Fault>>) -> Result<Ahead, Fault> {
+    let before = clock::now().ms();
+    let theirs = ask.await?.ms();
+    let after = clock::now().ms();
+    let uncertain_ms = (after - before) / 2;
+    Ok(Ahead { ms: theirs - (before + uncertain_ms), uncertain_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_bad_only_when_they_differ_beyond_what_asking_can_tell() {
+        let at = |ms, uncertain_ms| Ahead { ms, uncertain_ms };
+        assert!(clocks(&at(0, 0), &at(100, 0)).is_good);
+        assert!(!clocks(&at(0, 0), &at(101, 0)).is_good);
+        assert!(clocks(&at(-60, 10), &at(60, 10)).is_good);
+    }
+}

@@ -1,0 +1,10 @@
+//! One file per sub-command.
+
+pub mod bench;
+pub mod connect;
+pub mod dev;
+pub mod doctor;
+pub mod post;
+pub mod roles;
+pub mod sim;
+pub mod status;

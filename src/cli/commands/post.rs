@@ -1,0 +1,109 @@
+//! `postfleet post`: uploads files, enqueues a post, and waits for its deliveries if asked to.
+
+use super::status;
+use crate::say::say;
+use base::Fault;
+use client::{Client, Place};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What `postfleet post` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The brand's slug.
+    #[arg(long, value_name = "SLUG")]
+    brand: String,
+    /// The wording.
+    #[arg(long, default_value = "")]
+    text: String,
+    /// A file to go with it, and what to tell those who cannot see it. May be repeated.
+    #[arg(long, value_name = "FILE[:ALT]")]
+    media: Vec<String>,
+    /// A platform: every account of it on the brand. May be repeated.
+    #[arg(long, value_name = "NAME")]
+    platform: Vec<String>,
+    /// An account's id. May be repeated.
+    #[arg(long, value_name = "ID")]
+    account: Vec<String>,
+    /// When it is due, as 2026-12-01T09:00:00Z; now without it.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Sent twice with the same key, it is one post.
+    #[arg(long, value_name = "TEXT")]
+    key: Option<String>,
+    /// Waits for the deliveries.
+    #[command(flatten)]
+    wait: status::Wait,
+}
+
+/// Enqueues the post.
+///
+/// # Errors
+/// The fleet refuses, with everything that is wrong.
+pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
+    let place = Place::find()?;
+    let fleet = Client::new(&place)?;
+    let mut media = Vec::with_capacity(arguments.media.len());
+    for named in &arguments.media {
+        let (file, alt) = split(named, |file| Path::new(file).is_file());
+        let asset = fleet.upload(Path::new(file)).await?;
+        media.push(match alt {
+            Some(alt) => json!({"id": asset.id, "altText": alt}),
+            None => json!({"id": asset.id}),
+        });
+    }
+    let accepted = fleet.post(&body(arguments, media), arguments.key.as_deref()).await?;
+    if !arguments.wait.watch {
+        say(format_args!("{}  {}", accepted.id, accepted.status));
+        return Ok(ExitCode::SUCCESS);
+    }
+    status::watch(&fleet, &place, &accepted.id, &arguments.wait).await
+}
+
+fn body(arguments: &Arguments, media: Vec<Value>) -> Value {
+    let mut body = json!({"brandSlug": arguments.brand, "text": arguments.text});
+    let mut set = |name: &str, value: Value| body[name] = value;
+    if !media.is_empty() {
+        set("media", media.into());
+    }
+    if !arguments.platform.is_empty() {
+        set("platforms", json!(arguments.platform));
+    }
+    if !arguments.account.is_empty() {
+        set("accounts", json!(arguments.account));
+    }
+    if let Some(at) = &arguments.at {
+        set("scheduledAt", json!(at));
+    }
+    body
+}
+
+/// The file and the alternative text in `FILE[:ALT]`; both may hold colons.
+fn split(named: &str, is_file: impl Fn(&str) -> bool) -> (&str, Option<&str>) {
+    if is_file(named) {
+        return (named, None);
+    }
+    let colons = named.match_indices(':').map(|(at, _)| (&named[..at], &named[at + 1..]));
+    let mut candidates = colons.clone().filter(|(file, _)| is_file(file));
+    // A file that is nowhere is complained of under the name before the first colon.
+    match candidates.next().or_else(|| colons.clone().next()) {
+        Some((file, alt)) => (file, Some(alt)),
+        None => (named, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_and_alternative_text_are_told_apart_by_what_exists() {
+        let is_file = |file: &str| ["a.png", "b:1.png"].contains(&file);
+        assert_eq!(split("a.png", is_file), ("a.png", None));
+        assert_eq!(split("a.png:A cat: asleep", is_file), ("a.png", Some("A cat: asleep")));
+        assert_eq!(split("b:1.png", is_file), ("b:1.png", None));
+        assert_eq!(split("b:1.png:one", is_file), ("b:1.png", Some("one")));
+        assert_eq!(split("none.png:alt", is_file), ("none.png", Some("alt")));
+    }
+}

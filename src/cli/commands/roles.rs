@@ -1,0 +1,98 @@
+//! `postfleet serve`, `work` and `migrate`: one role of a fleet, as the configuration says.
+
+use crate::config::Config;
+use crate::say::say;
+use crate::wire::{self, Fleet};
+use base::{Context, Fault, shutdown, telemetry};
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+use workers::{Duties, Role};
+
+/// What every role takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What `postfleet work` takes.
+#[derive(clap::Args)]
+pub struct Work {
+    #[command(flatten)]
+    common: Arguments,
+    /// The roles of this process, separated by commas; all without it.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    roles: Vec<String>,
+    /// The platforms it publishes on, separated by commas; all without it.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    platforms: Vec<String>,
+}
+
+/// Serves the API until a signal.
+///
+/// # Errors
+/// The configuration, Postgres, Redis or a socket fails.
+pub async fn serve(arguments: &Arguments) -> Result<(), Fault> {
+    let config = start(arguments)?;
+    let metrics = telemetry::install_metrics()?;
+    let shutdown = shutdown::on_signal()?;
+    let public = listen(&config.server.listen).await?;
+    let private = listen(&config.server.private_listen).await?;
+    Fleet::wire(&config).await?.serve(public, private, metrics, shutdown).await
+}
+
+/// Works until a signal.
+///
+/// # Errors
+/// A role or platform is unknown, or the configuration, Postgres or Redis fails.
+pub async fn work(arguments: &Work) -> Result<(), Fault> {
+    let duties = duties(arguments)?;
+    let config = start(&arguments.common)?;
+    let shutdown = shutdown::on_signal()?;
+    Fleet::wire(&config).await?.work(&duties, shutdown).await
+}
+
+/// Migrates the database.
+///
+/// # Errors
+/// The configuration or Postgres fails.
+pub async fn migrate(arguments: &Arguments) -> Result<(), Fault> {
+    let config = start(arguments)?;
+    wire::migrate(&config).await?;
+    say("The database has this version's schema.");
+    Ok(())
+}
+
+fn start(arguments: &Arguments) -> Result<Config, Fault> {
+    let config = Config::load(arguments.config.as_deref())?;
+    telemetry::init(&config.log)?;
+    Ok(config)
+}
+
+async fn listen(address: &str) -> Result<TcpListener, Fault> {
+    TcpListener::bind(address).await.context(format!("listening on {address}"))
+}
+
+fn duties(arguments: &Work) -> Result<Duties, Fault> {
+    let mut duties = wire::all_duties();
+    if !arguments.roles.is_empty() {
+        duties.roles = arguments.roles.iter().map(|name| role(name)).collect::<Result<_, _>>()?;
+    }
+    if !arguments.platforms.is_empty() {
+        let known = &duties.platforms;
+        if let Some(name) = arguments.platforms.iter().find(|name| !known.contains(name)) {
+            let known = known.join(", ");
+            return Err(Fault::new(format!("no platform {name:?}; there are: {known}")));
+        }
+        duties.platforms = arguments.platforms.clone();
+    }
+    Ok(duties)
+}
+
+fn role(name: &str) -> Result<Role, Fault> {
+    Role::parse(name).ok_or_else(|| {
+        let all: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
+        Fault::new(format!("no role {name:?}; there are: {}", all.join(", ")))
+    })
+}

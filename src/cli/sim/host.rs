@@ -1,0 +1,234 @@
+//! One simulator with its log: answers requests, in order, as the fault script wants it.
+
+use super::World;
+use super::faults::{Met, Misfortune, Names, Planned};
+use super::log::{Entry, Log};
+use base::Fault;
+use domain::time::Timestamp;
+use http::{HeaderValue, Response, StatusCode, header};
+use platforms::sim::{Control, Inbound, Simulator};
+use serde_json::Value;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use url::form_urlencoded;
+
+// A token that no simulator ever gives out.
+const SPOILED: &str = "spoiled-by-a-fault";
+const SPOILED_BEARER: &str = "Bearer spoiled-by-a-fault";
+
+/// A simulator under its name.
+pub struct Hosted {
+    /// The platform's name.
+    pub name: &'static str,
+    inner: Mutex<Inner>,
+}
+
+/// The state machine and its memory, changed together.
+pub struct Inner {
+    /// The state machine.
+    pub simulator: Box<dyn Simulator>,
+    log: Log,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The connection breaks without an answer.
+    Reset,
+    /// An answer leaves.
+    Answer {
+        /// The answer.
+        response: Response<Vec<u8>>,
+        /// How much later than usual.
+        slow: Duration,
+        /// It breaks off after so many bytes.
+        cut: Option<usize>,
+    },
+}
+
+/// What the faults that hit a request amount to.
+#[derive(Default)]
+struct Hit {
+    controls: Vec<Control>,
+    is_spoiled: bool,
+    resets: Option<When>,
+    error: Option<(u16, Value, When)>,
+    slow: Duration,
+    cut: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Before,
+    After,
+}
+
+impl Hosted {
+    /// Restores a simulator from its log.
+    ///
+    /// # Errors
+    /// The log cannot be read, or another process holds it.
+    pub fn open(
+        name: &'static str,
+        mut simulator: Box<dyn Simulator>,
+        folder: &Path,
+    ) -> Result<Self, Fault> {
+        let log = Log::open(&folder.join(format!("{name}.ndjson")), |at, entry| match entry {
+            Entry::Request(request) => drop(simulator.answer(&request, at)),
+            Entry::Control(control) => drop(simulator.control(&control, at)),
+        })?;
+        Ok(Self { name, inner: Mutex::new(Inner { simulator, log }) })
+    }
+
+    /// The state machine, alone.
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers a request, keeping what changed the state before the answer leaves.
+    pub fn handle(&self, mut request: Inbound, world: &World) -> Outcome {
+        let mut inner = self.lock();
+        // Taken under the lock, so that the log is in the order of time.
+        let now = world.clock.now();
+        let hit = self.meet(&inner, &request, world);
+        for control in &hit.controls {
+            if let Err(fault) = inner.control(control, now) {
+                return broken(&fault);
+            }
+        }
+        if hit.resets == Some(When::Before) {
+            return Outcome::Reset;
+        }
+        if let Some((status, body, When::Before)) = hit.error {
+            let response = error(status, &body);
+            return Outcome::Answer { response, slow: hit.slow, cut: hit.cut };
+        }
+        if hit.is_spoiled {
+            spoil(&mut request);
+        }
+        let answered = inner.simulator.answer(&request, now);
+        if answered.is_kept
+            && let Err(fault) = inner.log.request(now, &request)
+        {
+            return broken(&fault);
+        }
+        drop(inner);
+        if hit.resets == Some(When::After) {
+            return Outcome::Reset;
+        }
+        let response = match hit.error {
+            Some((status, body, When::After)) => error(status, &body),
+            _ => answered.response,
+        };
+        Outcome::Answer { response, slow: hit.slow, cut: hit.cut }
+    }
+
+    fn meet(&self, inner: &Inner, request: &Inbound, world: &World) -> Hit {
+        // Pages have no route, and no faults.
+        let Some(route) = inner.simulator.route(request) else { return Hit::default() };
+        let mut faults = world.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let accounts =
+            if faults.names_accounts(self.name) { inner.simulator.accounts() } else { Value::Null };
+        let names = Names::of(inner.simulator.account(request), &accounts);
+        let met = Met { platform: self.name, route, names: &names };
+        Hit::of(&faults.meet(&met))
+    }
+}
+
+impl Inner {
+    /// Carries out a control and keeps it.
+    ///
+    /// # Errors
+    /// The simulator does not know the control, or the disk refuses.
+    pub fn control(&mut self, control: &Control, now: Timestamp) -> Result<(), Fault> {
+        if !self.simulator.control(control, now) {
+            return Err(Fault::new("this simulator cannot do that"));
+        }
+        self.log.control(now, control)
+    }
+
+    /// Forgets everything.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn reset(&mut self) -> Result<(), Fault> {
+        self.simulator.reset();
+        self.log.clear()
+    }
+}
+
+impl Hit {
+    fn of(planned: &[Planned]) -> Self {
+        let mut hit = Self::default();
+        for planned in planned {
+            match &planned.misfortune {
+                Misfortune::Limit { .. }
+                | Misfortune::ExpireToken {}
+                | Misfortune::Revoke {}
+                | Misfortune::StuckProcessing { .. } => hit.controls.extend(planned.control()),
+                Misfortune::ServerError { status, body, accept } => {
+                    let when = if *accept { When::After } else { When::Before };
+                    hit.error = Some((*status, body.clone(), when));
+                }
+                Misfortune::AcceptThenReset {} => hit.resets = Some(When::After),
+                Misfortune::ResetBeforeAccept {} => hit.resets = Some(When::Before),
+                Misfortune::Truncate { bytes } => hit.cut = Some(*bytes),
+                Misfortune::Delay { ms } => hit.slow += Duration::from_millis(*ms),
+                Misfortune::UnauthorizedAll {} => hit.is_spoiled = true,
+            }
+        }
+        hit
+    }
+}
+
+/// The answer of a failing server: text as it was given, anything else as JSON.
+fn error(status: u16, body: &Value) -> Response<Vec<u8>> {
+    let (kind, body) = match body {
+        Value::Null => ("text/plain", Vec::new()),
+        Value::String(text) => ("text/html; charset=utf-8", text.clone().into_bytes()),
+        other => ("application/json", other.to_string().into_bytes()),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// Our own disk failed: nothing may be promised, so the connection breaks.
+fn broken(fault: &Fault) -> Outcome {
+    tracing::error!(%fault, "a simulator could not keep a request");
+    Outcome::Reset
+}
+
+/// Replaces the user's token by one that was never given out, so that the simulator refuses it in
+/// its platform's own words. What proves the app (HTTP Basic) stays.
+fn spoil(request: &mut Inbound) {
+    let is_bearer = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|text| text.to_ascii_lowercase().starts_with("bearer "))
+    };
+    if request.headers.get(header::AUTHORIZATION).is_some_and(is_bearer) {
+        let value = HeaderValue::from_static(SPOILED_BEARER);
+        request.headers.insert(header::AUTHORIZATION, value);
+    }
+    request.query = spoiled_fields(&request.query);
+    let is_form = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+    };
+    if request.headers.get(header::CONTENT_TYPE).is_some_and(is_form) {
+        let body = spoiled_fields(&String::from_utf8_lossy(&request.body));
+        request.body = body.into_bytes();
+    }
+}
+
+/// The same form with another `access_token`, untouched when it has none.
+fn spoiled_fields(form: &str) -> String {
+    if !form.contains("access_token=") {
+        return form.to_owned();
+    }
+    let mut spoiled = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(form.as_bytes()) {
+        spoiled.append_pair(&name, if name == "access_token" { SPOILED } else { &value });
+    }
+    spoiled.finish()
+}

@@ -1,0 +1,206 @@
+//! The calls of the API.
+
+use crate::error::{Error, silent};
+use crate::http::{plain, send};
+use crate::place::Place;
+use crate::views::{Account, Asset, Brand, Post};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use std::path::Path;
+use url::Url;
+
+/// The way to one fleet with one key. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    base: Url,
+    key: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// The way to the fleet at `place`.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the address is no HTTP URL.
+    pub fn new(place: &Place) -> Result<Self, Error> {
+        let base = Url::parse(&place.api_url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| Error::Unusable(format!("{:?} is no HTTP URL", place.api_url)))?;
+        Ok(Self { base, key: place.api_key.clone(), http: plain()? })
+    }
+
+    /// Enqueues a post. With the same `idempotency_key` it can be sent again without harm.
+    ///
+    /// # Errors
+    /// All violations in [`Error::Refused`]; after [`Error::Silent`] it may have been accepted.
+    pub async fn post(&self, post: &Value, idempotency_key: Option<&str>) -> Result<Post, Error> {
+        let request = self.request(Method::POST, &["v1", "posts"])?.json(post);
+        send(match idempotency_key {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
+        })
+        .await
+    }
+
+    /// Checks a post without enqueuing it.
+    ///
+    /// # Errors
+    /// All violations in [`Error::Refused`].
+    pub async fn validate(&self, post: &Value) -> Result<Value, Error> {
+        send(self.request(Method::POST, &["v1", "posts", "validate"])?.json(post)).await
+    }
+
+    /// Shows a post.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn show(&self, post_id: &str) -> Result<Post, Error> {
+        send(self.request(Method::GET, &["v1", "posts", post_id])?).await
+    }
+
+    /// Takes back what has not gone out yet.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn cancel(&self, post_id: &str) -> Result<Post, Error> {
+        send(self.request(Method::POST, &["v1", "posts", post_id, "cancel"])?).await
+    }
+
+    /// Sends the failed deliveries of a post again.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn retry(&self, post_id: &str) -> Result<Post, Error> {
+        send(self.request(Method::POST, &["v1", "posts", post_id, "retry"])?).await
+    }
+
+    /// Uploads a file, streamed from the disk.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the file cannot be read.
+    pub async fn upload(&self, file: &Path) -> Result<Asset, Error> {
+        let unusable = |error| Error::Unusable(format!("{}: {error}", file.display()));
+        let part = Part::file(file).await.map_err(unusable)?;
+        let form = Form::new().part("file", part);
+        send(self.request(Method::POST, &["v1", "media"])?.multipart(form)).await
+    }
+
+    /// Creates a brand, or renames the one with this slug.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn ensure_brand(&self, slug: &str, name: &str) -> Result<Brand, Error> {
+        let body = json!({"slug": slug, "name": name});
+        send(self.request(Method::POST, &["v1", "brands"])?.json(&body)).await
+    }
+
+    /// Shows the accounts of a brand.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn accounts(&self, brand_slug: &str) -> Result<Vec<Account>, Error> {
+        send(self.request(Method::GET, &["v1", "brands", brand_slug, "accounts"])?).await
+    }
+
+    /// The URL at which a person lets us act for an account of theirs. `app` chooses among our
+    /// registrations on a platform that has several.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn authorize(
+        &self,
+        platform: &str,
+        brand_slug: &str,
+        app: Option<&str>,
+    ) -> Result<Url, Error> {
+        let mut body = json!({"brandSlug": brand_slug});
+        if let Some(app) = app {
+            body["app"] = app.into();
+        }
+        let path = ["v1", "oauth", platform, "authorize"];
+        let data: Value = send(self.request(Method::POST, &path)?.json(&body)).await?;
+        let url = data["url"].as_str().and_then(|url| Url::parse(url).ok());
+        url.ok_or_else(|| Error::Unreadable { status: 200, why: "there is no data.url".into() })
+    }
+
+    /// Answers the consent page of a simulated platform as a person would: grants `handle` (the
+    /// page's own choice without one) and follows the way back to the fleet.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the page is not on this machine or does not send us back.
+    pub async fn consent(&self, page: &Url, handle: Option<&str>) -> Result<(), Error> {
+        if !is_loopback(page) {
+            return Err(Error::Unusable("only a simulated platform is answered for you".into()));
+        }
+        let shown = self.http.get(page.clone()).send().await.map_err(silent)?;
+        if !shown.status().is_success() {
+            let text = shown.text().await.map_err(silent)?;
+            return Err(Error::Unusable(format!("the consent page refuses: {text}")));
+        }
+        let mut action = page.clone();
+        action.set_query(None);
+        let mut fields: Vec<(String, String)> = page.query_pairs().into_owned().collect();
+        fields.extend(handle.map(|handle| ("account".to_owned(), handle.to_owned())));
+        let granted = self.http.post(action).form(&fields).send().await.map_err(silent)?;
+        let back =
+            granted.headers().get("location").and_then(|to| page.join(to.to_str().ok()?).ok());
+        let Some(back) = back.filter(|back| is_loopback(back)) else {
+            let text = granted.text().await.map_err(silent)?;
+            return Err(Error::Unusable(format!("the consent page does not send us back: {text}")));
+        };
+        let done = self.http.get(back).send().await.map_err(silent)?;
+        let status = done.status();
+        if status.is_client_error() || status.is_server_error() {
+            let text = done.text().await.map_err(silent)?;
+            return Err(Error::Unusable(format!("the fleet refuses (HTTP {status}): {text}")));
+        }
+        Ok(())
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Error> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| Error::Unusable(format!("{} is no base", self.base)))?
+            .pop_if_empty()
+            .extend(path);
+        Ok(self.http.request(method, url).bearer_auth(&self.key))
+    }
+}
+
+/// The address is one of this machine's own.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_cannot_leave_its_place_in_the_path() {
+        let place = Place {
+            api_url: "http://127.0.0.1:8080/base/".into(),
+            api_key: "k".into(),
+            sim_url: None,
+        };
+        let client = Client::new(&place).unwrap();
+        let path = ["v1", "posts", "../keys?a=b"];
+        let request = client.request(Method::GET, &path).unwrap().build().unwrap();
+        assert_eq!(request.url().path(), "/base/v1/posts/..%2Fkeys%3Fa=b");
+        assert_eq!(request.headers()["authorization"], "Bearer k");
+    }
+
+    #[test]
+    fn only_this_machine_is_a_loopback() {
+        let is = |text: &str| is_loopback(&Url::parse(text).unwrap());
+        assert!(is("http://127.0.0.1:1/x") && is("http://localhost/") && is("http://[::1]/"));
+        assert!(!is("http://127.0.0.1.example.com/") && !is("https://x.com/i/oauth2/authorize"));
+    }
+}

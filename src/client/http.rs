@@ -1,0 +1,86 @@
+//! One request and its answer, in the envelope that every answer has.
+
+use crate::error::{Detail, Error, silent};
+use reqwest::{Client, RequestBuilder};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+
+// Longer than the server takes for any answer, uploads included.
+const ANSWER_WITHIN: Duration = Duration::from_secs(300);
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Deserialize)]
+struct Envelope {
+    success: bool,
+    #[serde(default)]
+    data: Value,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    details: Vec<Detail>,
+}
+
+/// A client that resends nothing, follows nothing and uses no proxy.
+#[expect(clippy::disallowed_methods, reason = "this crate knows nothing of `base`")]
+pub(crate) fn plain() -> Result<Client, Error> {
+    // Fails when another part of the process has chosen already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .retry(reqwest::retry::never())
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT_WITHIN)
+        .timeout(ANSWER_WITHIN)
+        .user_agent(concat!("postfleet-client/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Error::Unusable(error.without_url().to_string()))
+}
+
+/// Sends a request and opens the envelope of its answer.
+pub(crate) async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Error> {
+    let response = request.send().await.map_err(silent)?;
+    let status = response.status();
+    let text = response.bytes().await.map_err(silent)?;
+    open(status.as_u16(), &text)
+}
+
+fn open<T: DeserializeOwned>(status: u16, text: &[u8]) -> Result<T, Error> {
+    let unreadable =
+        |error: serde_json::Error| Error::Unreadable { status, why: error.to_string() };
+    let envelope: Envelope = serde_json::from_slice(text).map_err(unreadable)?;
+    if envelope.success && (200..300).contains(&status) {
+        return serde_json::from_value(envelope.data).map_err(unreadable);
+    }
+    let Envelope { error: code, message, details, .. } = envelope;
+    Err(Error::Refused { status, code, message, details })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::Brand;
+
+    #[test]
+    fn a_success_is_unwrapped_and_a_refusal_keeps_its_lesson() {
+        let text = br#"{"success":true,"data":{"id":"brd_1","slug":"acme","name":"Acme"}}"#;
+        assert_eq!(open::<Brand>(200, text).unwrap().slug, "acme");
+
+        let text = br#"{"success":false,"error":"validation_failed","message":"Two rules.",
+            "details":[{"type":"PlatformContentError","field":"text","message":"Too long.",
+            "limit":280,"actual":300,"resolution":"Shorten it."}]}"#;
+        let error = open::<Brand>(422, text).unwrap_err();
+        assert_eq!(error.to_string(), "Two rules.\n  text: Too long. Shorten it.");
+        let Error::Refused { status: 422, code, details, .. } = error else { panic!("{error}") };
+        assert_eq!((code.as_str(), &details[0].actual), ("validation_failed", &300.into()));
+    }
+
+    #[test]
+    fn what_is_not_from_a_fleet_is_said_to_be_so() {
+        let error = open::<Brand>(502, b"<html>").unwrap_err();
+        assert!(matches!(error, Error::Unreadable { status: 502, .. }), "{error}");
+    }
+}

@@ -1,0 +1,120 @@
+//! X, API v2, by the documentation of August 2026 and its OpenAPI 2.167 (docs.x.com).
+//!
+//! Quirks: a code lives 30 s; a refresh token works once, and presenting a spent one kills the
+//! whole family; a limit is told by `x-rate-limit-reset` in epoch seconds, never by `Retry-After`;
+//! a chain is a row of replies to ourselves and can stop half-way; no idempotency key, so an
+//! unknown outcome is looked for in the user's own timeline, behind t.co links.
+//! Invariant: this file only forwards.
+
+mod auth;
+pub mod capabilities;
+mod errors;
+pub mod options;
+mod publish;
+mod reconcile;
+pub mod sim;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
+use domain::capability::{Capabilities, Profile};
+use domain::content::Content;
+use domain::failure::{Effect, Failure, Scope};
+use domain::limit::Limit;
+use domain::rejection::Rejection;
+use domain::request::Draft;
+use std::time::Duration;
+
+/// Where every call goes.
+const API: &str = "https://api.x.com";
+
+/// A quarter of an hour: the window of every limit per account.
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+/// A day: the window of the limits per app.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Assumed: X publishes no figure, its timeline is said to lag by seconds (x.md section 9).
+const VISIBILITY_DELAY: Duration = Duration::from_secs(90);
+
+/// docs.x.com/x-api/fundamentals/rate-limits, August 2026.
+static LIMITS: [Limit; 14] = [
+    per_account("tweets.create", 100),
+    per_app("tweets.create", 10_000, DAY),
+    per_account("tweets.delete", 50),
+    per_account("media.initialize", 1_875),
+    per_app("media.initialize", 180_000, DAY),
+    per_account("media.append", 1_875),
+    per_app("media.append", 180_000, DAY),
+    per_account("media.finalize", 1_875),
+    per_app("media.finalize", 180_000, DAY),
+    per_account("media.status", 1_000),
+    per_account("media.metadata", 500),
+    per_account("users.me", 75),
+    per_account("users.tweets", 900),
+    per_app("users.tweets", 10_000, QUARTER),
+];
+
+const fn per_account(endpoint: &'static str, calls_max: u32) -> Limit {
+    Limit { endpoint, scope: Scope::Account, calls_max, window: QUARTER }
+}
+
+const fn per_app(endpoint: &'static str, calls_max: u32, window: Duration) -> Limit {
+    Limit { endpoint, scope: Scope::App, calls_max, window }
+}
+
+/// The platform X and its dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct X;
+
+impl Platform for X {
+    fn name(&self) -> &'static str {
+        "x"
+    }
+
+    fn capabilities(&self, profile: Profile, account_kind: &str) -> &'static Capabilities {
+        capabilities::of(profile, account_kind)
+    }
+
+    fn default_account_kind(&self, _draft: &Draft) -> &'static str {
+        auth::STANDARD
+    }
+
+    fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+        options::content(draft, problems)
+    }
+
+    fn adapter(&self) -> Option<&'static dyn Adapter> {
+        Some(&X)
+    }
+}
+
+impl Adapter for X {
+    fn auth(&self) -> &dyn Auth {
+        self
+    }
+
+    fn publish(&self) -> &dyn Publish {
+        self
+    }
+
+    fn reconcile(&self) -> &dyn Reconcile {
+        self
+    }
+
+    fn limits(&self) -> &'static [Limit] {
+        &LIMITS
+    }
+
+    fn hosts(&self) -> &'static [&'static str] {
+        &["api.x.com"]
+    }
+
+    fn visibility_delay(&self) -> Duration {
+        VISIBILITY_DELAY
+    }
+
+    fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {
+        errors::classify(effect, reply)
+    }
+}

@@ -1,0 +1,325 @@
+//! Posts of the simulated X: create, delete, and the timeline they are found in.
+
+use super::links;
+use super::state::{Caller, FIRST_POST, State, hex};
+use super::wire::{Create, Poll};
+use super::{Outcome, Refusal, field, json_body};
+use crate::sim::{Accepted, Inbound};
+use domain::capability::Counting;
+use domain::text;
+use domain::time::Timestamp;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// The longest wording, in weighted characters, docs.x.com.
+const LENGTH_MAX: usize = 280;
+/// The longest wording of a subscriber.
+const LENGTH_MAX_PREMIUM: usize = 25_000;
+/// How long the same wording is refused; X names no number.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(24 * 3600);
+/// How far back a timeline goes, docs.x.com.
+const TIMELINE_MAX: usize = 3_200;
+
+/// A post.
+#[derive(Debug, PartialEq)]
+pub(super) struct Tweet {
+    pub account: usize,
+    pub text: String,
+    pub files: Vec<String>,
+    pub poll: Option<Poll>,
+    /// The position of the post it answers.
+    pub parent: Option<usize>,
+    pub created_at: Timestamp,
+    pub is_deleted: bool,
+}
+
+/// The id of the post at a position.
+pub(super) fn id(at: usize) -> u64 {
+    FIRST_POST + at as u64
+}
+
+/// The position of a living post.
+pub(super) fn find(state: &State, id: &str) -> Option<usize> {
+    let number = id.parse::<u64>().ok()?.checked_sub(FIRST_POST)?;
+    let at = usize::try_from(number).ok()?;
+    state.tweets.get(at).filter(|tweet| !tweet.is_deleted).map(|_| at)
+}
+
+/// `POST /2/tweets`.
+pub(super) fn create(
+    state: &mut State,
+    caller: Caller,
+    request: &Inbound,
+    now: Timestamp,
+) -> Outcome {
+    let body: Create = json_body(request)?;
+    let files = body.media.as_ref().map(|media| media.media_ids.as_slice());
+    check_shape(&body, files)?;
+    check_text(&body.text, state.account(caller.account).is_premium())?;
+    if let Some(poll) = &body.poll {
+        check_poll(poll)?;
+    }
+    check_files(state, caller, files.unwrap_or_default(), now)?;
+    let parent = parent(state, caller, &body)?;
+    let wording: [u8; 32] = Sha256::digest(body.text.as_bytes()).into();
+    let account = state.account(caller.account);
+    let last = account.wordings.get(&wording).filter(|_| !body.text.is_empty());
+    if last.is_some_and(|last| now.since(*last) < DUPLICATE_WINDOW) {
+        let told = "You are not allowed to create a Tweet with duplicate content.";
+        return Err(Refusal::forbidden(told));
+    }
+    let at = state.tweets.len();
+    let accepted = Accepted {
+        platform: "x".into(),
+        route: "tweets.create".into(),
+        account: account.id.clone(),
+        remote_id: id(at).to_string(),
+        text: body.text.clone(),
+        digest: hex(&wording),
+        at: now,
+    };
+    state.tweets.push(Tweet {
+        account: caller.account,
+        text: body.text,
+        files: files.unwrap_or_default().to_vec(),
+        poll: body.poll,
+        parent,
+        created_at: now,
+        is_deleted: false,
+    });
+    let account = state.account_mut(caller.account);
+    account.posts.push(at);
+    account.wordings.insert(wording, now);
+    state.accepted.push(accepted);
+    let text = shown(state, at).text;
+    let id = id(at).to_string();
+    let data = json!({ "id": id, "text": text, "edit_history_tweet_ids": [id] });
+    Ok((StatusCode::CREATED, json!({ "data": data })))
+}
+
+/// `DELETE /2/tweets/{id}`.
+pub(super) fn delete(state: &mut State, caller: Caller, id: &str, now: Timestamp) -> Outcome {
+    let Some(at) = find(state, id) else {
+        return Err(Refusal::not_found(&format!("Could not find tweet with id: [{id}].")));
+    };
+    if state.tweets[at].account != caller.account {
+        return Err(Refusal::forbidden("You are not permitted to perform this action."));
+    }
+    state.tweets[at].is_deleted = true;
+    let text = state.tweets[at].text.clone();
+    let wording: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let account = state.account_mut(caller.account);
+    account.wordings.remove(&wording);
+    let accepted = Accepted {
+        platform: "x".into(),
+        route: "tweets.delete".into(),
+        account: account.id.clone(),
+        remote_id: id.into(),
+        text,
+        digest: hex(&wording),
+        at: now,
+    };
+    state.accepted.push(accepted);
+    Ok((StatusCode::OK, json!({ "data": { "deleted": true } })))
+}
+
+/// `GET /2/users/{id}/tweets`: newest first.
+pub(super) fn timeline(state: &State, id: &str, request: &Inbound, now: Timestamp) -> Outcome {
+    let Some(account) = state.account_by_id(id) else {
+        let told = format!("Could not find user with id: [{id}].");
+        let error = Refusal::not_found(&told).body;
+        return Ok((StatusCode::OK, json!({ "errors": [error] })));
+    };
+    let asked = |name: &str| field(&request.query, name);
+    let count = asked("max_results").map_or(Some(10), |text| text.parse::<usize>().ok());
+    let count = count.filter(|count| (5..=100).contains(count)).ok_or_else(|| {
+        Refusal::invalid("max_results", "max_results has to lie between 5 and 100.")
+    })?;
+    let start_time = moment(&request.query, "start_time")?;
+    let end_time = moment(&request.query, "end_time")?;
+    let before = match asked("pagination_token") {
+        None => usize::MAX,
+        Some(token) => token
+            .strip_prefix("sim")
+            .and_then(|digits| digits.parse().ok())
+            .ok_or_else(|| Refusal::invalid("pagination_token", "It is not one of ours."))?,
+    };
+    let fields = asked("tweet.fields").or_else(|| asked("post.fields")).unwrap_or_default();
+    let seen_until = now - Duration::from_millis(state.limits.timeline_delay_ms);
+    let posts = &state.account(account).posts;
+    let mut listed = posts.iter().rev().take(TIMELINE_MAX).filter(|at| {
+        let tweet = &state.tweets[**at];
+        **at < before
+            && !tweet.is_deleted
+            && tweet.created_at <= seen_until
+            && start_time.is_none_or(|start| tweet.created_at >= start)
+            && end_time.is_none_or(|end| tweet.created_at < end)
+    });
+    let page: Vec<usize> = listed.by_ref().take(count).copied().collect();
+    let mut meta = json!({ "result_count": page.len() });
+    let (Some(newest), Some(oldest)) = (page.first(), page.last()) else {
+        return Ok((StatusCode::OK, json!({ "meta": meta })));
+    };
+    meta["newest_id"] = self::id(*newest).to_string().into();
+    meta["oldest_id"] = self::id(*oldest).to_string().into();
+    if listed.next().is_some() {
+        meta["next_token"] = format!("sim{oldest}").into();
+    }
+    let data = page.iter().map(|at| show(state, *at, &fields));
+    let data = data.collect::<Result<Vec<_>, _>>()?;
+    Ok((StatusCode::OK, json!({ "data": data, "meta": meta })))
+}
+
+/// A post as the API shows it, with the fields that were asked for.
+fn show(state: &State, at: usize, fields: &str) -> Result<Value, Refusal> {
+    let tweet = &state.tweets[at];
+    let wording = shown(state, at);
+    let mut post = Map::new();
+    post.insert("id".into(), id(at).to_string().into());
+    post.insert("text".into(), wording.text.into());
+    post.insert("edit_history_tweet_ids".into(), json!([id(at).to_string()]));
+    for name in fields.split(',').filter(|name| !name.is_empty()) {
+        let value = match name {
+            "created_at" => json!(tweet.created_at),
+            "author_id" => json!(state.account(tweet.account).id),
+            "entities" if !wording.urls.is_empty() => json!({ "urls": wording.urls }),
+            "attachments" if !tweet.files.is_empty() => {
+                json!({ "media_keys": keys(state, &tweet.files) })
+            }
+            "referenced_tweets" => match tweet.parent {
+                Some(parent) => json!([{ "type": "replied_to", "id": id(parent).to_string() }]),
+                None => continue,
+            },
+            "id" | "text" | "edit_history_tweet_ids" | "entities" | "attachments"
+            | "note_tweet" => continue,
+            _ => {
+                let told = format!("The `tweet.fields` query parameter value [{name}] is unknown.");
+                return Err(Refusal::invalid("tweet.fields", &told));
+            }
+        };
+        post.insert(name.into(), value);
+    }
+    Ok(Value::Object(post))
+}
+
+/// The wording of a post with its links shortened.
+fn shown(state: &State, at: usize) -> links::Shown {
+    let tweet = &state.tweets[at];
+    let id = id(at);
+    let handle = &state.account(tweet.account).handle;
+    let media_keys = keys(state, &tweet.files);
+    let page = format!("https://x.com/{handle}/status/{id}/photo/1");
+    links::show(id, &tweet.text, &media_keys, &page)
+}
+
+fn keys(state: &State, files: &[String]) -> Vec<String> {
+    files.iter().filter_map(|id| state.files.get(id).map(|file| file.key(id))).collect()
+}
+
+fn moment(query: &str, name: &str) -> Result<Option<Timestamp>, Refusal> {
+    let Some(text) = field(query, name) else {
+        return Ok(None);
+    };
+    let told = "A time is written as YYYY-MM-DDTHH:mm:ssZ.";
+    Timestamp::parse(&text).map(Some).ok_or_else(|| Refusal::invalid(name, told))
+}
+
+/// What a body must have, and what excludes each other.
+fn check_shape(body: &Create, files: Option<&[String]>) -> Result<(), Refusal> {
+    let exclusive = [
+        files.is_some(),
+        body.poll.is_some(),
+        body.quote_tweet_id.is_some(),
+        body.card_uri.is_some(),
+        body.direct_message_deep_link.is_some(),
+    ];
+    if exclusive.iter().filter(|is_given| **is_given).count() > 1 {
+        let told = "media, poll, quote_tweet_id, card_uri and direct_message_deep_link exclude \
+                    each other.";
+        return Err(Refusal::invalid("media", told));
+    }
+    if body.quote_tweet_id.is_some() {
+        return Err(not_the_author());
+    }
+    if body.text.trim().is_empty() && files.is_none() && body.card_uri.is_none() {
+        let told = "Please include either text or media in your Tweet.";
+        return Err(Refusal::invalid("text", told));
+    }
+    Ok(())
+}
+
+fn check_text(wording: &str, is_premium: bool) -> Result<(), Refusal> {
+    let length_max = if is_premium { LENGTH_MAX_PREMIUM } else { LENGTH_MAX };
+    if text::count(Counting::Weighted, wording) > length_max {
+        return Err(Refusal::forbidden("Your Tweet text is too long."));
+    }
+    let is_cashtag = |word: &&str| {
+        let letters = word.strip_prefix('$').map(|rest| rest.trim_end_matches([',', '.', '!']));
+        letters.is_some_and(|letters| {
+            (1..=6).contains(&letters.len()) && letters.bytes().all(|b| b.is_ascii_alphabetic())
+        })
+    };
+    if wording.split_whitespace().filter(is_cashtag).count() > 1 {
+        return Err(Refusal::forbidden("You can include a maximum of one cashtag in a post."));
+    }
+    Ok(())
+}
+
+fn check_poll(poll: &Poll) -> Result<(), Refusal> {
+    let is_length_right = |option: &String| (1..=25).contains(&option.chars().count());
+    if !(2..=4).contains(&poll.options.len()) || !poll.options.iter().all(is_length_right) {
+        let told = "A poll has 2 to 4 options of 1 to 25 characters.";
+        return Err(Refusal::invalid("poll.options", told));
+    }
+    if !(5..=10_080).contains(&poll.duration_minutes) {
+        let told = "A poll lasts 5 to 10080 minutes.";
+        return Err(Refusal::invalid("poll.duration_minutes", told));
+    }
+    Ok(())
+}
+
+fn check_files(
+    state: &State,
+    caller: Caller,
+    files: &[String],
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let told = "Your media IDs are invalid.";
+    let refused = || Refusal::invalid("media.media_ids", told);
+    if files.len() > 4 {
+        let told = "Tweets can have a maximum of 4 items.";
+        return Err(Refusal::invalid("media.media_ids", told));
+    }
+    for id in files {
+        let file = state.files.get(id).ok_or_else(refused)?;
+        let is_mixed = files.len() > 1 && !file.is_image();
+        if is_mixed || !file.is_usable(caller.account, state.stuck_until, now) {
+            return Err(refused());
+        }
+    }
+    Ok(())
+}
+
+/// The post that is answered: only one's own may be, since February 2026.
+fn parent(state: &State, caller: Caller, body: &Create) -> Result<Option<usize>, Refusal> {
+    let Some(reply) = &body.reply else {
+        return Ok(None);
+    };
+    let Some(at) = find(state, &reply.in_reply_to_tweet_id) else {
+        let told = "You attempted to reply to a Tweet that is deleted or not visible to you.";
+        return Err(Refusal::forbidden(told));
+    };
+    if state.tweets[at].account != caller.account {
+        return Err(not_the_author());
+    }
+    Ok(Some(at))
+}
+
+fn not_the_author() -> Refusal {
+    let told = "You can only reply to or quote posts where you are mentioned or are the author.";
+    let mut refusal = Refusal::forbidden(told);
+    refusal.body["type"] = "https://api.x.com/2/problems/not-authorized-for-resource".into();
+    refusal
+}

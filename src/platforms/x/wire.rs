@@ -1,0 +1,228 @@
+//! The JSON of X, as far as we write and read it. Invariant: no decision is made here.
+//!
+//! Whatever is read is optional where X's own specification leaves it out of `required`: a reply
+//! with a field less than usual must not turn a success into a failure.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The body of `POST /2/tweets`; X refuses unknown keys.
+#[derive(Debug, Serialize)]
+pub(super) struct CreatePost<'a> {
+    pub text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply: Option<ReplyTo<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media: Option<AttachedMedia<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_settings: Option<&'a str>,
+}
+
+/// The post that a segment continues.
+#[derive(Debug, Serialize)]
+pub(super) struct ReplyTo<'a> {
+    pub in_reply_to_tweet_id: &'a str,
+}
+
+/// The uploaded files of a segment.
+#[derive(Debug, Serialize)]
+pub(super) struct AttachedMedia<'a> {
+    pub media_ids: Vec<&'a str>,
+}
+
+/// The poll of a post.
+#[derive(Debug, Serialize)]
+pub(super) struct PollBody<'a> {
+    pub options: &'a [String],
+    pub duration_minutes: u32,
+}
+
+/// The body of `POST /2/media/upload/initialize`.
+#[derive(Debug, Serialize)]
+pub(super) struct Initialize<'a> {
+    pub media_type: &'a str,
+    pub total_bytes: u64,
+    pub media_category: &'static str,
+}
+
+/// The body of `POST /2/media/metadata`.
+#[derive(Debug, Serialize)]
+pub(super) struct Describe<'a> {
+    pub id: &'a str,
+    pub metadata: Metadata<'a>,
+}
+
+/// What can be said of a file.
+#[derive(Debug, Serialize)]
+pub(super) struct Metadata<'a> {
+    pub alt_text: AltText<'a>,
+}
+
+/// What a screen reader says.
+#[derive(Debug, Serialize)]
+pub(super) struct AltText<'a> {
+    pub text: &'a str,
+}
+
+/// Any success: what was asked for stands under `data`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer<T> {
+    pub data: T,
+}
+
+/// The answer to `POST /2/tweets`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Created {
+    pub id: String,
+    pub text: String,
+}
+
+/// The answer to each step of an upload.
+#[derive(Debug, Deserialize)]
+pub(super) struct Upload {
+    pub id: String,
+    #[serde(default)]
+    pub expires_after_secs: Option<u64>,
+    #[serde(default)]
+    pub processing_info: Option<Processing>,
+}
+
+/// How far X is with a file.
+#[derive(Debug, Deserialize)]
+pub(super) struct Processing {
+    pub state: String,
+    #[serde(default)]
+    pub check_after_secs: Option<u64>,
+    #[serde(default)]
+    pub error: Option<ProcessingError>,
+}
+
+/// Why X will not take a file. Observed in the field; the specification has no such member.
+#[derive(Debug, Deserialize)]
+pub(super) struct ProcessingError {
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub message: String,
+}
+
+/// The answer of the token endpoint.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tokens {
+    pub access_token: String,
+    #[serde(default)]
+    pub refresh_token: Option<String>,
+    #[serde(default)]
+    pub expires_in: Option<u64>,
+}
+
+/// The answer of `GET /2/users/me`.
+#[derive(Debug, Deserialize)]
+pub(super) struct User {
+    pub id: String,
+    pub username: String,
+    #[serde(default)]
+    pub subscription_type: Option<String>,
+}
+
+/// The answer of `GET /2/users/{id}/tweets`. A user without posts has no `data`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Timeline {
+    #[serde(default)]
+    pub data: Vec<Listed>,
+    pub meta: TimelineMeta,
+}
+
+/// Where a page of the timeline ends.
+#[derive(Debug, Deserialize)]
+pub(super) struct TimelineMeta {
+    #[serde(default)]
+    pub next_token: Option<String>,
+}
+
+/// One post of the timeline.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    pub id: String,
+    #[serde(default)]
+    pub text: String,
+    #[serde(default)]
+    pub created_at: Option<String>,
+    #[serde(default)]
+    pub entities: Entities,
+    #[serde(default)]
+    pub attachments: Attachments,
+    #[serde(default)]
+    pub referenced_tweets: Vec<Referenced>,
+    /// The whole wording, where `text` is cut off at 280.
+    #[serde(default)]
+    pub note_tweet: Option<Note>,
+}
+
+/// A long wording.
+#[derive(Debug, Deserialize)]
+pub(super) struct Note {
+    #[serde(default)]
+    pub text: String,
+    #[serde(default)]
+    pub entities: Entities,
+}
+
+/// What X recognised in a wording.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Entities {
+    #[serde(default)]
+    pub urls: Vec<Link>,
+}
+
+/// A link that X shortened.
+#[derive(Debug, Deserialize)]
+pub(super) struct Link {
+    pub url: String,
+    #[serde(default)]
+    pub expanded_url: String,
+    /// Set where the link stands for an attached file.
+    #[serde(default)]
+    pub media_key: Option<String>,
+}
+
+/// What hangs on a post.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Attachments {
+    #[serde(default)]
+    pub media_keys: Vec<String>,
+}
+
+/// A post that another one refers to.
+#[derive(Debug, Deserialize)]
+pub(super) struct Referenced {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub id: String,
+}
+
+/// An error in the manner of RFC 7807, or of OAuth at the token endpoint.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub detail: String,
+    pub period: Option<String>,
+    pub errors: Vec<ProblemPart>,
+    pub error: Option<Value>,
+    pub error_description: Option<String>,
+}
+
+/// One of the errors inside an error.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ProblemPart {
+    pub message: String,
+    pub detail: String,
+    pub code: Option<i64>,
+    pub parameters: Map<String, Value>,
+}

@@ -1,0 +1,66 @@
+//! A job in the hands of this process, and what became of it.
+
+use crate::lease::Lease;
+use crate::wakeup::Wakeup;
+use domain::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A job lent to this process. Dropping it settles nothing; the outcome does.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// The queue it came from.
+    pub queue: Arc<str>,
+    /// What it is about.
+    pub subject: Uuid,
+    /// The generation that woke.
+    pub generation: i64,
+    /// The shard it lives in.
+    pub shard: u16,
+    /// Its lane.
+    pub lane: Arc<str>,
+    /// Its fair group.
+    pub group: Arc<str>,
+    /// Grows with each claim of the shard; the fence of every guarded write.
+    pub epoch: i64,
+    /// Drawn for this claim: an equal epoch with another lease is stale.
+    pub lease: i64,
+    pub(crate) guard: Arc<Lease>,
+}
+
+impl Claimed {
+    /// Is the right to work certain? False long before Redis lends the job to somebody else.
+    pub fn is_alive(&self) -> bool {
+        !self.guard.remaining().is_zero()
+    }
+
+    /// How long the right to work is certain without another renewal.
+    pub fn remaining(&self) -> Duration {
+        self.guard.remaining()
+    }
+}
+
+/// What became of a claimed job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Finished, or not worth anything: forgotten. A newer generation that was pushed meanwhile
+    /// wakes at its own time.
+    Done,
+    /// To be woken again under a new generation, in the same queue and lane.
+    Again {
+        /// The generation that Postgres gave the new wake-up.
+        generation: i64,
+        /// When.
+        due_at: Timestamp,
+    },
+    /// Finished here, goes on elsewhere.
+    Moved {
+        /// The wake-up of the other queue.
+        wakeup: Wakeup,
+    },
+    /// Handed back unspoilt: the same generation, after a short pause.
+    Release,
+    /// Handed back unspoilt until an instant: the same generation.
+    ReleaseAt(Timestamp),
+}

@@ -1,0 +1,82 @@
+//! The queue's section of the configuration.
+
+use base::Fault;
+use serde::Deserialize;
+use std::fmt;
+
+/// Where Redis is and how long work is lent.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `redis://…`; it may carry a password, so it is never shown.
+    pub url: String,
+    /// How many hash-tagged shards the queues have. Fixed for the life of an installation.
+    pub shards: u16,
+    /// How long a process may work without a word to Redis.
+    pub lease_ms: u64,
+    /// How often it says that word.
+    pub renew_every_ms: u64,
+    /// The most jobs one script claims; 64 keeps every script far below 10 ms.
+    pub batch_max: usize,
+    /// How long a worker that waits goes without asking, should a wake-up message be lost.
+    pub poll_every_ms: u64,
+    /// How long one command may take before the connection counts as broken.
+    pub response_timeout_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            url: "redis://127.0.0.1:6379".to_owned(),
+            shards: 1,
+            lease_ms: 10_000,
+            renew_every_ms: 3_000,
+            batch_max: 64,
+            poll_every_ms: 1_000,
+            response_timeout_ms: 2_000,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses figures that cannot work together.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let wrong = |rule: &str| Err(Fault::new(format!("[queue] {rule}")));
+        match self {
+            Self { shards: 0, .. } => wrong("shards must be at least 1"),
+            Self { batch_max: 0 | 257.., .. } => wrong("batch_max must be 1 to 256"),
+            Self { poll_every_ms: 0, .. } => wrong("poll_every_ms must be at least 1"),
+            Self { renew_every_ms: 0, .. } => wrong("renew_every_ms must be at least 1"),
+            _ if self.lease_ms / 3 < self.renew_every_ms => {
+                wrong("lease_ms must be at least three times renew_every_ms")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("shards", &self.shards)
+            .field("lease_ms", &self.lease_ms)
+            .field("renew_every_ms", &self.renew_every_ms)
+            .field("batch_max", &self.batch_max)
+            .field("poll_every_ms", &self.poll_every_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_work_and_a_lease_outlives_two_lost_renewals() {
+        assert!(Config::default().check().is_ok());
+        let short = Config { lease_ms: 8_000, ..Config::default() };
+        assert!(short.check().unwrap_err().to_string().contains("three times"));
+        let shown = format!("{:?}", Config { url: "redis://:secret@h".into(), ..short });
+        assert!(!shown.contains("secret"));
+    }
+}

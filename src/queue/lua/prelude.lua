@@ -1,0 +1,133 @@
+-- Put before every other script: the clock, the identity of this server, and lanes.
+-- Every key begins with KEYS[1], `{pf:sN}:`, whose hash tag keeps a shard in one slot. Names of
+-- lanes are data, so their keys are made from that prefix and cannot be listed beforehand.
+local base, ARGV = KEYS[1], ARGV
+local call, pack = redis.call, cmsgpack.pack
+local time = call('TIME')
+-- Milliseconds with a fraction, so that turns taken within one of them keep their order.
+local clock = time[1] * 1000 + time[2] / 1000
+local now = math.floor(clock)
+
+-- The incarnation, when this is still the server and the history it was given to.
+local function incarnation()
+  local told = call('HMGET', base .. 'identity', 'incarnation', 'run_id', 'replid')
+  if not told[1] then return nil end
+  local run = string.match(call('INFO', 'server'), 'run_id:(%x+)')
+  local replid = string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
+  if run ~= told[2] or replid ~= told[3] then return nil end
+  return told[1]
+end
+
+-- One queue's keys.
+local function keys_of(queue)
+  local prefix = base .. 'q:' .. queue .. ':'
+  return {
+    name = queue, prefix = prefix, groups = prefix .. 'groups', busy = prefix .. 'busy',
+    depth = prefix .. 'depth', wake = prefix .. 'wake:', lane = prefix .. 'lane:',
+    offers = {}, waiting = 0,
+  }
+end
+
+-- When the queue's next lane wakes, or nil.
+local function earliest(q)
+  local head = call('ZRANGE', q.groups, 0, 0, 'WITHSCORES')
+  return head[2] and tonumber(head[2])
+end
+
+-- Puts a lane into the race. What is due joins behind those that wait already: a round over lanes.
+local function offer(q, group, lane, due)
+  local at = due > clock and due or clock
+  local list = q.offers[group]
+  if not list then
+    list = { first = at }
+    q.offers[group] = list
+  elseif at < list.first then
+    list.first = at
+  end
+  list[#list + 1] = at
+  list[#list + 1] = lane
+end
+
+-- Writes the offers of a queue, at most 1,000 lanes a command.
+local function write_offers(q)
+  for group, list in pairs(q.offers) do
+    for from = 1, #list, 2000 do
+      call('ZADD', q.wake .. group, 'LT', unpack(list, from, math.min(from + 1999, #list)))
+    end
+    call('ZADD', q.groups, 'LT', list.first, group)
+  end
+  q.offers = {}
+  if q.waiting ~= 0 then call('INCRBY', q.depth, q.waiting) end
+  q.waiting = 0
+end
+
+-- Offers a lane by its first job, if it has one.
+local function offer_head(q, group, lane)
+  local head = call('ZRANGE', q.lane .. lane, 0, 0, 'WITHSCORES')
+  if head[2] then offer(q, group, lane, tonumber(head[2])) end
+end
+
+-- Lets a job wait. The same generation twice is one job.
+local function wait(q, lane, id, generation, due)
+  q.waiting = q.waiting + call('ZADD', q.lane .. lane, 'NX', due, id .. generation)
+end
+
+-- Tells sleeping workers when a queue's next lane wakes earlier than they were told.
+local function ring(q, before)
+  local after = earliest(q)
+  if after and (not before or after < before) then
+    call('PUBLISH', base .. 'wake', 'q ' .. string.format('%.0f', after) .. ' ' .. q.name)
+  end
+end
+
+-- What is held of a lane: a list of {id, fence, generation, group, due, newer generation or '',
+-- its due}. A fence is `epoch:lease:session`, the session 16 digits.
+local function holds(packed)
+  return packed and cmsgpack.unpack(packed) or {}
+end
+
+local function session_of(hold)
+  return string.sub(hold[2], -16)
+end
+
+-- Remembers a newer generation of a held job until its acknowledgement. False: it is not held.
+local function await(q, lane, list, id, generation, due)
+  for at = 1, #list do
+    local hold = list[at]
+    if hold[1] == id then
+      local known = tonumber(hold[6] ~= '' and hold[6] or hold[3])
+      if tonumber(generation) > known then
+        hold[6], hold[7] = generation, due
+        call('HSET', q.busy, lane, pack(list))
+      end
+      return true
+    end
+  end
+  return false
+end
+
+-- Pushes one wake-up into a queue.
+local function push(q, id, generation, group, lane, due)
+  local packed = call('HGET', q.busy, lane)
+  if packed and await(q, lane, holds(packed), id, generation, due) then return end
+  wait(q, lane, id, generation, due)
+  offer(q, group, lane, tonumber(due))
+end
+
+-- Pushes ARGV[from…], six fields each: queue, id, generation, group, lane, due.
+local function push_all(from)
+  local queues = {}
+  for i = from, #ARGV, 6 do
+    local q = queues[ARGV[i]]
+    if not q then
+      q = keys_of(ARGV[i])
+      q.before = earliest(q)
+      queues[ARGV[i]] = q
+    end
+    push(q, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
+  end
+  for _, q in pairs(queues) do
+    write_offers(q)
+    ring(q, q.before)
+  end
+end

@@ -1,0 +1,232 @@
+//! What Redis calls out: a lane that wakes sooner than workers were told, gates that close.
+//!
+//! A message that is lost costs at most one poll: nothing here is needed for correctness.
+
+use crate::backoff::Backoff;
+use crate::health::Pulse;
+use crate::shared::Shared;
+use crate::wire::{self, GATES};
+use base::clock;
+use domain::time::Timestamp;
+use futures::StreamExt;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Wakes one pump.
+pub(crate) struct Bell {
+    queue: Arc<str>,
+    due_ms: AtomicI64,
+    rung: Notify,
+}
+
+impl Bell {
+    /// Returns when the bell was rung, with the due time in Redis's milliseconds.
+    pub(crate) async fn heard(&self) -> i64 {
+        self.rung.notified().await;
+        self.due_ms.swap(i64::MAX, Ordering::SeqCst)
+    }
+
+    fn ring(&self, due_ms: i64) {
+        self.due_ms.fetch_min(due_ms, Ordering::SeqCst);
+        self.rung.notify_one();
+    }
+}
+
+/// The bells of this process.
+#[derive(Default)]
+pub(crate) struct Bells(Mutex<Vec<Weak<Bell>>>);
+
+impl Bells {
+    pub(crate) fn hang(&self, queue: &Arc<str>) -> Arc<Bell> {
+        let bell = Arc::new(Bell {
+            queue: queue.clone(),
+            due_ms: AtomicI64::new(i64::MAX),
+            rung: Notify::new(),
+        });
+        let mut bells = self.lock();
+        bells.retain(|known| known.strong_count() > 0);
+        bells.push(Arc::downgrade(&bell));
+        bell
+    }
+
+    fn ring(&self, queue: &str, due_ms: i64) {
+        for bell in self.lock().iter().filter_map(Weak::upgrade) {
+            if &*bell.queue == queue {
+                bell.ring(due_ms);
+            }
+        }
+    }
+
+    pub(crate) fn ring_all(&self) {
+        self.lock().iter().filter_map(Weak::upgrade).for_each(|bell| bell.ring(0));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Bell>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The gates this process knows to be closed; asked before a claimed job starts.
+#[derive(Default)]
+pub(crate) struct Gates(Mutex<HashMap<String, Timestamp>>);
+
+impl Gates {
+    pub(crate) fn close(&self, scope_key: &str, until: Timestamp) {
+        let mut gates = self.lock();
+        let known = gates.entry(scope_key.to_owned()).or_insert(until);
+        *known = (*known).max(until);
+    }
+
+    pub(crate) fn open(&self, scope_key: &str) {
+        self.lock().remove(scope_key);
+    }
+
+    /// Is a gate of this lane closed? Those whose time has come are forgotten.
+    pub(crate) fn hold(&self, lane: &str, now: Timestamp) -> bool {
+        let mut gates = self.lock();
+        if gates.is_empty() {
+            return false;
+        }
+        gates.retain(|_, until| *until > now);
+        scopes(lane).is_some_and(|scopes| scopes.iter().any(|key| gates.contains_key(key)))
+    }
+
+    fn replace(&self, gates: HashMap<String, Timestamp>) {
+        *self.lock() = gates;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The scope keys of a lane `<platform>:<app>:<account>`; other lanes have no gates.
+fn scopes(lane: &str) -> Option<[String; 3]> {
+    let (platform, rest) = lane.split_once(':')?;
+    let (app, account) = rest.split_once(':')?;
+    Some([
+        format!("account:{account}"),
+        format!("app:{platform}:{app}"),
+        format!("platform:{platform}"),
+    ])
+}
+
+/// Redis's clock as this process last heard it, carried on by the monotonic one.
+#[derive(Default)]
+pub(crate) struct ServerClock(Mutex<Option<(Instant, i64)>>);
+
+impl ServerClock {
+    pub(crate) fn heard(&self, ms: i64) {
+        *self.lock() = Some((clock::stopwatch(), ms));
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match *self.lock() {
+            Some((at, ms)) => Timestamp::from_ms(ms) + at.elapsed(),
+            None => clock::now(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Instant, i64)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Listens until the last handle is gone; subscribes anew for ever.
+pub(crate) async fn listen(shared: Arc<Shared>, stop: CancellationToken) {
+    let pulse = Pulse::begin(&shared.health, "listen".to_owned());
+    let mut backoff = Backoff::new();
+    loop {
+        let session = listen_once(&shared, &pulse, &mut backoff);
+        match stop.run_until_cancelled(session).await {
+            None => return,
+            Some(Ok(())) => tracing::info!("Redis ended the subscription; subscribing anew"),
+            Some(Err(error)) => tracing::warn!(%error, "the subscription to Redis failed"),
+        }
+        backoff.wait().await;
+    }
+}
+
+async fn listen_once(
+    shared: &Shared,
+    pulse: &Pulse,
+    backoff: &mut Backoff,
+) -> redis::RedisResult<()> {
+    /// A connection that died without a word is noticed by the next ping.
+    const PING_EVERY: Duration = Duration::from_secs(2);
+    let connect = shared.wire.client.get_async_pubsub();
+    let (mut sink, mut messages) = in_time(shared, connect).await?.split();
+    let channels: Vec<String> =
+        (0..shared.config.shards).map(|shard| wire::prefix(shard) + "wake").collect();
+    in_time(shared, sink.subscribe(&channels)).await?;
+    // What was called out in between is lost: ask once.
+    shared.gates.replace(known_gates(shared).await?);
+    shared.bells.ring_all();
+    backoff.reset();
+    pulse.beat();
+    loop {
+        match tokio::time::timeout(PING_EVERY, messages.next()).await {
+            Ok(Some(message)) => obey(shared, &message.get_payload::<String>()?),
+            Ok(None) => return Ok(()),
+            Err(_) => {
+                in_time(shared, sink.ping::<redis::Value>()).await?;
+                pulse.beat();
+            }
+        }
+    }
+}
+
+async fn in_time<T>(
+    shared: &Shared,
+    work: impl Future<Output = redis::RedisResult<T>>,
+) -> redis::RedisResult<T> {
+    let most = Duration::from_millis(shared.config.response_timeout_ms);
+    match tokio::time::timeout(most, work).await {
+        Ok(result) => result,
+        Err(_) => Err((redis::ErrorKind::Io, "Redis did not answer in time").into()),
+    }
+}
+
+async fn known_gates(shared: &Shared) -> redis::RedisResult<HashMap<String, Timestamp>> {
+    let mut all = HashMap::new();
+    for shard in 0..shared.config.shards {
+        let mut calls = shared.wire.calls.clone();
+        let found: Vec<(String, i64)> = wire::on(&GATES, shard).invoke_async(&mut calls).await?;
+        all.extend(found.into_iter().map(|(key, ms)| (key, Timestamp::from_ms(ms))));
+    }
+    Ok(all)
+}
+
+/// `q <due ms> <queue>`, `g <until ms> <scope>`, `o 0 <scope>`, `a`.
+fn obey(shared: &Shared, message: &str) {
+    let mut words = message.splitn(3, ' ');
+    let verb = words.next().unwrap_or_default();
+    let ms = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+    let name = words.next().unwrap_or_default();
+    match verb {
+        "q" => shared.bells.ring(name, ms),
+        "g" => shared.gates.close(name, Timestamp::from_ms(ms)),
+        "o" => shared.gates.open(name),
+        _ => shared.bells.ring_all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_obeys_the_gates_of_its_account_app_and_platform() {
+        let gates = Gates::default();
+        let (soon, now) = (Timestamp::from_ms(2_000), Timestamp::from_ms(1_000));
+        gates.close("app:x:default", soon);
+        assert!(gates.hold("x:default:7", now));
+        assert!(!gates.hold("x:other:7", now));
+        assert!(!gates.hold("tenant", now));
+        assert!(!gates.hold("x:default:7", soon), "its time has come");
+    }
+}

@@ -1,0 +1,231 @@
+//! Accounts: one identity on one platform, of one brand.
+
+use crate::{Store, convert};
+use base::{Context, Fault};
+use domain::id::{AccountId, BrandId, TenantId};
+use domain::time::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{Row, Transaction};
+use uuid::Uuid;
+
+/// An account as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Which one.
+    pub id: AccountId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// The brand it belongs to.
+    pub brand_id: BrandId,
+    /// The platform's name.
+    pub platform: String,
+    /// Our registration it is connected through.
+    pub app: String,
+    /// The platform's id of it.
+    pub remote_id: String,
+    /// The name a person knows it by.
+    pub handle: String,
+    /// The kind that capabilities depend on.
+    pub kind: String,
+    /// Its owner has to connect it again, for this reason.
+    pub needs_reconnect: Option<String>,
+    /// When it was connected last.
+    pub connected_at: Timestamp,
+}
+
+/// What connecting learnt, with the sealed grant.
+pub struct Connection<'a> {
+    /// The id to use if the account is new.
+    pub id: AccountId,
+    /// Of whom.
+    pub tenant: TenantId,
+    /// Of which brand.
+    pub brand: BrandId,
+    /// The platform's name.
+    pub platform: &'a str,
+    /// Our registration.
+    pub app: &'a str,
+    /// The platform's id of the account.
+    pub remote_id: &'a str,
+    /// The name a person knows it by.
+    pub handle: &'a str,
+    /// The kind that capabilities depend on.
+    pub kind: &'a str,
+}
+
+const COLUMNS: &str = "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle, a.kind,
+    a.status, a.status_reason, a.connected_at FROM accounts a";
+
+fn account_of(row: &PgRow) -> Result<Account, Fault> {
+    let status: String = row.try_get("status")?;
+    let reason: Option<String> = row.try_get("status_reason")?;
+    Ok(Account {
+        id: convert::id(row, "id")?,
+        tenant: convert::id(row, "tenant_id")?,
+        brand_id: convert::id(row, "brand_id")?,
+        platform: row.try_get("platform")?,
+        app: row.try_get("app")?,
+        remote_id: row.try_get("remote_id")?,
+        handle: row.try_get("handle")?,
+        kind: row.try_get("kind")?,
+        needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
+        connected_at: convert::time(row, "connected_at")?,
+    })
+}
+
+fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
+    // Both halves are constants of this file; nothing from outside enters the text.
+    sqlx::AssertSqlSafe(format!("{COLUMNS} {rest}"))
+}
+
+impl Store {
+    /// The accounts of a brand, by platform and handle.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn accounts_of_brand(
+        &self,
+        tenant: TenantId,
+        brand: BrandId,
+    ) -> Result<Vec<Account>, Fault> {
+        let rows = sqlx::query(select(
+            "WHERE a.tenant_id = $1 AND a.brand_id = $2 ORDER BY a.platform, a.handle LIMIT 10000",
+        ))
+        .bind(tenant.uuid())
+        .bind(brand.uuid())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(account_of).collect()
+    }
+
+    /// Accounts by id, those that exist.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn accounts(
+        &self,
+        tenant: TenantId,
+        ids: &[AccountId],
+    ) -> Result<Vec<Account>, Fault> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let rows = sqlx::query(select("WHERE a.tenant_id = $1 AND a.id = ANY($2)"))
+            .bind(tenant.uuid())
+            .bind(ids)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(account_of).collect()
+    }
+
+    /// An account by its id alone, for work that was read under a tenant.
+    ///
+    /// # Errors
+    /// When Postgres fails or there is none.
+    pub async fn account(&self, id: AccountId) -> Result<Account, Fault> {
+        let row = sqlx::query(select("WHERE a.id = $1"))
+            .bind(id.uuid())
+            .fetch_one(&self.pool)
+            .await
+            .context("reading an account")?;
+        account_of(&row)
+    }
+
+    /// Writes an account and its first or new grant in one transaction. `seal` gets the account's
+    /// id and the version to bind the grant to.
+    ///
+    /// # Errors
+    /// When Postgres fails or the grant cannot be sealed.
+    pub async fn connect_account(
+        &self,
+        connection: &Connection<'_>,
+        expires_at: Timestamp,
+        seal: impl FnOnce(AccountId, i64) -> Result<Vec<u8>, Fault>,
+    ) -> Result<Account, Fault> {
+        let mut tx = self.pool.begin().await?;
+        let row = sqlx::query(
+            "INSERT INTO accounts (id, tenant_id, brand_id, platform, app, remote_id, handle,
+                 kind, status)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected')
+             ON CONFLICT (brand_id, platform, app, remote_id) DO UPDATE
+             SET handle = EXCLUDED.handle, kind = EXCLUDED.kind, status = 'connected',
+                 status_reason = NULL, connected_at = clock_timestamp(),
+                 updated_at = clock_timestamp()
+             RETURNING id, tenant_id, brand_id, platform, app, remote_id, handle, kind, status,
+                 status_reason, connected_at",
+        )
+        .bind(connection.id.uuid())
+        .bind(connection.tenant.uuid())
+        .bind(connection.brand.uuid())
+        .bind(connection.platform)
+        .bind(connection.app)
+        .bind(connection.remote_id)
+        .bind(connection.handle)
+        .bind(connection.kind)
+        .fetch_one(&mut *tx)
+        .await?;
+        let account = account_of(&row)?;
+        Self::replace_grant(&mut tx, connection.tenant, account.id, expires_at, seal).await?;
+        tx.commit().await?;
+        Ok(account)
+    }
+
+    async fn replace_grant(
+        tx: &mut Transaction<'_, sqlx::Postgres>,
+        tenant: TenantId,
+        account: AccountId,
+        expires_at: Timestamp,
+        seal: impl FnOnce(AccountId, i64) -> Result<Vec<u8>, Fault>,
+    ) -> Result<(), Fault> {
+        let old = sqlx::query("SELECT version FROM credentials WHERE account_id = $1 FOR UPDATE")
+            .bind(account.uuid())
+            .fetch_optional(&mut **tx)
+            .await?;
+        let version = match old {
+            Some(row) => row.try_get::<i64, _>("version")? + 1,
+            None => 1,
+        };
+        sqlx::query(
+            "INSERT INTO credentials (account_id, tenant_id, sealed, version, expires_at)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (account_id) DO UPDATE
+             SET sealed = EXCLUDED.sealed, version = EXCLUDED.version,
+                 expires_at = EXCLUDED.expires_at, refreshed_at = clock_timestamp(),
+                 refresh_deadline_at = NULL, refresh_doubts = 0",
+        )
+        .bind(account.uuid())
+        .bind(tenant.uuid())
+        .bind(seal(account, version)?)
+        .bind(version)
+        .bind(convert::at(expires_at))
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Marks an account as needing its owner, once; `true` for the caller who did it.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn disconnect_account(
+        &self,
+        tenant: TenantId,
+        account: AccountId,
+        reason: &str,
+    ) -> Result<bool, Fault> {
+        let done = sqlx::query(
+            "WITH marked AS (
+                 UPDATE accounts SET status = 'needs_reconnect', status_reason = $3,
+                     updated_at = clock_timestamp()
+                 WHERE id = $2 AND tenant_id = $1 AND status = 'connected' RETURNING handle)
+             INSERT INTO events (tenant_id, kind, subject, data)
+             SELECT $1, 'account.needs_reconnect', $4,
+                 jsonb_build_object('handle', handle, 'reason', $3::text) FROM marked",
+        )
+        .bind(tenant.uuid())
+        .bind(account.uuid())
+        .bind(reason)
+        .bind(account.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}

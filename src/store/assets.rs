@@ -1,0 +1,48 @@
+//! Assets: what was found in the files that users brought.
+
+use crate::{Store, convert};
+use base::Fault;
+use domain::content::AssetFacts;
+use domain::id::{AssetId, TenantId};
+use sqlx::types::Json;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+impl Store {
+    /// Writes down a file that lies safely in the library.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn add_asset(&self, tenant: TenantId, facts: &AssetFacts) -> Result<(), Fault> {
+        sqlx::query("INSERT INTO assets (id, tenant_id, facts) VALUES ($1, $2, $3)")
+            .bind(facts.id.uuid())
+            .bind(tenant.uuid())
+            .bind(Json(facts))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The facts of those of `ids` that exist.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn assets(
+        &self,
+        tenant: TenantId,
+        ids: &[AssetId],
+    ) -> Result<BTreeMap<AssetId, AssetFacts>, Fault> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let rows =
+            sqlx::query("SELECT facts FROM assets WHERE tenant_id = $1 AND id = ANY($2)")
+                .bind(tenant.uuid())
+                .bind(ids)
+                .fetch_all(&self.pool)
+                .await?;
+        let facts = rows.iter().map(|row| convert::json::<AssetFacts>(row, "facts"));
+        facts.map(|facts| facts.map(|facts| (facts.id, facts))).collect()
+    }
+}

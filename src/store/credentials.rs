@@ -1,0 +1,166 @@
+//! Credentials: sealed grants, and whose turn it is to refresh one.
+//!
+//! Invariant: this file moves bytes; it cannot open them.
+
+use crate::{Store, convert};
+use base::{Context, Fault};
+use domain::id::AccountId;
+use domain::time::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, Row, Transaction};
+use std::time::Duration;
+
+/// A sealed grant with what its refresh needs to know.
+#[derive(Clone)]
+pub struct Credential {
+    /// Whose.
+    pub account: AccountId,
+    /// The sealed grant.
+    pub sealed: Vec<u8>,
+    /// The version that the seal is bound to; raised by every new grant.
+    pub version: i64,
+    /// When the access token ends.
+    pub expires_at: Timestamp,
+    /// When the grant was made or renewed.
+    pub refreshed_at: Timestamp,
+}
+
+/// One refresh of one account, the row locked until it ends.
+pub struct RefreshTurn {
+    tx: Transaction<'static, Postgres>,
+    /// The grant to renew.
+    pub credential: Credential,
+    /// No byte of the call leaves after this instant.
+    pub deadline_at: Timestamp,
+}
+
+/// Whose turn it is.
+pub enum Turn {
+    /// Ours.
+    Mine(Box<RefreshTurn>),
+    /// Somebody has renewed it meanwhile.
+    Renewed,
+    /// Somebody may be at it until this instant.
+    Busy(Timestamp),
+    /// Two refreshes ended without an answer: the token may be spent.
+    Doubtful,
+}
+
+/// Refreshes that may end without an answer before the account needs its owner.
+const DOUBTS_MAX: i32 = 2;
+
+pub(crate) fn credential_of(row: &PgRow) -> Result<Credential, Fault> {
+    Ok(Credential {
+        account: convert::id(row, "account_id")?,
+        sealed: row.try_get("sealed")?,
+        version: row.try_get("version")?,
+        expires_at: convert::time(row, "expires_at")?,
+        refreshed_at: convert::time(row, "refreshed_at")?,
+    })
+}
+
+impl Store {
+    /// The sealed grant of an account.
+    ///
+    /// # Errors
+    /// When Postgres fails or there is none.
+    pub async fn credential(&self, account: AccountId) -> Result<Credential, Fault> {
+        let row = sqlx::query(
+            "SELECT account_id, sealed, version, expires_at, refreshed_at
+             FROM credentials WHERE account_id = $1",
+        )
+        .bind(account.uuid())
+        .fetch_one(&self.pool)
+        .await
+        .context("reading a credential")?;
+        credential_of(&row)
+    }
+
+    /// Asks for the turn to renew the grant of `seen_version`. The intent is committed first, with
+    /// a deadline; then the row is locked for as long as the turn lives.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn begin_refresh(
+        &self,
+        account: AccountId,
+        seen_version: i64,
+        time: Duration,
+    ) -> Result<Turn, Fault> {
+        let time_ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let intent = sqlx::query(
+            "UPDATE credentials
+             SET refresh_deadline_at = clock_timestamp() + $3 * interval '1 millisecond',
+                 refresh_doubts = refresh_doubts + (refresh_deadline_at IS NOT NULL)::int
+             WHERE account_id = $1 AND version = $2 AND refresh_doubts < $4
+                 AND (refresh_deadline_at IS NULL OR refresh_deadline_at < clock_timestamp())
+             RETURNING refresh_deadline_at",
+        )
+        .bind(account.uuid())
+        .bind(seen_version)
+        .bind(time_ms)
+        .bind(DOUBTS_MAX)
+        .fetch_optional(&self.pool)
+        .await?;
+        let mut tx = self.pool.begin().await?;
+        let row = sqlx::query(
+            "SELECT account_id, sealed, version, expires_at, refreshed_at, refresh_deadline_at
+             FROM credentials WHERE account_id = $1 FOR UPDATE",
+        )
+        .bind(account.uuid())
+        .fetch_one(&mut *tx)
+        .await?;
+        let credential = credential_of(&row)?;
+        if credential.version != seen_version {
+            return Ok(Turn::Renewed);
+        }
+        let open_until = convert::time_or_none(&row, "refresh_deadline_at")?;
+        match (intent, open_until) {
+            (Some(intent), Some(deadline_at))
+                if convert::time(&intent, "refresh_deadline_at")? == deadline_at =>
+            {
+                Ok(Turn::Mine(Box::new(RefreshTurn { tx, credential, deadline_at })))
+            }
+            (None, Some(until)) if until > self.time().await? => Ok(Turn::Busy(until)),
+            (None, _) => Ok(Turn::Doubtful),
+            (Some(_), _) => Ok(Turn::Renewed),
+        }
+    }
+}
+
+impl RefreshTurn {
+    /// Makes the new grant durable, before anybody uses it.
+    ///
+    /// # Errors
+    /// When Postgres fails; the turn is lost and the next one counts a doubt.
+    pub async fn renew(mut self, sealed: &[u8], expires_at: Timestamp) -> Result<(), Fault> {
+        sqlx::query(
+            "UPDATE credentials
+             SET sealed = $2, version = version + 1, expires_at = $3,
+                 refreshed_at = clock_timestamp(), refresh_deadline_at = NULL, refresh_doubts = 0
+             WHERE account_id = $1",
+        )
+        .bind(self.credential.account.uuid())
+        .bind(sealed)
+        .bind(convert::at(expires_at))
+        .execute(&mut *self.tx)
+        .await?;
+        self.tx.commit().await?;
+        Ok(())
+    }
+
+    /// Gives the turn back: the platform certainly did nothing.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn give_back(mut self) -> Result<(), Fault> {
+        sqlx::query(
+            "UPDATE credentials SET refresh_deadline_at = NULL WHERE account_id = $1",
+        )
+        .bind(self.credential.account.uuid())
+        .execute(&mut *self.tx)
+        .await?;
+        self.tx.commit().await?;
+        Ok(())
+    }
+}

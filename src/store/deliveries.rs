@@ -1,0 +1,269 @@
+//! Deliveries as a worker loads them, with everything one attempt needs, many in one query.
+
+use crate::credentials::{self, Credential};
+use crate::gates::Gate;
+use crate::{Store, convert};
+use base::Fault;
+use domain::delivery::Status;
+use domain::id::{AccountId, BrandId, DeliveryId, PostId, TenantId};
+use domain::post::Stage;
+use domain::request::Draft;
+use domain::time::Timestamp;
+use serde_json::Value;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// A delivery with its post, its account and its sealed grant.
+#[derive(Clone)]
+pub struct Loaded {
+    /// Which delivery.
+    pub id: DeliveryId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of which post.
+    pub post: PostId,
+    /// The post's own stage.
+    pub stage: Stage,
+    /// What was written.
+    pub draft: Draft,
+    /// The latest instant at which it may still go out.
+    pub not_after: Option<Timestamp>,
+    /// Where it stands.
+    pub status: Status,
+    /// Raised by edits, cancels and retries.
+    pub revision: i32,
+    /// When the irreversible call is due.
+    pub due_at: Timestamp,
+    /// The adapter's position.
+    pub checkpoint: Option<Value>,
+    /// Its number.
+    pub checkpoint_no: i32,
+    /// The lease that wrote last.
+    pub epoch: i64,
+    /// The random number of that lease.
+    pub lease: i64,
+    /// When the first intent was written.
+    pub intended_at: Option<Timestamp>,
+    /// The deadline of the open intent.
+    pub deadline_at: Option<Timestamp>,
+    /// Attempts spent.
+    pub attempts: i32,
+    /// Refusals of a fresh token.
+    pub auth_refusals: i32,
+    /// An earlier call ended without an answer.
+    pub has_doubt: bool,
+    /// Complete look-ups that found nothing.
+    pub absences: i32,
+    /// The generation of the wake-up that is owed, of the kind asked for.
+    pub generation: Option<i64>,
+    /// The account.
+    pub account: AccountId,
+    /// Its brand.
+    pub brand: BrandId,
+    /// Its platform.
+    pub platform: String,
+    /// Our registration.
+    pub app: String,
+    /// The platform's id of it.
+    pub remote_id: String,
+    /// The name a person knows it by.
+    pub handle: String,
+    /// The kind that capabilities depend on.
+    pub kind: String,
+    /// It needs its owner, for this reason.
+    pub needs_reconnect: Option<String>,
+    /// The sealed grant.
+    pub credential: Credential,
+    /// The present, by the database's clock.
+    pub now: Timestamp,
+}
+
+fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
+    let status: String = row.try_get("account_status")?;
+    let reason: Option<String> = row.try_get("status_reason")?;
+    Ok(Loaded {
+        id: convert::id(row, "id")?,
+        tenant: convert::id(row, "tenant_id")?,
+        post: convert::id(row, "post_id")?,
+        stage: convert::word(row, "stage", Stage::parse)?,
+        draft: convert::json(row, "draft")?,
+        not_after: convert::time_or_none(row, "not_after")?,
+        status: convert::word(row, "status", Status::parse)?,
+        revision: row.try_get("revision")?,
+        due_at: convert::time(row, "due_at")?,
+        checkpoint: row.try_get("checkpoint")?,
+        checkpoint_no: row.try_get("checkpoint_no")?,
+        epoch: row.try_get("epoch")?,
+        lease: row.try_get("lease")?,
+        intended_at: convert::time_or_none(row, "intended_at")?,
+        deadline_at: convert::time_or_none(row, "deadline_at")?,
+        attempts: row.try_get("attempts")?,
+        auth_refusals: row.try_get("auth_refusals")?,
+        has_doubt: row.try_get("has_doubt")?,
+        absences: row.try_get("absences")?,
+        generation: row.try_get("generation")?,
+        account: convert::id(row, "account_id")?,
+        brand: convert::id(row, "brand_id")?,
+        platform: row.try_get("platform")?,
+        app: row.try_get("app")?,
+        remote_id: row.try_get("account_remote_id")?,
+        handle: row.try_get("handle")?,
+        kind: row.try_get("kind")?,
+        needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
+        credential: credentials::credential_of(row)?,
+        now: convert::time(row, "now")?,
+    })
+}
+
+/// A delivery as the API shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Which one.
+    pub id: DeliveryId,
+    /// Of which post.
+    pub post: PostId,
+    /// On which account.
+    pub account: AccountId,
+    /// The name a person knows the account by.
+    pub handle: String,
+    /// On which platform.
+    pub platform: String,
+    /// Through which of our registrations.
+    pub app: String,
+    /// Where it stands.
+    pub status: Status,
+    /// When it is due.
+    pub due_at: Timestamp,
+    /// Attempts spent.
+    pub attempts: i32,
+    /// Why it failed or waits.
+    pub failure: Option<Value>,
+    /// Where it failed.
+    pub failed_stage: Option<String>,
+    /// The platform's id.
+    pub remote_id: Option<String>,
+    /// Where a person can see it.
+    pub permalink: Option<String>,
+    /// When it was settled as published.
+    pub published_at: Option<Timestamp>,
+    /// The closed gate that holds it.
+    pub gate: Option<Gate>,
+}
+
+pub(crate) fn shown_of(row: &PgRow) -> Result<Shown, Fault> {
+    let gate = match convert::time_or_none(row, "gate_until")? {
+        Some(until) => Some(Gate {
+            scope_key: row.try_get("gate_scope")?,
+            until,
+            reason: row.try_get("gate_reason")?,
+        }),
+        None => None,
+    };
+    Ok(Shown {
+        id: convert::id(row, "id")?,
+        post: convert::id(row, "post_id")?,
+        account: convert::id(row, "account_id")?,
+        handle: row.try_get("handle")?,
+        platform: row.try_get("platform")?,
+        app: row.try_get("app")?,
+        status: convert::word(row, "status", Status::parse)?,
+        due_at: convert::time(row, "due_at")?,
+        attempts: row.try_get("attempts")?,
+        failure: row.try_get("failure")?,
+        failed_stage: row.try_get("failed_stage")?,
+        remote_id: row.try_get("remote_id")?,
+        permalink: row.try_get("permalink")?,
+        published_at: convert::time_or_none(row, "published_at")?,
+        gate,
+    })
+}
+
+impl Store {
+    /// Loads deliveries for work; `generation` is that of the wake-up of `kind`.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn load_deliveries(
+        &self,
+        kind: &'static str,
+        ids: Vec<DeliveryId>,
+    ) -> Result<Vec<Option<Loaded>>, Fault> {
+        let uuids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let rows = sqlx::query(
+            "SELECT d.id, d.tenant_id, d.post_id, p.stage, p.draft, p.not_after, d.status,
+                 d.revision, d.due_at, d.checkpoint, d.checkpoint_no, d.epoch, d.lease,
+                 d.intended_at, d.deadline_at, d.attempts, d.auth_refusals, d.has_doubt,
+                 d.absences, j.generation, d.account_id, a.brand_id, a.platform, a.app,
+                 a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
+                 a.status_reason, c.sealed, c.version, c.expires_at, c.refreshed_at,
+                 clock_timestamp() AS now
+             FROM deliveries d
+             JOIN posts p ON p.id = d.post_id
+             JOIN accounts a ON a.id = d.account_id
+             JOIN credentials c ON c.account_id = d.account_id
+             LEFT JOIN jobs j ON j.subject = d.id AND j.kind = $2
+             WHERE d.id = ANY($1)",
+        )
+        .bind(&uuids)
+        .bind(kind)
+        .fetch_all(&self.pool)
+        .await?;
+        let mut found = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let loaded = loaded_of(row)?;
+            found.insert(loaded.id, loaded);
+        }
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+
+    /// Another delivery has this remote id as its receipt already.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn is_remote_id_taken(
+        &self,
+        account: AccountId,
+        remote_id: &str,
+        except: DeliveryId,
+    ) -> Result<bool, Fault> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM deliveries
+                 WHERE account_id = $1 AND remote_id = $2 AND id <> $3) AS taken",
+        )
+        .bind(account.uuid())
+        .bind(remote_id)
+        .bind(except.uuid())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.try_get("taken")?)
+    }
+
+    /// How many deliveries stand in each status; for metrics and benches.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn deliveries_by_status(&self) -> Result<Vec<(Status, i64)>, Fault> {
+        let rows =
+            sqlx::query("SELECT status, count(*) AS count FROM deliveries GROUP BY status")
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter()
+            .map(|row| {
+                Ok((convert::word(row, "status", Status::parse)?, row.try_get("count")?))
+            })
+            .collect()
+    }
+
+    /// When the last receipt was settled; for benches.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn last_published_at(&self) -> Result<Option<Timestamp>, Fault> {
+        let row = sqlx::query("SELECT max(published_at) AS last FROM deliveries")
+            .fetch_one(&self.pool)
+            .await?;
+        convert::time_or_none(&row, "last")
+    }
+}

@@ -1,0 +1,245 @@
+//! Wake-ups owed: one row each, read by the relay in the order of their due time.
+
+use crate::{Store, convert};
+use base::Fault;
+use domain::time::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What a job is for; the subject is the id of that thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JobKind {
+    /// Check a post and schedule its deliveries.
+    FanOut,
+    /// Publish a delivery.
+    Publish,
+    /// Ask what became of a delivery.
+    Reconcile,
+    /// Renew the grant of an account.
+    Refresh,
+}
+
+impl JobKind {
+    /// The word in SQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FanOut => "fan_out",
+            Self::Publish => "publish",
+            Self::Reconcile => "reconcile",
+            Self::Refresh => "refresh",
+        }
+    }
+}
+
+/// A wake-up that is owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The queue it wakes.
+    pub queue: String,
+    /// What it is for.
+    pub subject: Uuid,
+    /// Its generation; an older one that wakes is forgotten.
+    pub generation: i64,
+    /// The shard of Redis it belongs to.
+    pub shard: i16,
+    /// Shares the queue fairly with the other groups.
+    pub group: String,
+    /// Jobs of one lane run one after the other.
+    pub lane: String,
+    /// When to wake.
+    pub due_at: Timestamp,
+}
+
+/// A wake-up to be armed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arm {
+    /// What for.
+    pub kind: JobKind,
+    /// The queue it wakes.
+    pub queue: String,
+    /// The subject.
+    pub subject: Uuid,
+    /// The shard of Redis.
+    pub shard: i16,
+    /// The fair group.
+    pub group: String,
+    /// The lane.
+    pub lane: String,
+    /// When to wake; `None` is now, by the database's clock.
+    pub due_at: Option<Timestamp>,
+}
+
+fn job_of(row: &PgRow) -> Result<Job, Fault> {
+    Ok(Job {
+        queue: row.try_get("queue")?,
+        subject: row.try_get("subject")?,
+        generation: row.try_get("generation")?,
+        shard: row.try_get("shard")?,
+        group: row.try_get("fair_group")?,
+        lane: row.try_get("lane")?,
+        due_at: convert::time(row, "due_at")?,
+    })
+}
+
+/// Arms wake-ups inside a transaction; each one gets a new generation.
+pub(crate) async fn arm(tx: &mut PgConnection, arms: &[Arm]) -> Result<Vec<Job>, Fault> {
+    if arms.is_empty() {
+        return Ok(Vec::new());
+    }
+    let column = |f: fn(&Arm) -> String| arms.iter().map(f).collect::<Vec<_>>();
+    let rows = sqlx::query(
+        "INSERT INTO jobs (kind, queue, subject, shard, fair_group, lane, due_at)
+         SELECT kind, queue, subject, shard, fair_group, lane,
+             coalesce(due_at, clock_timestamp())
+         FROM UNNEST($1::text[], $2::text[], $3::uuid[], $4::smallint[], $5::text[], $6::text[],
+             $7::timestamptz[])
+             AS t (kind, queue, subject, shard, fair_group, lane, due_at)
+         ON CONFLICT (kind, subject) DO UPDATE
+         SET queue = EXCLUDED.queue, due_at = EXCLUDED.due_at, armed_at = clock_timestamp(),
+             generation = nextval('job_generation')
+         RETURNING queue, subject, generation, shard, fair_group, lane, due_at",
+    )
+    .bind(column(|a| a.kind.as_str().to_owned()))
+    .bind(column(|a| a.queue.clone()))
+    .bind(arms.iter().map(|a| a.subject).collect::<Vec<_>>())
+    .bind(arms.iter().map(|a| a.shard).collect::<Vec<_>>())
+    .bind(column(|a| a.group.clone()))
+    .bind(column(|a| a.lane.clone()))
+    .bind(arms.iter().map(|a| a.due_at.map(convert::at)).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    rows.iter().map(job_of).collect()
+}
+
+/// Takes wake-ups away inside a transaction.
+pub(crate) async fn disarm(
+    tx: &mut PgConnection,
+    kind: JobKind,
+    subjects: &[Uuid],
+) -> Result<(), Fault> {
+    sqlx::query("DELETE FROM jobs WHERE kind = $1 AND subject = ANY($2)")
+        .bind(kind.as_str())
+        .bind(subjects)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// The next jobs of a shard after `(after, after_subject)` that fall due within `horizon`.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn jobs_due(
+        &self,
+        shard: i16,
+        after: Timestamp,
+        after_subject: Uuid,
+        horizon: Duration,
+        limit: i64,
+    ) -> Result<Vec<Job>, Fault> {
+        let rows = sqlx::query(
+            "SELECT queue, subject, generation, shard, fair_group, lane, due_at FROM jobs
+             WHERE shard = $1 AND (due_at, subject) > ($2, $3)
+                 AND due_at <= clock_timestamp() + $4 * interval '1 millisecond'
+             ORDER BY due_at, subject LIMIT $5",
+        )
+        .bind(shard)
+        .bind(convert::at(after))
+        .bind(after_subject)
+        .bind(i64::try_from(horizon.as_millis()).unwrap_or(i64::MAX))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(job_of).collect()
+    }
+
+    /// What the sweep tells Redis once more: jobs overdue by more than `overdue`, and jobs armed in
+    /// the last minute whose pusher may have died.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn jobs_to_sweep(
+        &self,
+        shard: i16,
+        overdue: Duration,
+        horizon: Duration,
+        limit: i64,
+    ) -> Result<Vec<Job>, Fault> {
+        let rows = sqlx::query(
+            "SELECT queue, subject, generation, shard, fair_group, lane, due_at FROM jobs
+             WHERE shard = $1
+                 AND (due_at < clock_timestamp() - $2 * interval '1 millisecond'
+                     OR armed_at > clock_timestamp() - interval '60 seconds'
+                         AND due_at <= clock_timestamp() + $3 * interval '1 millisecond')
+             ORDER BY due_at, subject LIMIT $4",
+        )
+        .bind(shard)
+        .bind(i64::try_from(overdue.as_millis()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(horizon.as_millis()).unwrap_or(i64::MAX))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(job_of).collect()
+    }
+
+    /// Arms one wake-up on its own.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn arm_job(&self, wake: Arm) -> Result<Job, Fault> {
+        let mut tx = self.pool.begin().await?;
+        let job = arm(&mut tx, &[wake]).await?.pop();
+        tx.commit().await?;
+        job.ok_or_else(|| Fault::new("arming a job returned no row"))
+    }
+
+    /// Takes one wake-up away if it is still of this generation.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn drop_job(
+        &self,
+        kind: JobKind,
+        subject: Uuid,
+        generation: i64,
+    ) -> Result<(), Fault> {
+        sqlx::query("DELETE FROM jobs WHERE kind = $1 AND subject = $2 AND generation = $3")
+            .bind(kind.as_str())
+            .bind(subject)
+            .bind(generation)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The generation of a job that is still owed.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn job_generation(
+        &self,
+        kind: JobKind,
+        subject: Uuid,
+    ) -> Result<Option<i64>, Fault> {
+        let row = sqlx::query("SELECT generation FROM jobs WHERE kind = $1 AND subject = $2")
+            .bind(kind.as_str())
+            .bind(subject)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| Ok(row.try_get("generation")?)).transpose()
+    }
+
+    /// A number that no Redis has been told before.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn draw_incarnation(&self) -> Result<i64, Fault> {
+        let row = sqlx::query("SELECT nextval('queue_incarnation') AS number")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get("number")?)
+    }
+}

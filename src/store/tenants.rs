@@ -1,0 +1,184 @@
+//! Tenants, their keys and their brands.
+
+use crate::{Store, convert};
+use base::Fault;
+use domain::capability::Profile;
+use domain::id::{BrandId, TenantId};
+use sqlx::Row;
+
+/// A tenant, with its wrapped data key.
+#[derive(Clone)]
+pub struct Tenant {
+    /// Which one.
+    pub id: TenantId,
+    /// The data key, wrapped by the installation's key-encryption key.
+    pub data_key: Vec<u8>,
+    /// The table of capabilities it is served by.
+    pub profile: Profile,
+}
+
+/// A brand of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brand {
+    /// Which one.
+    pub id: BrandId,
+    /// Its name in URLs and posts.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+}
+
+fn profile(word: &str) -> Option<Profile> {
+    match word {
+        "spec" => Some(Profile::Spec),
+        "extended" => Some(Profile::Extended),
+        _ => None,
+    }
+}
+
+impl Store {
+    /// Creates a tenant, or returns the one that has this name.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn ensure_tenant(
+        &self,
+        id: TenantId,
+        name: &str,
+        data_key: &[u8],
+    ) -> Result<Tenant, Fault> {
+        sqlx::query(
+            "INSERT INTO tenants (id, name, data_key) VALUES ($1, $2, $3)
+             ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(id.uuid())
+        .bind(name)
+        .bind(data_key)
+        .execute(&self.pool)
+        .await?;
+        let row = sqlx::query("SELECT id, data_key, profile FROM tenants WHERE name = $1")
+            .bind(name)
+            .fetch_one(&self.pool)
+            .await?;
+        Self::tenant_of(&row)
+    }
+
+    /// A tenant by its id.
+    ///
+    /// # Errors
+    /// When Postgres fails or there is none.
+    pub async fn tenant(&self, id: TenantId) -> Result<Tenant, Fault> {
+        let row = sqlx::query("SELECT id, data_key, profile FROM tenants WHERE id = $1")
+            .bind(id.uuid())
+            .fetch_one(&self.pool)
+            .await?;
+        Self::tenant_of(&row)
+    }
+
+    fn tenant_of(row: &sqlx::postgres::PgRow) -> Result<Tenant, Fault> {
+        Ok(Tenant {
+            id: convert::id(row, "id")?,
+            data_key: row.try_get("data_key")?,
+            profile: convert::word(row, "profile", profile)?,
+        })
+    }
+
+    /// Lets a key in: its SHA-256 is stored.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn add_api_key(
+        &self,
+        tenant: TenantId,
+        sha256: &[u8],
+        label: &str,
+    ) -> Result<(), Fault> {
+        sqlx::query(
+            "INSERT INTO api_keys (sha256, tenant_id, label) VALUES ($1, $2, $3)
+             ON CONFLICT (sha256) DO NOTHING",
+        )
+        .bind(sha256)
+        .bind(tenant.uuid())
+        .bind(label)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The tenant that a key belongs to.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn tenant_of_key(&self, sha256: &[u8]) -> Result<Option<Tenant>, Fault> {
+        let row = sqlx::query(
+            "SELECT t.id, t.data_key, t.profile FROM api_keys k
+             JOIN tenants t ON t.id = k.tenant_id
+             WHERE k.sha256 = $1 AND k.revoked_at IS NULL",
+        )
+        .bind(sha256)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(Self::tenant_of).transpose()
+    }
+
+    /// Creates a brand, or renames the one with this slug.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn ensure_brand(
+        &self,
+        tenant: TenantId,
+        id: BrandId,
+        slug: &str,
+        name: &str,
+    ) -> Result<Brand, Fault> {
+        let row = sqlx::query(
+            "INSERT INTO brands (id, tenant_id, slug, name) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (tenant_id, slug) DO UPDATE SET name = EXCLUDED.name
+             RETURNING id, slug, name",
+        )
+        .bind(id.uuid())
+        .bind(tenant.uuid())
+        .bind(slug)
+        .bind(name)
+        .fetch_one(&self.pool)
+        .await?;
+        Self::brand_of(&row)
+    }
+
+    /// A brand by its slug.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn brand(&self, tenant: TenantId, slug: &str) -> Result<Option<Brand>, Fault> {
+        let row =
+            sqlx::query("SELECT id, slug, name FROM brands WHERE tenant_id = $1 AND slug = $2")
+                .bind(tenant.uuid())
+                .bind(slug)
+                .fetch_optional(&self.pool)
+                .await?;
+        row.as_ref().map(Self::brand_of).transpose()
+    }
+
+    /// The brands of a tenant, by slug.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn brands(&self, tenant: TenantId) -> Result<Vec<Brand>, Fault> {
+        let rows = sqlx::query(
+            "SELECT id, slug, name FROM brands WHERE tenant_id = $1 ORDER BY slug LIMIT 1000",
+        )
+        .bind(tenant.uuid())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(Self::brand_of).collect()
+    }
+
+    fn brand_of(row: &sqlx::postgres::PgRow) -> Result<Brand, Fault> {
+        Ok(Brand {
+            id: convert::id(row, "id")?,
+            slug: row.try_get("slug")?,
+            name: row.try_get("name")?,
+        })
+    }
+}

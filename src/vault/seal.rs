@@ -1,0 +1,116 @@
+//! The sealed form: version, key id, nonce, ciphertext with its tag.
+//!
+//! XChaCha20-Poly1305: its nonce is long enough to be drawn by chance for every seal.
+
+use base::{Context, Fault, rng};
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use secrecy::{ExposeSecret, SecretBox};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// The length of every key.
+pub(crate) const KEY_SIZE_BYTES: usize = 32;
+/// The form written today; another first byte is refused.
+const VERSION: u8 = 1;
+const NONCE_SIZE_BYTES: usize = 24;
+const ID_SIZE_BYTES: usize = 8;
+const HEAD_SIZE_BYTES: usize = 1 + ID_SIZE_BYTES + NONCE_SIZE_BYTES;
+
+/// Names a key without telling anything of it.
+pub(crate) type KeyId = [u8; ID_SIZE_BYTES];
+
+/// A symmetric key. Its memory is cleared when it goes.
+pub(crate) struct Key {
+    id: KeyId,
+    bytes: SecretBox<[u8; KEY_SIZE_BYTES]>,
+}
+
+impl Key {
+    /// The key made of these bytes; they are cleared.
+    pub(crate) fn new(bytes: Zeroizing<[u8; KEY_SIZE_BYTES]>) -> Self {
+        let digest =
+            Sha256::new().chain_update(b"postfleet key id\0").chain_update(*bytes).finalize();
+        let mut id = KeyId::default();
+        id.copy_from_slice(&digest[..ID_SIZE_BYTES]);
+        Self {
+            id,
+            bytes: SecretBox::init_with_mut(|held: &mut [u8; KEY_SIZE_BYTES]| *held = *bytes),
+        }
+    }
+
+    /// A key that nobody has seen.
+    pub(crate) fn fresh() -> Self {
+        let mut bytes = Zeroizing::new([0; KEY_SIZE_BYTES]);
+        rng::fill(bytes.as_mut_slice());
+        Self::new(bytes)
+    }
+
+    pub(crate) const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; KEY_SIZE_BYTES] {
+        self.bytes.expose_secret()
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(self.bytes().into())
+    }
+
+    /// Seals `plain`, bound to `associated`.
+    pub(crate) fn seal(&self, associated: &[u8], plain: &[u8]) -> Vec<u8> {
+        let mut sealed = vec![VERSION];
+        sealed.extend_from_slice(&self.id);
+        let mut nonce = [0; NONCE_SIZE_BYTES];
+        rng::fill(&mut nonce);
+        sealed.extend_from_slice(&nonce);
+        let bound = bound(&sealed[..1 + ID_SIZE_BYTES], associated);
+        let payload = Payload { msg: plain, aad: &bound };
+        let ciphertext = self.cipher().encrypt(&XNonce::from(nonce), payload);
+        // The cipher refuses only beyond 256 GiB.
+        sealed.extend(ciphertext.expect("a secret is far below the cipher's limit"));
+        sealed
+    }
+
+    /// Opens what [`Key::seal`] made with the same key and the same `associated`.
+    pub(crate) fn open(
+        &self,
+        associated: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let (id, nonce, ciphertext) = parts(sealed)?;
+        if id != self.id {
+            return Err(Fault::new("the secret is sealed under another key"));
+        }
+        let bound = bound(&sealed[..1 + ID_SIZE_BYTES], associated);
+        let payload = Payload { msg: ciphertext, aad: &bound };
+        let plain = self.cipher().decrypt(&XNonce::from(nonce), payload);
+        plain.map(Zeroizing::new).map_err(|_| {
+            Fault::new("the secret does not open: it was changed, or it belongs to something else")
+        })
+    }
+}
+
+/// The id of the key that `sealed` was made with.
+pub(crate) fn key_id(sealed: &[u8]) -> Result<KeyId, Fault> {
+    parts(sealed).map(|(id, ..)| id)
+}
+
+fn parts(sealed: &[u8]) -> Result<(KeyId, [u8; NONCE_SIZE_BYTES], &[u8]), Fault> {
+    let short = "the sealed secret is cut short";
+    let (head, ciphertext) = sealed.split_at_checked(HEAD_SIZE_BYTES).context(short)?;
+    if head[0] != VERSION {
+        return Err(Fault::new("the sealed secret has a form that this version does not know"));
+    }
+    let (mut id, mut nonce) = (KeyId::default(), [0; NONCE_SIZE_BYTES]);
+    id.copy_from_slice(&head[1..=ID_SIZE_BYTES]);
+    nonce.copy_from_slice(&head[1 + ID_SIZE_BYTES..]);
+    Ok((id, nonce, ciphertext))
+}
+
+/// Version and key id are bound too. They have a fixed length, so nothing can slide between them
+/// and what follows.
+fn bound(head: &[u8], associated: &[u8]) -> Vec<u8> {
+    [head, associated].concat()
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The whole gate: what has to hold before a commit is shown to anybody.
+#
+#   tests/run.sh [--long]
+#
+# --long also runs the tests that are ignored otherwise: the big figures.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+long=
+case "${1:-}" in
+  "") ;;
+  --long) long=1 ;;
+  *) echo "usage: tests/run.sh [--long]" >&2; exit 2 ;;
+esac
+
+# shellcheck source=deploy/need.sh
+. deploy/need.sh
+need postgresql redis-server || exit 2
+
+summary=
+started=$SECONDS
+# step NAME COMMAND…: runs it, notes how long it took, ends the gate when it fails.
+step() {
+  name=$1
+  shift
+  printf '\n== %s: %s\n' "$name" "$*"
+  begun=$SECONDS
+  "$@"
+  status=$?
+  took=$((SECONDS - begun))
+  if [ "$status" -ne 0 ]; then
+    printf '\n%s== %s FAILED after %s s\n' "$summary" "$name" "$took"
+    exit 1
+  fi
+  summary="$summary== $name: $took s"$'\n'
+}
+
+skip() {
+  printf '\n== %s SKIPPED: %s\n' "$1" "$2"
+  summary="$summary== $1: SKIPPED, $2"$'\n'
+}
+
+# The state of the tree before, so that what the gate itself leaves behind shows.
+before=$(git status --porcelain 2>/dev/null)
+tree_still_clean() {
+  after=$(git status --porcelain 2>/dev/null)
+  if [ -n "${CI:-}" ] && [ -n "$after" ]; then
+    printf 'not clean:\n%s\n' "$after"
+    return 1
+  fi
+  [ "$before" = "$after" ] && return 0
+  diff <(echo "$before") <(echo "$after")
+  return 1
+}
+
+step fmt cargo fmt --all --check
+step clippy cargo clippy --workspace --all-targets --quiet -- -D warnings
+if cargo deny --version >/dev/null 2>&1; then
+  step deny cargo deny --workspace check
+else
+  skip deny "cargo-deny is not installed (cargo install cargo-deny)"
+fi
+step tests cargo test --workspace --quiet
+if [ -n "$long" ]; then
+  step long cargo test --workspace --quiet -- --ignored
+fi
+step docs env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --quiet
+step tree tree_still_clean
+
+printf '\n%s== everything holds after %s s\n' "$summary" "$((SECONDS - started))"

@@ -1,0 +1,77 @@
+//! The roles that are no queues: the relay and the sweep, each at its own pace.
+
+use crate::{Config, Role};
+use app::App;
+use base::{Fault, clock};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The longest pause of a loop whose database or Redis is away.
+const AWAY_MAX: Duration = Duration::from_secs(5);
+
+/// Tells Redis of what falls due, shard by shard.
+pub(crate) fn relay(
+    app: &App,
+    config: &Config,
+    shutdown: &CancellationToken,
+    tasks: &mut JoinSet<Role>,
+) {
+    let pace = Duration::from_millis(config.relay_every_ms);
+    for shard in 0..app::relay::shards(app) {
+        let (app, shutdown) = (app.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            let step = || async { app::relay::relay(&app, shard).await };
+            repeat("relay", pace, &shutdown, step).await;
+            Role::Relay
+        });
+    }
+}
+
+/// Looks after what is overdue, shard by shard.
+pub(crate) fn sweep(
+    app: &App,
+    config: &Config,
+    shutdown: &CancellationToken,
+    tasks: &mut JoinSet<Role>,
+) {
+    let pace = Duration::from_millis(config.sweep_every_ms);
+    let (app, shutdown) = (app.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        let step = || async {
+            for shard in 0..app::relay::shards(&app) {
+                app::sweep::sweep(&app, shard).await?;
+            }
+            Ok(false)
+        };
+        repeat("sweep", pace, &shutdown, step).await;
+        Role::Sweep
+    });
+}
+
+/// Takes steps until shutdown: at once again after a step that says so, else at the pace; after a
+/// fault with growing pauses, for ever.
+async fn repeat<F, Fut>(name: &str, pace: Duration, shutdown: &CancellationToken, step: F)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<bool, Fault>>,
+{
+    let mut away = Duration::ZERO;
+    while !shutdown.is_cancelled() {
+        let rest = match step().await {
+            Ok(has_more) => {
+                away = Duration::ZERO;
+                if has_more { Duration::ZERO } else { pace }
+            }
+            Err(fault) => {
+                away = (away * 2).clamp(Duration::from_millis(100), AWAY_MAX);
+                tracing::warn!(%fault, loop_name = name, "a loop could not take its step");
+                away
+            }
+        };
+        tokio::select! {
+            () = clock::pause(rest) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The roles of a worker process: which queue wakes which verb.
+
+use crate::{Config, Duties, loops};
+use app::App;
+use queue::{Claimed, Outcome, Queue, WorkerOptions};
+use std::fmt;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// A worker's duty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Tells Redis what Postgres owes.
+    Relay,
+    /// Turns posts into deliveries.
+    FanOut,
+    /// Publishes deliveries.
+    Publish,
+    /// Asks what became of calls.
+    Reconcile,
+    /// Renews tokens.
+    Refresh,
+    /// Looks after what is overdue.
+    Sweep,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 6] = [
+        Self::Relay,
+        Self::FanOut,
+        Self::Publish,
+        Self::Reconcile,
+        Self::Refresh,
+        Self::Sweep,
+    ];
+
+    /// The word on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::FanOut => "fan-out",
+            Self::Publish => "publish",
+            Self::Reconcile => "reconcile",
+            Self::Refresh => "refresh",
+            Self::Sweep => "sweep",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Starts a role's tasks.
+pub(crate) fn spawn(
+    role: Role,
+    app: &App,
+    queue: &Queue,
+    config: &Config,
+    duties: &Duties,
+    shutdown: &CancellationToken,
+    tasks: &mut JoinSet<Role>,
+) {
+    match role {
+        Role::Relay => loops::relay(app, config, shutdown, tasks),
+        Role::Sweep => loops::sweep(app, config, shutdown, tasks),
+        Role::FanOut => {
+            let options = WorkerOptions::new(app::queues::FAN_OUT, config.fan_out_concurrency);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::fan_out::fan_out(&app, &job).await
+            });
+        }
+        Role::Reconcile => {
+            let options = WorkerOptions::new(app::queues::RECONCILE, config.reconcile_concurrency);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::reconcile::reconcile(&app, &job).await
+            });
+        }
+        Role::Refresh => {
+            let options = WorkerOptions::new(app::queues::REFRESH, config.refresh_concurrency);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::refresh::refresh(&app, &job).await
+            });
+        }
+        Role::Publish => {
+            for platform in &duties.platforms {
+                let name = app::queues::publish_queue(platform);
+                let options = WorkerOptions::new(name, config.publish_concurrency);
+                serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                    app::publish::publish(&app, &job).await
+                });
+            }
+        }
+    }
+}
+
+/// Runs one queue's worker: claim, call the verb, obey, trace.
+fn serve<F, Fut>(
+    role: Role,
+    app: &App,
+    queue: &Queue,
+    options: WorkerOptions,
+    shutdown: &CancellationToken,
+    tasks: &mut JoinSet<Role>,
+    verb: F,
+) where
+    F: Fn(App, Claimed) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Outcome> + Send + 'static,
+{
+    let (app, queue, shutdown) = (app.clone(), queue.clone(), shutdown.clone());
+    let handler = move |job: Claimed| verb(app.clone(), job);
+    tasks.spawn(async move {
+        queue::run(queue, options, shutdown, handler).await;
+        role
+    });
+}

@@ -159,6 +159,13 @@ impl<'a> Attempt<'a> {
             .unwrap_or_else(|| self.adapter.visibility_delay())
     }
 
+    /// A link of the platform, turned to where its calls go: a simulator shows its own posts.
+    pub fn reachable(&self, permalink: String) -> String {
+        let settings = self.app.0.settings.platforms.get(&self.row.platform);
+        let turned = settings.and_then(|s| s.base.rewrite(&permalink.parse().ok()?).ok());
+        turned.map_or(permalink, |uri| uri.to_string())
+    }
+
     /// A settle that changes nothing but the status and the wake-up.
     pub fn settled(&self, status: Status, wake: Wake) -> Settle {
         let hold = match (self.kind, &self.open) {

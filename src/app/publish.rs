@@ -168,7 +168,7 @@ pub(crate) async fn published(
 ) -> Result<Outcome, Fault> {
     let mut settle = attempt.settled(Status::Published, Wake::Drop);
     settle.checkpoint = Some(attempt.checkpoint.0.clone());
-    settle.receipt = Some((receipt.remote_id, receipt.permalink));
+    settle.receipt = Some((receipt.remote_id, attempt.reachable(receipt.permalink)));
     settle.entry = entry;
     let platform = attempt.row.platform.clone();
     metrics::counter!("postfleet_published_total", "platform" => platform).increment(1);

@@ -13,6 +13,9 @@ use std::path::Path;
 /// What a variable that belongs to the configuration begins with.
 const PREFIX: &str = "POSTFLEET__";
 
+/// Shorter values are not taken for secrets.
+const SECRET_SIZE_BYTES_MIN: usize = 6;
+
 type Variables = HashMap<String, String>;
 
 /// The configuration in `file`, if there is one, overridden by the environment.
@@ -79,13 +82,18 @@ fn blame<T>(
     for name in names.into_iter().filter(|_| alone.is_ok()) {
         let value = &variables[name];
         if let Err(error) = parse(content, Variables::from([(name.clone(), value.clone())])) {
-            // The value may be a secret that ended up under the wrong name.
-            let reason = error.to_string().replace(value.as_str(), "…");
+            let reason = without(error.to_string(), value);
             return Fault::new(format_args!("the variable {name}: {reason}"));
         }
     }
-    let reason = variables.values().fold(error.to_string(), |text, value| text.replace(value, "…"));
+    let reason = variables.values().fold(error.to_string(), |text, value| without(text, value));
     Fault::new(format_args!("the configuration: {reason}"))
+}
+
+/// A value may be a secret that ended up under the wrong name. No secret is as short as a number,
+/// and those are worth showing.
+fn without(text: String, value: &str) -> String {
+    if value.len() < SECRET_SIZE_BYTES_MIN { text } else { text.replace(value, "…") }
 }
 
 #[cfg(test)]

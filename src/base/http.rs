@@ -128,25 +128,17 @@ impl Http {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    #[expect(clippy::disallowed_methods, reason = "the one place that sets a client up")]
     pub fn new() -> Result<Self, Fault> {
         // A second installation is refused, and the first serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .retry(reqwest::retry::never())
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .http1_only()
-            .tcp_nodelay(true)
-            .connect_timeout(CONNECT_MAX)
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
-            .user_agent(concat!("postfleet/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Fault::from(error.without_url()))
-            .context("setting up the HTTP client")?;
-        Ok(Self(client))
+        let client = builder().build().or_else(|error| {
+            // A bare container has no certificates, and simulators on the loopback need none.
+            let error = error.without_url();
+            tracing::warn!(%error, "no certificate authority is known: every https call will fail");
+            builder().tls_certs_only([]).build()
+        });
+        let client = client.map_err(reqwest::Error::without_url);
+        Ok(Self(client.context("setting up the HTTP client")?))
     }
 
     /// Sends a request once and reads its reply. Dropping the future before the body is read
@@ -176,6 +168,21 @@ impl Http {
         let sent = if broken.unconnected || has_body && unread { Sent::No } else { Sent::Maybe };
         Err(NoReply::Lost { sent, detail: text::clean(&broken.detail) })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that sets a client up")]
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .retry(reqwest::retry::never())
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .http1_only()
+        .tcp_nodelay(true)
+        .connect_timeout(CONNECT_MAX)
+        .pool_idle_timeout(IDLE_MAX)
+        .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+        .user_agent(concat!("postfleet/", env!("CARGO_PKG_VERSION")))
 }
 
 struct Broken {

@@ -146,7 +146,7 @@ impl Client {
         let granted = self.http.post(action).form(&fields).send().await.map_err(silent)?;
         let back =
             granted.headers().get("location").and_then(|to| page.join(to.to_str().ok()?).ok());
-        let Some(back) = back.filter(|back| is_loopback(back)) else {
+        let Some(back) = back.filter(is_loopback) else {
             let text = granted.text().await.map_err(silent)?;
             return Err(Error::Unusable(format!("the consent page does not send us back: {text}")));
         };

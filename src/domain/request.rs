@@ -1,12 +1,20 @@
 //! A post as its sender wrote it: read from JSON with every violation found, not only the first.
 
+mod fields;
+
+pub use fields::{Fields, LIST_MAX, MEDIA_MAX};
+
 use crate::content::MediaUse;
 use crate::id::AccountId;
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, Rule, excerpt};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A due time this far in the past is a slow clock or a slow network: it means now.
+pub const LATE_MAX: Duration = Duration::from_secs(60);
 
 /// A post as its sender wrote it, read and well-formed. It is stored as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +39,7 @@ pub struct Draft {
     /// Files of its own, by platform.
     pub medias: BTreeMap<String, Vec<MediaUse>>,
     /// What else was said to a platform: the rest of its object, read by the platform's folder.
+    /// A platform that was given an object has an entry, be it empty.
     pub options: BTreeMap<String, Map<String, Value>>,
 }
 
@@ -39,12 +48,175 @@ pub struct Draft {
 /// # Errors
 /// Every violation that shows without looking at the database or at a platform's own options.
 pub fn parse(body: &Value, platforms: &[&str], now: Timestamp) -> Result<Draft, Vec<Rejection>> {
-    let _ = (body, platforms, now);
-    Err(Vec::new())
+    let mut fields = Fields::new(body.as_object(), "", None);
+    if !body.is_object() {
+        fields.wrong_type("body".to_owned(), "an object", body);
+        return Err(fields.finish());
+    }
+    let brand_slug = fields.required_text("brandSlug", "Name the brand that the post is for.");
+    let text = fields.text("text").unwrap_or_default().to_owned();
+    let media = fields.media("media").unwrap_or_default();
+    let addressed = read_platforms(&mut fields, platforms);
+    let accounts = read_accounts(&mut fields);
+    let (has_platforms, has_accounts) = (names_some(body, "platforms"), names_some(body, "accounts"));
+    if !has_platforms && !has_accounts {
+        fields.missing("platforms", "Name a platform in `platforms`, or an account in `accounts`.");
+    }
+    let (scheduled_at, not_after) = read_times(&mut fields, now);
+    fields.refuse(
+        "repostOf",
+        "A repost cannot be asked for by itself: LinkedIn, Instagram and YouTube let no program \
+         repost, and on X a repost belongs to the post that it repeats.",
+        "Leave it out, or write the text as a post of its own.",
+    );
+    let mut draft = Draft {
+        brand_slug: brand_slug.unwrap_or_default().trim().to_owned(),
+        text,
+        media,
+        platforms: addressed,
+        accounts,
+        scheduled_at,
+        not_after,
+        texts: BTreeMap::new(),
+        medias: BTreeMap::new(),
+        options: BTreeMap::new(),
+    };
+    for platform in platforms {
+        read_platform(&mut fields, platform, &mut draft);
+    }
+    let mut problems = fields.finish();
+    if has_platforms && !has_accounts {
+        let addressed: Vec<&str> = draft.platforms.iter().map(String::as_str).collect();
+        problems.extend(unaddressed(&draft, &addressed));
+    }
+    if problems.is_empty() { Ok(draft) } else { Err(problems) }
 }
 
-/// Options for a platform that is not addressed.
+/// The options given to platforms that no target belongs to; `addressed` are those that one does.
 pub fn unaddressed(draft: &Draft, addressed: &[&str]) -> Vec<Rejection> {
-    let _ = (draft, addressed);
-    Vec::new()
+    let idle = draft.options.keys().filter(|name| !addressed.contains(&name.as_str()));
+    let rejection = |name: &String| {
+        let message = format!("There are options for {name}, but the post does not go there.");
+        Rejection::request(Rule::Conflict, name.as_str(), message)
+            .bounds(addressed.to_vec(), name.as_str())
+            .resolve(format!("Add `{name}` to `platforms`, or leave its options out."))
+    };
+    idle.map(rejection).collect()
 }
+
+/// The field is there and, where it is a list, holds something.
+fn names_some(body: &Value, name: &str) -> bool {
+    let value = body.get(name).filter(|value| !value.is_null());
+    value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()))
+}
+
+fn read_platforms(fields: &mut Fields<'_>, platforms: &[&str]) -> Vec<String> {
+    let mut addressed: Vec<String> = Vec::new();
+    let Some(entries) = fields.list("platforms") else { return addressed };
+    if entries.len() > LIST_MAX {
+        fields.too_many("platforms", LIST_MAX, entries.len());
+        return addressed;
+    }
+    for (index, entry) in entries.iter().enumerate() {
+        let path = format!("platforms[{index}]");
+        let Some(name) = fields.as_text(&path, entry) else { continue };
+        if !platforms.contains(&name) {
+            let message = format!("There is no platform `{}` here.", excerpt(name));
+            let resolution = match fields::nearest(name, platforms) {
+                Some(near) => format!("Did you mean `{near}`?"),
+                None => format!("Use one of: {}.", platforms.join(", ")),
+            };
+            fields.reject(
+                Rejection::request(Rule::OutOfRange, path, message)
+                    .bounds(platforms.to_vec(), name)
+                    .resolve(resolution),
+            );
+        } else if !addressed.iter().any(|known| known == name) {
+            addressed.push(name.to_owned());
+        }
+    }
+    addressed
+}
+
+fn read_accounts(fields: &mut Fields<'_>) -> Vec<AccountId> {
+    let mut accounts: Vec<AccountId> = Vec::new();
+    let Some(entries) = fields.list("accounts") else { return accounts };
+    if entries.len() > LIST_MAX {
+        fields.too_many("accounts", LIST_MAX, entries.len());
+        return accounts;
+    }
+    for (index, entry) in entries.iter().enumerate() {
+        let path = format!("accounts[{index}]");
+        let word = fields.as_text(&path, entry);
+        if let Some(id) = word.and_then(|word| fields.as_id(&path, word))
+            && !accounts.contains(&id)
+        {
+            accounts.push(id);
+        }
+    }
+    accounts
+}
+
+/// The due time, `None` for now, and the latest time.
+fn read_times(fields: &mut Fields<'_>, now: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
+    let asked = read_time(fields, "scheduledAt");
+    let not_after = read_time(fields, "notAfter");
+    if let Some(at) = asked.filter(|at| *at < now - LATE_MAX) {
+        fields.reject(past("scheduledAt", at, now, "Name a time to come, or leave it out for now."));
+    }
+    let due_at = asked.filter(|at| *at > now);
+    match (asked, not_after) {
+        (Some(due), Some(end)) if end < due => {
+            let message = format!("`notAfter` ({end}) lies before `scheduledAt` ({due}).");
+            fields.reject(
+                Rejection::request(Rule::Conflict, "notAfter", message)
+                    .bounds(due.to_string(), end.to_string())
+                    .resolve("Name an instant after `scheduledAt`."),
+            );
+        }
+        (_, Some(end)) if end < now => {
+            fields.reject(past("notAfter", end, now, "Name an instant to come, or leave it out."));
+        }
+        _ => {}
+    }
+    (due_at, not_after)
+}
+
+fn read_time(fields: &mut Fields<'_>, name: &'static str) -> Option<Timestamp> {
+    let word = fields.text(name)?;
+    let read = Timestamp::parse(word);
+    if read.is_none() {
+        let message = format!("`{name}` is no instant: `{}`.", excerpt(word));
+        fields.reject(
+            Rejection::request(Rule::OutOfRange, name, message)
+                .bounds("an RFC 3339 date and time with an offset", word)
+                .resolve("Write it with its offset, as 2026-12-01T09:00:00Z."),
+        );
+    }
+    read
+}
+
+fn past(name: &str, at: Timestamp, now: Timestamp, resolution: &str) -> Rejection {
+    let message = format!("`{name}` ({at}) is over: it is {now}.");
+    Rejection::request(Rule::OutOfRange, name, message)
+        .bounds(now.to_string(), at.to_string())
+        .resolve(resolution)
+}
+
+fn read_platform<'a>(fields: &mut Fields<'a>, platform: &'a str, draft: &mut Draft) {
+    let Some(mut object) = fields.object(platform) else { return };
+    if let Some(text) = object.text("text") {
+        draft.texts.insert(platform.to_owned(), text.to_owned());
+    }
+    if let Some(media) = object.media("media") {
+        draft.medias.insert(platform.to_owned(), media);
+    }
+    let (options, found) = object.rest();
+    draft.options.insert(platform.to_owned(), options);
+    for rejection in found {
+        fields.reject(rejection.on(platform));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ pub(crate) fn probe(path: &Path) -> Result<Result<Found, Rejection>, Fault> {
     let file = File::open(path).context("opening a media file")?;
     let size_bytes = file.metadata().context("looking at a media file")?.len();
     match look(BufReader::new(file), size_bytes) {
-        Ok(Ok(found)) => Ok(bounded(found)),
+        Ok(Ok(found)) => Ok(unfit(&found).map_or(Ok(found), Err)),
         Ok(Err(rejection)) => Ok(Err(rejection)),
         Err(Broken::Structure(how)) => Ok(Err(broken(how))),
         Err(Broken::Io(error)) => match error.kind() {
@@ -84,17 +84,18 @@ fn look(mut file: Reader, size_bytes: u64) -> Result<Result<Found, Rejection>, B
     Ok(Ok(found))
 }
 
-fn bounded(found: Found) -> Result<Found, Rejection> {
+/// Why a file that is what it seems cannot be taken all the same.
+fn unfit(found: &Found) -> Option<Rejection> {
     let (width, height) = (found.width, found.height);
     match u64::from(width) * u64::from(height) {
-        0 => Err(broken("it has no width or no height")),
-        pixels if pixels > PIXELS_MAX => Err(rejection(
+        0 => Some(broken("it has no width or no height")),
+        pixels if pixels > PIXELS_MAX => Some(rejection(
             Rule::TooMuch,
             format!("The file has {width} × {height} pixels; {PIXELS_MAX} in all are allowed."),
             (json!(PIXELS_MAX), json!(pixels)),
             "Scale it down, then upload it again.",
         )),
-        _ => Ok(found),
+        _ => None,
     }
 }
 

@@ -5,21 +5,29 @@
 
 #![deny(missing_docs)]
 
+pub mod instagram;
+pub mod linkedin;
+mod options;
 pub mod port;
+#[cfg(test)]
+mod rules_tests;
 pub mod sim;
+pub mod threads;
 pub mod x;
+pub mod youtube;
 
 pub use port::*;
 
-/// Every platform.
-pub static ALL: [&dyn Platform; 1] = [&x::X];
+/// Every platform. A sixth one is its folder and a line here.
+pub static ALL: [&dyn Platform; 5] =
+    [&x::X, &linkedin::LinkedIn, &instagram::Instagram, &threads::Threads, &youtube::YouTube];
 
 /// The platform of this name.
 pub fn find(name: &str) -> Option<&'static dyn Platform> {
     ALL.into_iter().find(|platform| platform.name() == name)
 }
 
-/// The names of all platforms.
-pub fn names() -> [&'static str; 1] {
-    ALL.map(|platform| platform.name())
+/// The names of all platforms, in the order of [`ALL`].
+pub fn names() -> [&'static str; 5] {
+    ALL.map(Platform::name)
 }

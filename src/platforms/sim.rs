@@ -126,7 +126,8 @@ pub fn http_date(at: Timestamp) -> String {
     let day_name = usize::try_from(weekday).ok().and_then(|day| DAYS.get(day)).unwrap_or(&"Thu");
     let text = at.to_string();
     let part = |range| text.get(range).unwrap_or_default();
-    let month = part(5..7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    let month =
+        part(5..7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
     let (day, month, year) = (part(8..10), month.unwrap_or(&"Jan"), part(0..4));
     format!("{day_name}, {day} {month} {year} {} GMT", part(11..19))
 }

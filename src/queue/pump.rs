@@ -57,8 +57,7 @@ impl Pump {
         let mut backoff = Backoff::new();
         loop {
             let claims = self.room();
-            if self.unsent.is_empty() && claims == 0 {
-                self.wait().await;
+            if self.unsent.is_empty() && claims == 0 && !self.wait().await {
                 continue;
             }
             match self.turn(claims).await {
@@ -102,16 +101,25 @@ impl Pump {
         self.shared().sessions[usize::from(self.shard)].current()
     }
 
-    async fn wait(&mut self) {
+    /// Waits for an ending, a call or the time of the next claim. True: every slot was busy for
+    /// so long that a turn without a claim should show that Redis still answers.
+    async fn wait(&mut self) -> bool {
+        let now = clock::stopwatch();
         // Without room only an ending helps, and that comes by the channel or as `room`.
-        let timer = tokio::time::sleep_until(self.next_at.into());
-        let idle = self.next_at > clock::stopwatch();
+        let full = self.next_at <= now;
+        let until = if full { now + self.poll_every() } else { self.next_at };
         tokio::select! {
             one = self.receiver.recv() => self.unsent.extend(one),
             due_ms = self.bell.heard() => self.called(due_ms),
             () = self.core.room.notified() => {}
-            () = timer, if idle => {}
+            () = tokio::time::sleep_until(until.into()) => return full,
         }
+        false
+    }
+
+    fn poll_every(&self) -> Duration {
+        let config = &self.shared().config;
+        Duration::from_millis(config.poll_every_ms.min(config.lease_ms / 2).max(1))
     }
 
     fn called(&mut self, due_ms: i64) {
@@ -174,9 +182,9 @@ impl Pump {
         shared.clock.heard(turned.server_ms);
         let sent = self.unsent.len().min(ACKS_MAX);
         self.core.acknowledged(self.unsent.drain(..sent).as_slice().iter());
-        let poll = shared.config.poll_every_ms.min(shared.config.lease_ms / 2).max(1);
-        let ahead = turned.ahead_ms.unwrap_or(poll).min(poll);
-        self.next_at = clock::stopwatch() + Duration::from_millis(ahead);
+        let ahead = turned.ahead_ms.map(Duration::from_millis);
+        let ahead = ahead.unwrap_or(Duration::MAX).min(self.poll_every());
+        self.next_at = clock::stopwatch() + ahead;
         match turned.status {
             Status::Ok => {}
             Status::Unknown => self.next_at += SOON,
@@ -186,7 +194,7 @@ impl Pump {
             }
         }
         // A turn that brought nothing although something is due met gates or busy lanes only.
-        if claims > 0 && turned.jobs.is_empty() && ahead == 0 {
+        if claims > 0 && turned.jobs.is_empty() && ahead.is_zero() {
             self.next_at += Duration::from_millis(1);
         }
         if claims > 0 && !turned.incarnation.is_empty() && turned.incarnation != self.incarnation {

@@ -170,7 +170,10 @@ async fn listen_once(
     pulse.beat();
     loop {
         match tokio::time::timeout(PING_EVERY, messages.next()).await {
-            Ok(Some(message)) => obey(shared, &message.get_payload::<String>()?),
+            Ok(Some(message)) => {
+                obey(shared, &message.get_payload::<String>()?);
+                pulse.beat();
+            }
             Ok(None) => return Ok(()),
             Err(_) => {
                 in_time(shared, sink.ping::<redis::Value>()).await?;

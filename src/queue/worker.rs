@@ -46,7 +46,11 @@ impl WorkerOptions {
 /// Works a queue until `shutdown` fires. Then it claims no more, hands back at once what has not
 /// begun, waits for the handlers that run, and returns when Redis has heard of all outcomes.
 ///
-/// A handle has one worker per queue. A handler that panics or runs past its hard end has its job released for a second later.
+/// A handle has one worker per queue. A handler that panics or runs past its hard end has its job
+/// released for a second later.
+///
+/// # Panics
+/// When this handle has a worker of that queue already.
 pub async fn run<F, Fut>(
     queue: Queue,
     options: WorkerOptions,

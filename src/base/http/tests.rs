@@ -187,6 +187,38 @@ async fn a_silent_server_is_left_at_the_deadline_with_an_unknown_outcome() {
 }
 
 #[tokio::test]
+async fn a_deadline_that_passes_before_the_connection_stands_has_sent_nothing() {
+    // Nobody answers the TLS greeting, so the request is never written.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let short = Bounds { deadline: Duration::from_millis(100), ..bounds() };
+    let no_reply = Http::new().unwrap().send(post(&url), short).await.unwrap_err();
+    assert_eq!(no_reply.sent(), Sent::No);
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_reply_and_not_a_second_call() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let seen = Arc::new(Seen::default());
+    let server = {
+        let seen = Arc::clone(&seen);
+        async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_request(&mut stream, &seen).await;
+            let moved = b"HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(moved).await.unwrap();
+            assert!(!read_request(&mut stream, &seen).await, "a second request came");
+        }
+    };
+    let client = async {
+        let response = Http::new().unwrap().send(post(&url), bounds()).await.unwrap();
+        assert_eq!(response.status, StatusCode::FOUND);
+    };
+    futures::join!(server, client);
+}
+
+#[tokio::test]
 async fn a_reply_over_its_bound_is_unreadable() {
     let (url, _) = server(&[]).await;
     let small = Bounds { reply_size_bytes_max: 4, ..bounds() };

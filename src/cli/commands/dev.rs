@@ -65,6 +65,8 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     // Listened for from here on: a Ctrl-C while Postgres starts leaves nothing behind.
     let shutdown = shutdown::on_signal()?;
     let mut private = dev::start(&arguments.data).await?;
+    // A killed run left it; it comes back when everything is ready.
+    let _ = std::fs::remove_file(private.data().join(PLACE));
     let mut parts = Parts::new(&shutdown);
     let ended = match start(&mut private, arguments, config, &mut parts).await {
         Ok(urls) => {
@@ -207,7 +209,7 @@ fn configure(config: &mut Config, private: &Private, urls: &Urls) -> Result<(), 
     config.store.url.clone_from(&private.postgres_url);
     config.queue.url.clone_from(&private.redis_url);
     config.server.public_url.clone_from(&urls.api);
-    config.media.directory = private.data().join("media");
+    config.media.dir = private.data().join("media");
     for (name, _) in sim::simulators() {
         let platform = config.platforms.entry(name.to_owned()).or_default();
         if platform.url.is_none() {
@@ -215,7 +217,7 @@ fn configure(config: &mut Config, private: &Private, urls: &Urls) -> Result<(), 
         }
         if platform.client_id.is_empty() && platform.apps.is_empty() {
             platform.client_id = "postfleet-dev".to_owned();
-            platform.client_secret = Some("postfleet-dev-secret".to_owned());
+            platform.client_secret = Some(sim::client_secret().to_owned());
         }
     }
     Ok(())

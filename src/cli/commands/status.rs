@@ -6,6 +6,7 @@ use client::{Client, Delivery, Place};
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Duration;
+use url::Url;
 
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
@@ -89,15 +90,17 @@ fn line(delivery: &Delivery, place: &Place) -> String {
     format!("{platform:<10} {account:<20} {status:<12} {rest}").trim_end().to_owned()
 }
 
-/// Where a person can see it: in the simulated feed when it went there.
+/// Where a person can see it. A simulated platform has the same path below its own address.
 fn link(delivery: &Delivery, place: &Place) -> Option<String> {
     let permalink = delivery.permalink.as_ref()?;
-    match (&place.sim_url, &delivery.remote_id) {
-        (Some(sim), Some(id)) if !permalink.starts_with(sim) => {
-            Some(format!("{sim}/{}/feed#{id}", delivery.platform))
-        }
-        _ => Some(permalink.clone()),
+    let (Some(sim), Ok(real)) = (&place.sim_url, Url::parse(permalink)) else {
+        return Some(permalink.clone());
+    };
+    if permalink.starts_with(sim) {
+        return Some(permalink.clone());
     }
+    let query = real.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Some(format!("{sim}/{}{}{query}", delivery.platform, real.path()))
 }
 
 fn reason(delivery: &Delivery) -> Option<String> {
@@ -129,11 +132,10 @@ mod tests {
     fn a_published_delivery_links_to_where_it_can_be_seen() {
         let mut published = delivery("published");
         published.permalink = Some("https://x.com/acme/status/7".to_owned());
-        published.remote_id = Some("7".to_owned());
         let real = line(&published, &place(None));
         assert!(real.ends_with("published    https://x.com/acme/status/7"), "{real}");
         let simulated = line(&published, &place(Some("http://127.0.0.1:8090")));
-        assert!(simulated.ends_with("http://127.0.0.1:8090/x/feed#7"), "{simulated}");
+        assert!(simulated.ends_with("http://127.0.0.1:8090/x/acme/status/7"), "{simulated}");
     }
 
     #[test]

@@ -141,7 +141,6 @@ impl<T> With<T> for std::io::Result<T> {
 mod tests {
     use super::*;
 
-    // case: dev-adopt
     #[tokio::test]
     async fn servers_left_by_a_killed_run_are_adopted_and_a_second_run_is_refused() {
         let folder = std::env::temp_dir().join(format!("postfleet-dev-{}", base::rng::uuid()));

@@ -54,8 +54,11 @@ pub enum Misfortune {
     ExpireToken {},
     /// The grant of the account is revoked.
     Revoke {},
-    /// Good tokens are answered as if they were none.
-    UnauthorizedAll {},
+    /// Every token is refused, as in an outage.
+    UnauthorizedAll {
+        /// Seconds; 0 ends an outage.
+        s: u64,
+    },
     /// Media stay in processing.
     StuckProcessing {
         /// Seconds.
@@ -82,7 +85,7 @@ pub struct Aim {
     /// So many of them pass first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
-    /// So many of them are hit then: one, or for `delay` and `unauthorizedAll` all of them.
+    /// So many of them are hit then: one, or for `delay` all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
 }
@@ -127,12 +130,12 @@ impl Planned {
             Misfortune::ExpireToken {} => Some(Control::ExpireToken { account }),
             Misfortune::Revoke {} => Some(Control::Revoke { account }),
             Misfortune::StuckProcessing { s } => Some(Control::StuckProcessing { s }),
+            Misfortune::UnauthorizedAll { s } => Some(Control::UnauthorizedAll { s }),
             Misfortune::ServerError { .. }
             | Misfortune::AcceptThenReset {}
             | Misfortune::ResetBeforeAccept {}
             | Misfortune::Truncate { .. }
-            | Misfortune::Delay { .. }
-            | Misfortune::UnauthorizedAll {} => None,
+            | Misfortune::Delay { .. } => None,
         }
     }
 
@@ -142,17 +145,13 @@ impl Planned {
     }
 
     fn concerns(&self, met: &Met<'_>) -> bool {
-        let is_everywhere = matches!(self.misfortune, Misfortune::UnauthorizedAll {});
         self.aim.platform == met.platform
             && self.aim.route.as_deref().is_none_or(|route| route == met.route)
             && self.aim.account.as_deref().is_none_or(|account| met.names.is(account))
-            // A request without a token cannot lose one.
-            && (!is_everywhere || met.names.is_known())
     }
 
     fn count(&self) -> u64 {
-        let is_lasting =
-            matches!(self.misfortune, Misfortune::Delay { .. } | Misfortune::UnauthorizedAll {});
+        let is_lasting = matches!(self.misfortune, Misfortune::Delay { .. });
         self.aim.count.unwrap_or(if is_lasting { u64::MAX } else { 1 })
     }
 
@@ -198,10 +197,6 @@ impl Names {
     fn is(&self, name: &str) -> bool {
         let bare = |name: &str| name.trim_start_matches('@').to_owned();
         self.0.iter().any(|own| bare(own) == bare(name))
-    }
-
-    fn is_known(&self) -> bool {
-        !self.0.is_empty()
     }
 }
 

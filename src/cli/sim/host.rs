@@ -11,11 +11,6 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use url::form_urlencoded;
-
-// A token that no simulator ever gives out.
-const SPOILED: &str = "spoiled-by-a-fault";
-const SPOILED_BEARER: &str = "Bearer spoiled-by-a-fault";
 
 /// A simulator under its name.
 pub struct Hosted {
@@ -51,7 +46,6 @@ pub enum Outcome {
 #[derive(Default)]
 struct Hit {
     controls: Vec<Control>,
-    is_spoiled: bool,
     resets: Option<When>,
     error: Option<(u16, Value, When)>,
     slow: Duration,
@@ -87,11 +81,11 @@ impl Hosted {
     }
 
     /// Answers a request, keeping what changed the state before the answer leaves.
-    pub fn handle(&self, mut request: Inbound, world: &World) -> Outcome {
+    pub fn handle(&self, request: &Inbound, world: &World) -> Outcome {
         let mut inner = self.lock();
         // Taken under the lock, so that the log is in the order of time.
         let now = world.clock.now();
-        let hit = self.meet(&inner, &request, world);
+        let hit = self.meet(&inner, request, world);
         for control in &hit.controls {
             if let Err(fault) = inner.control(control, now) {
                 return broken(&fault);
@@ -104,12 +98,9 @@ impl Hosted {
             let response = error(status, &body);
             return Outcome::Answer { response, slow: hit.slow, cut: hit.cut };
         }
-        if hit.is_spoiled {
-            spoil(&mut request);
-        }
-        let answered = inner.simulator.answer(&request, now);
+        let answered = inner.simulator.answer(request, now);
         if answered.is_kept
-            && let Err(fault) = inner.log.request(now, &request)
+            && let Err(fault) = inner.log.request(now, request)
         {
             return broken(&fault);
         }
@@ -166,7 +157,8 @@ impl Hit {
                 Misfortune::Limit { .. }
                 | Misfortune::ExpireToken {}
                 | Misfortune::Revoke {}
-                | Misfortune::StuckProcessing { .. } => hit.controls.extend(planned.control()),
+                | Misfortune::StuckProcessing { .. }
+                | Misfortune::UnauthorizedAll { .. } => hit.controls.extend(planned.control()),
                 Misfortune::ServerError { status, body, accept } => {
                     let when = if *accept { When::After } else { When::Before };
                     hit.error = Some((*status, body.clone(), when));
@@ -175,7 +167,6 @@ impl Hit {
                 Misfortune::ResetBeforeAccept {} => hit.resets = Some(When::Before),
                 Misfortune::Truncate { bytes } => hit.cut = Some(*bytes),
                 Misfortune::Delay { ms } => hit.slow += Duration::from_millis(*ms),
-                Misfortune::UnauthorizedAll {} => hit.is_spoiled = true,
             }
         }
         hit
@@ -199,36 +190,4 @@ fn error(status: u16, body: &Value) -> Response<Vec<u8>> {
 fn broken(fault: &Fault) -> Outcome {
     tracing::error!(%fault, "a simulator could not keep a request");
     Outcome::Reset
-}
-
-/// Replaces the user's token by one that was never given out, so that the simulator refuses it in
-/// its platform's own words. What proves the app (HTTP Basic) stays.
-fn spoil(request: &mut Inbound) {
-    let is_bearer = |value: &HeaderValue| {
-        value.to_str().is_ok_and(|text| text.to_ascii_lowercase().starts_with("bearer "))
-    };
-    if request.headers.get(header::AUTHORIZATION).is_some_and(is_bearer) {
-        let value = HeaderValue::from_static(SPOILED_BEARER);
-        request.headers.insert(header::AUTHORIZATION, value);
-    }
-    request.query = spoiled_fields(&request.query);
-    let is_form = |value: &HeaderValue| {
-        value.to_str().is_ok_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
-    };
-    if request.headers.get(header::CONTENT_TYPE).is_some_and(is_form) {
-        let body = spoiled_fields(&String::from_utf8_lossy(&request.body));
-        request.body = body.into_bytes();
-    }
-}
-
-/// The same form with another `access_token`, untouched when it has none.
-fn spoiled_fields(form: &str) -> String {
-    if !form.contains("access_token=") {
-        return form.to_owned();
-    }
-    let mut spoiled = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in form_urlencoded::parse(form.as_bytes()) {
-        spoiled.append_pair(&name, if name == "access_token" { SPOILED } else { &value });
-    }
-    spoiled.finish()
 }

@@ -113,7 +113,7 @@ async fn answer(
         headers: head.headers,
         body: body.into(),
     };
-    let outcome = hosted.handle(inbound, &world);
+    let outcome = hosted.handle(&inbound, &world);
     perform(outcome, world.delay, &switch).await
 }
 

@@ -208,14 +208,13 @@ async fn what_was_accepted_and_ordered_survives_a_restart_and_a_reset_forgets_it
 }
 
 #[tokio::test]
-async fn unauthorized_all_refuses_good_tokens_until_it_is_taken_back() {
+async fn a_change_of_state_can_wait_for_requests() {
     let served = Served::fresh().await;
-    served.faults(json!([{"platform": "wall", "kind": "unauthorizedAll"}])).await;
-    for _ in 0..3 {
-        assert_eq!(served.post("no").await.unwrap().status(), 401);
-    }
+    served.faults(json!([{"platform": "wall", "kind": "revoke", "after": 1}])).await;
+    assert_eq!(served.post("first").await.unwrap().status(), 200);
+    assert_eq!(served.post("second").await.unwrap().status(), 401);
     served.http.delete(format!("{}/_sim/faults", served.url)).send().await.unwrap();
-    assert_eq!(served.post("yes").await.unwrap().status(), 200);
+    assert_eq!(served.get("/_sim/faults").await, json!([]));
     served.stop().await;
 }
 

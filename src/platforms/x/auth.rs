@@ -100,11 +100,7 @@ impl Auth for X {
             .filter(|token| !token.is_empty())
             .or_else(|| previous.and_then(|grant| grant.refresh_token.clone()));
         let life = tokens.expires_in.map_or(ACCESS_LIFE, Duration::from_secs);
-        Ok(Grant {
-            access_token: tokens.access_token,
-            refresh_token,
-            expires_at: reply.at + life,
-        })
+        Ok(Grant { access_token: tokens.access_token, refresh_token, expires_at: reply.at + life })
     }
 }
 
@@ -138,8 +134,7 @@ pub(super) fn request(
     content_type: Option<&str>,
     body: Body,
 ) -> Request<Body> {
-    let mut builder =
-        Request::builder().method(method).uri(uri).header(ACCEPT, "application/json");
+    let mut builder = Request::builder().method(method).uri(uri).header(ACCEPT, "application/json");
     if let Some(content_type) = content_type {
         builder = builder.header(CONTENT_TYPE, content_type);
     }

@@ -1,34 +1,274 @@
-//! Stand-in until the options of X are written.
+//! What a post may say to X alone: a chain, a poll, who may reply, reposts of itself.
 
+use crate::options::{content as assemble, first_segment, reader};
 use domain::content::{Content, Segment};
-use domain::rejection::Rejection;
-use domain::request::Draft;
+use domain::rejection::{Rejection, Rule};
+use domain::request::{Draft, Fields};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-/// What a post may say to X alone.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+const NAME: &str = "x";
+
+/// `POST /2/tweets`, field `poll` (OpenAPI 2.167).
+const POLL_OPTIONS: std::ops::RangeInclusive<usize> = 2..=4;
+const POLL_OPTION_CHARS_MAX: usize = 25;
+const POLL_MINUTES: std::ops::RangeInclusive<u64> = 5..=10_080;
+
+/// `POST /2/tweets`, field `reply_settings`; without it everyone may reply.
+const REPLY_SETTINGS: [(&str, &str); 4] = [
+    ("following", "following"),
+    ("mentionedUsers", "mentionedUsers"),
+    ("subscribers", "subscribers"),
+    ("verified", "verified"),
+];
+
+/// Ours: sooner would be spam, later is another campaign.
+const REPOST_AFTER_S: std::ops::RangeInclusive<u64> = 900..=30 * 86_400;
+const REPOST_TIMES: std::ops::RangeInclusive<u64> = 1..=10;
+
+/// X refuses a second one since 2026.
+const CASHTAGS_MAX: usize = 1;
+
+/// The typed options, as they stand in [`Content::options`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Options {
-    /// A poll under the post.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The question is the text of the first segment.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub poll: Option<Poll>,
-    /// Who may answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Who may reply, in X's own word; everyone without one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reply_settings: Option<String>,
+    /// Reposts of the post by its own account.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub auto_repost: Option<AutoRepost>,
 }
 
 /// A poll.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Poll {
     /// The answers to choose from.
     pub options: Vec<String>,
-    /// How long it runs.
+    /// How long it is open.
     pub duration_minutes: u32,
 }
 
+/// Reposts of a post, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoRepost {
+    /// Seconds from the post to the first, and from each to the next.
+    pub after_s: u64,
+    /// How many.
+    pub times: u32,
+}
+
+impl Options {
+    /// The options of a content that [`content`] made.
+    pub fn read(content: &Content) -> Self {
+        serde_json::from_value(Value::Object(content.options.clone())).unwrap_or_default()
+    }
+}
+
 /// The post as X will carry it.
-pub fn content(draft: &Draft, _problems: &mut Vec<Rejection>) -> Content {
-    let segment = Segment { text: draft.text.clone(), media: draft.media.clone() };
-    Content { segments: vec![segment], ..Content::default() }
+pub fn content(draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+    let mut fields = reader(NAME, draft);
+    let mut segments = vec![first_segment(NAME, draft)];
+    segments.extend(read_thread(&mut fields));
+    let asks_poll = fields.value("poll").is_some();
+    if asks_poll && !segments[0].media.is_empty() {
+        let message = "A post on x holds a poll or media, not both.".to_owned();
+        let rejection = Rejection::content(NAME, Rule::Conflict, "x.poll", message);
+        let resolution = "Leave the poll out, or say `\"media\": []` in `x`.";
+        fields.reject(rejection.bounds(0, segments[0].media.len()).resolve(resolution));
+    }
+    let options = Options {
+        poll: read_poll(&mut fields),
+        reply_settings: fields.choice("replySettings", &REPLY_SETTINGS).map(str::to_owned),
+        auto_repost: read_auto_repost(&mut fields),
+    };
+    for (index, segment) in segments.iter().enumerate() {
+        refuse_cashtags(&mut fields, index, &segment.text);
+    }
+    problems.extend(fields.finish());
+    assemble(segments, &options)
+}
+
+/// The items of the chain: a text, or an object with text and media.
+fn read_thread(fields: &mut Fields<'_>) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    for (index, item) in fields.list("thread").unwrap_or_default().iter().enumerate() {
+        let path = fields.path(format_args!("thread[{index}]"));
+        match item {
+            Value::String(_) => {
+                let text = fields.as_text(&path, item).unwrap_or_default();
+                segments.push(Segment { text: text.to_owned(), media: Vec::new() });
+            }
+            Value::Object(object) => {
+                let mut part = Fields::new(Some(object), path, Some(NAME));
+                segments.push(Segment {
+                    text: part.text("text").unwrap_or_default().to_owned(),
+                    media: part.media("media").unwrap_or_default(),
+                });
+                fields.absorb(part);
+            }
+            _ => fields.wrong_type(path, "a text or an object with `text` and `media`", item),
+        }
+    }
+    segments
+}
+
+fn read_poll(fields: &mut Fields<'_>) -> Option<Poll> {
+    let mut poll = fields.object("poll")?;
+    let options = poll.texts("options").unwrap_or_default();
+    let named = poll.value("options").and_then(Value::as_array).map_or(0, Vec::len);
+    if !POLL_OPTIONS.contains(&named) {
+        let field = poll.path("options");
+        let message = format!("A poll on x has 2 to 4 options; this one has {named}.");
+        let rejection = poll.broken(Rule::OutOfRange, field, message);
+        poll.reject(rejection.bounds(json!([2, 4]), named).resolve("Give it 2 to 4 options."));
+    }
+    for (index, option) in options.iter().enumerate() {
+        let length = option.chars().count();
+        if option.trim().is_empty() || length > POLL_OPTION_CHARS_MAX {
+            let field = poll.path(format_args!("options[{index}]"));
+            let message = format!("A poll's option on x has 1 to 25 characters, not {length}.");
+            let rejection = poll.broken(Rule::OutOfRange, field, message);
+            let bounded = rejection.bounds(json!([1, POLL_OPTION_CHARS_MAX]), length);
+            poll.reject(bounded.resolve("Word the option in 1 to 25 characters."));
+        }
+    }
+    let minutes = required_number(&mut poll, "durationMinutes", POLL_MINUTES, "minutes");
+    let options = options.into_iter().map(str::to_owned).collect();
+    fields.absorb(poll);
+    Some(Poll { options, duration_minutes: minutes.try_into().ok()? })
+}
+
+/// Reads and checks it, and refuses it all the same: a part that nobody carries out yet must not
+/// be dropped without a word.
+fn read_auto_repost(fields: &mut Fields<'_>) -> Option<AutoRepost> {
+    let mut repost = fields.object("autoRepost")?;
+    let words = repost.required_text("after", "Write a duration, as PT8H.");
+    let after_s = words.and_then(seconds);
+    if let Some(words) = words.filter(|_| !after_s.is_some_and(|s| REPOST_AFTER_S.contains(&s))) {
+        let field = repost.path("after");
+        let message = format!("`{field}` is a duration from 15 minutes to 30 days.");
+        let rejection = repost.broken(Rule::OutOfRange, field, message);
+        let bounded = rejection.bounds(json!(["PT15M", "P30D"]), words);
+        repost.reject(bounded.resolve("Write an ISO 8601 duration of days, hours and minutes."));
+    }
+    let times = required_number(&mut repost, "times", REPOST_TIMES, "times");
+    fields.absorb(repost);
+    let rejection = Rejection::content(
+        NAME,
+        Rule::NotSupported,
+        "x.autoRepost",
+        "Auto-reposts on x are not carried out yet.",
+    );
+    let bounded = rejection.bounds(Value::Null, json!({"after": words, "times": times}));
+    fields.reject(bounded.resolve("Leave `x.autoRepost` out."));
+    Some(AutoRepost { after_s: after_s?, times: times.try_into().ok()? })
+}
+
+/// A number that has to be there and inside its range; 0 when it is not.
+fn required_number(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    range: std::ops::RangeInclusive<u64>,
+    unit: &str,
+) -> u64 {
+    let (least, most) = (range.start(), range.end());
+    let is_absent = fields.value(name).is_none();
+    let number = fields.number(name);
+    if is_absent {
+        fields.missing(name, &format!("Name a number of {unit} from {least} to {most}."));
+    } else if let Some(actual) = number.filter(|number| !range.contains(number)) {
+        let field = fields.path(name);
+        let message = format!("`{field}` is from {least} to {most} {unit}, not {actual}.");
+        let rejection = fields.broken(Rule::OutOfRange, field, message);
+        let resolution = format!("Choose from {least} to {most} {unit}.");
+        fields.reject(rejection.bounds(json!([least, most]), actual).resolve(resolution));
+    }
+    number.unwrap_or_default()
+}
+
+fn refuse_cashtags(fields: &mut Fields<'_>, index: usize, text: &str) {
+    let found = cashtags(text);
+    if found > CASHTAGS_MAX {
+        let field = match index {
+            0 => fields.path("text"),
+            _ => fields.path(format_args!("thread[{}].text", index - 1)),
+        };
+        let message = format!("A post on x has at most one cashtag; this one has {found}.");
+        let rejection = fields.broken(Rule::TooMuch, field, message);
+        let resolution = "Keep one cashtag; write the others without `$`.";
+        fields.reject(rejection.bounds(CASHTAGS_MAX, found).resolve(resolution));
+    }
+}
+
+/// Words such as `$ACME`: one to six letters behind a dollar sign that begins a word.
+fn cashtags(text: &str) -> usize {
+    let words = text.split_whitespace().filter_map(|word| word.strip_prefix('$'));
+    let is_cashtag = |word: &&str| {
+        let letters = word.chars().take_while(char::is_ascii_alphabetic).count();
+        let ends = word[letters..].chars().next().is_none_or(|c| c.is_ascii_punctuation());
+        (1..=6).contains(&letters) && ends && !word[letters..].starts_with('$')
+    };
+    words.filter(is_cashtag).count()
+}
+
+/// The seconds of an ISO 8601 duration in weeks, days, hours, minutes and seconds, as `P1DT8H`.
+fn seconds(words: &str) -> Option<u64> {
+    let rest = words.strip_prefix('P')?;
+    let (days, times) = rest.split_once('T').map_or((rest, None), |(d, t)| (d, Some(t)));
+    if days.is_empty() && times.is_none() || times == Some("") {
+        return None;
+    }
+    let days = sum(days, &[('W', 604_800), ('D', 86_400)])?;
+    let times = sum(times.unwrap_or_default(), &[('H', 3_600), ('M', 60), ('S', 1)])?;
+    days.checked_add(times)
+}
+
+/// The sum of numbers with units, each unit at most once and in this order.
+fn sum(words: &str, units: &[(char, u64)]) -> Option<u64> {
+    let mut rest = words;
+    let mut total = 0_u64;
+    for (unit, length) in units {
+        if let Some((number, behind)) = rest.split_once(*unit) {
+            let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+            let number: u64 = number.parse().ok().filter(|_| is_number)?;
+            total = total.checked_add(number.checked_mul(*length)?)?;
+            rest = behind;
+        }
+    }
+    rest.is_empty().then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_strictly() {
+        let table = [
+            ("PT8H", Some(28_800)),
+            ("P1DT2H3M4S", Some(93_784)),
+            ("P2W", Some(1_209_600)),
+            ("PT", None),
+            ("P", None),
+            ("8H", None),
+            ("PT1M1H", None),
+            ("PT-1H", None),
+            ("P99999999999999999D", None),
+        ];
+        for (words, expected) in table {
+            assert_eq!(seconds(words), expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_cashtag_is_a_short_word_of_letters() {
+        assert_eq!(cashtags("$ACME, $b. costs $5 a$c $TOOLONGX $ $é $$D"), 2);
+    }
 }

@@ -112,7 +112,7 @@ impl Publish for X {
         // A file can expire between the call and its reply. What was answered tells which call it
         // was, not the clock: a created post has a text, an upload never.
         let created: Option<Answer<Created>> = serde_json::from_slice(&reply.body).ok();
-        if let Some(Answer { data: Created { id, text: _ } }) = created {
+        if let Some(Answer { data: Created { id, .. } }) = created {
             position.publish(id, view);
             return Ok(position.save());
         }
@@ -152,7 +152,9 @@ impl Position {
     pub fn load(at: &Checkpoint) -> Self {
         match serde_json::from_value(at.0.clone()) {
             Ok(Stored::V1(position)) => position,
-            Err(refused) => panic!("a checkpoint of X is readable by every later version: {refused}"),
+            Err(refused) => {
+                panic!("a checkpoint of X is readable by every later version: {refused}")
+            }
         }
     }
 

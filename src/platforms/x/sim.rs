@@ -9,11 +9,11 @@ mod media;
 mod oauth;
 mod pages;
 mod state;
-mod tweets;
-mod wire;
 #[cfg(test)]
 mod tests;
+mod tweets;
 mod windows;
+mod wire;
 
 use crate::sim::{Accepted, Answered, Control, Inbound, Simulator, http_date};
 use domain::time::Timestamp;

@@ -1,1 +1,5 @@
-//! Tests of the adapter against the simulator.
+//! The adapter against the simulator, in virtual time.
+
+mod publishing;
+mod reconciling;
+pub(super) mod rig;

@@ -72,11 +72,12 @@ pub(super) struct Answer<T> {
     pub data: T,
 }
 
-/// The answer to `POST /2/tweets`.
+/// The answer to `POST /2/tweets`. Its text is what tells it from the answer to an upload.
 #[derive(Debug, Deserialize)]
 pub(super) struct Created {
     pub id: String,
-    pub text: String,
+    #[serde(rename = "text")]
+    pub _text: String,
 }
 
 /// The answer to each step of an upload.

@@ -233,6 +233,21 @@ async fn a_claim_whose_reply_was_lost_is_handed_back_and_claimed_again() {
 }
 
 #[tokio::test]
+async fn a_worker_with_no_free_slot_still_shows_its_pulse() {
+    let redis = Redis::start().await;
+    let adopted = redis.adopted().await;
+    let queue = Queue::connect(&Config { poll_every_ms: 50, ..redis.config() }).await.unwrap();
+    let worker = Worker::start(&queue, 1, |_| std::future::pending());
+    adopted.push(&[wakeup(1, 1, 1)]).await.unwrap();
+    within(5, async || worker.count() == 1).await;
+    let began = base::clock::stopwatch();
+    within(5, async || began.elapsed() > Duration::from_millis(1_000)).await;
+    let pumps = || queue.health().loops().into_iter().filter(|(name, _)| name.contains("pump"));
+    assert_eq!(pumps().count(), 1);
+    assert!(pumps().all(|(_, silence)| silence < Duration::from_millis(800)));
+}
+
+#[tokio::test]
 async fn an_epoch_is_raised_and_claims_go_on_above_it() {
     let redis = Redis::start().await;
     let queue = redis.adopted().await;

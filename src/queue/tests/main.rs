@@ -1,7 +1,13 @@
 //! The queue against a private Redis.
 
+// The attribute tells clippy that these are tests, helpers included.
+#[cfg(test)]
 mod claims;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod limits;
+#[cfg(test)]
 mod load;
+#[cfg(test)]
 mod support;

@@ -130,8 +130,8 @@ async fn measure(
     if store.time().await? >= due {
         return Err(Fault::new("accepting took longer than planned; run it on a quiet machine"));
     }
-    let roots = [fleet.id().context("the fleet has ended")?, written.pids.postgres,
-        written.pids.redis];
+    let roots =
+        [fleet.id().context("the fleet has ended")?, written.pids.postgres, written.pids.redis];
     let before = cpu::of_trees(&roots);
     let out = [Status::Published, Status::Review, Status::Failed];
     let ended = async || Ok(count(&store, &out).await? == arguments.posts);
@@ -191,7 +191,8 @@ async fn accept(
 async fn count(store: &Store, wanted: &[Status]) -> Result<usize, Fault> {
     let counts = store.deliveries_by_status().await?;
     let sum = counts.iter().filter(|(status, _)| wanted.contains(status)).map(|(_, n)| *n).sum();
-    Ok(usize::try_from::<i64>(sum).unwrap_or(0))
+    let sum: i64 = sum;
+    Ok(usize::try_from(sum).unwrap_or(0))
 }
 
 async fn wait(

@@ -23,6 +23,8 @@ const CHUNK_BYTES_MAX: usize = 5 * 1024 * 1024;
 const SEGMENT_MAX: u64 = 999;
 /// docs.x.com: the longest alt text.
 const ALT_CHARS_MAX: usize = 1_000;
+/// The longest wait between two looks that is asked for.
+const CHECK_AFTER_S_MAX: u64 = 10;
 /// A file whose bytes begin so cannot be processed.
 const BROKEN: &[u8] = b"UNSUPPORTED";
 
@@ -104,12 +106,14 @@ impl File {
             "size": self.bytes.len(),
             "expires_after_secs": left,
         });
+        let ready_at = (self.closed_at.unwrap_or(now) + self.work()).max(stuck_until);
+        let wait = ready_at.since(now).as_secs().clamp(1, CHECK_AFTER_S_MAX);
         let progress = self.progress(stuck_until, now).filter(|_| !self.work().is_zero());
         let info = match progress {
             None => return json!({ "data": data }),
-            Some(Progress::Pending) => json!({ "state": "pending", "check_after_secs": 1 }),
+            Some(Progress::Pending) => json!({ "state": "pending", "check_after_secs": wait }),
             Some(Progress::InProgress) => {
-                json!({ "state": "in_progress", "check_after_secs": 2, "progress_percent": 50 })
+                json!({ "state": "in_progress", "check_after_secs": wait, "progress_percent": 50 })
             }
             Some(Progress::Ready) => json!({ "state": "succeeded", "progress_percent": 100 }),
             Some(Progress::Failed) => json!({

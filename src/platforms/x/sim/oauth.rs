@@ -128,7 +128,8 @@ fn exchange(state: &mut State, client_id: &str, form: &str, now: Timestamp) -> O
         oauth_error(400, "invalid_request", told)
     };
     // The first showing uses a code up, whatever comes of it.
-    let code = field(form, "code").and_then(|code| state.codes.remove(&code)).ok_or_else(refused)?;
+    let code =
+        field(form, "code").and_then(|code| state.codes.remove(&code)).ok_or_else(refused)?;
     let verifier = field(form, "code_verifier").unwrap_or_default();
     let shown = if code.is_hashed {
         URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
@@ -157,9 +158,7 @@ fn exchange(state: &mut State, client_id: &str, form: &str, now: Timestamp) -> O
 }
 
 fn refresh(state: &mut State, client_id: &str, form: &str, now: Timestamp) -> Outcome {
-    let refused = || {
-        oauth_error(400, "invalid_request", "Value passed for the token was invalid.")
-    };
+    let refused = || oauth_error(400, "invalid_request", "Value passed for the token was invalid.");
     let shown = field(form, "refresh_token").unwrap_or_default();
     let at = state.refresh.get(&shown).copied().ok_or_else(refused)?;
     let app = state.app(client_id);

@@ -130,8 +130,7 @@ impl State {
 
     /// Whom a bearer token belongs to at `now`.
     pub fn caller(&self, token: Option<&str>, now: Timestamp) -> Result<Caller, Refusal> {
-        let refused =
-            || Refusal::blank(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized");
+        let refused = || Refusal::blank(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized");
         let token = token.ok_or_else(refused)?;
         let family = self.family(token).ok_or_else(refused)?;
         let access = self.access.get(token).ok_or_else(refused)?;

@@ -192,7 +192,11 @@ fn show(state: &State, at: usize, fields: &str) -> Result<Value, Refusal> {
                 Some(parent) => json!([{ "type": "replied_to", "id": id(parent).to_string() }]),
                 None => continue,
             },
-            "id" | "text" | "edit_history_tweet_ids" | "entities" | "attachments"
+            "id"
+            | "text"
+            | "edit_history_tweet_ids"
+            | "entities"
+            | "attachments"
             | "note_tweet" => continue,
             _ => {
                 let told = format!("The `tweet.fields` query parameter value [{name}] is unknown.");

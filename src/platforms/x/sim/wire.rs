@@ -12,7 +12,8 @@ pub(super) struct Create {
     pub reply: Option<ReplyTo>,
     pub media: Option<Media>,
     pub poll: Option<Poll>,
-    pub reply_settings: Option<ReplySettings>,
+    #[serde(rename = "reply_settings")]
+    pub _reply_settings: Option<ReplySettings>,
     pub quote_tweet_id: Option<String>,
     pub card_uri: Option<String>,
     pub direct_message_deep_link: Option<String>,

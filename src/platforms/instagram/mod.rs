@@ -1,0 +1,39 @@
+//! Instagram, content publishing (developers.facebook.com/docs/instagram-platform, 2026): the rules.
+//!
+//! Quirks: JPEG only; a single video is a reel; media are fetched from a public URL.
+//! The dialect is not spoken yet. Invariant: this file only forwards.
+
+pub mod capabilities;
+pub mod options;
+
+use crate::port::{Adapter, Platform};
+use domain::capability::{Capabilities, Profile};
+use domain::content::Content;
+use domain::rejection::Rejection;
+use domain::request::Draft;
+
+/// The platform Instagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instagram;
+
+impl Platform for Instagram {
+    fn name(&self) -> &'static str {
+        options::NAME
+    }
+
+    fn capabilities(&self, profile: Profile, _account_kind: &str) -> &'static Capabilities {
+        capabilities::of(profile)
+    }
+
+    fn default_account_kind(&self, _draft: &Draft) -> &'static str {
+        options::ACCOUNT_KIND
+    }
+
+    fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+        options::content(draft, problems)
+    }
+
+    fn adapter(&self) -> Option<&'static dyn Adapter> {
+        None
+    }
+}

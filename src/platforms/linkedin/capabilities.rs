@@ -1,0 +1,67 @@
+//! What LinkedIn takes: learn.microsoft.com/linkedin (Posts, Images, Videos, MultiImage APIs) and,
+//! where that is silent, third parties, said at the place.
+
+use domain::capability::{Capabilities, Counting, MediaRule, Profile, TextRule};
+
+/// The kind of an account that is a person.
+pub const PERSONAL: &str = "personal";
+/// The kind of an account that is an organization's page.
+pub const ORGANIZATION: &str = "organization";
+
+const MB: u64 = 1024 * 1024;
+
+/// 3,000 by third parties. The unit is documented nowhere; UTF-16 units are the safe bound.
+const TEXT: TextRule =
+    TextRule { counting: Counting::Utf16, length_max: 3_000, is_required_without_media: true };
+
+/// Images API: JPG, PNG, GIF, less than 36,152,320 pixels. 8 MB by third parties.
+const IMAGE: MediaRule = MediaRule {
+    count_max: 20,
+    mimes: &["image/jpeg", "image/png"],
+    size_bytes_max: 8 * MB,
+    pixels_max: 36_152_319,
+    ..MediaRule::NONE
+};
+
+/// A GIF is an image to LinkedIn; the MultiImage API does not say that it takes one.
+const GIF: MediaRule = MediaRule { count_max: 1, mimes: &["image/gif"], ..IMAGE };
+
+/// Videos API: MP4, 3 s to 30 min, 500 MB, from 1:2.4 to 2.4:1.
+const VIDEO: MediaRule = MediaRule {
+    count_max: 1,
+    mimes: &["video/mp4"],
+    size_bytes_max: 500 * MB,
+    duration_ms_min: 3_000,
+    duration_ms_max: 1_800_000,
+    ratio_percent_min: 41,
+    ratio_percent_max: 240,
+    ..MediaRule::NONE
+};
+
+/// The product's table: images only. The alt text's limit is general knowledge.
+static SPEC_PERSONAL: Capabilities = Capabilities {
+    text: TEXT,
+    image: IMAGE,
+    gif: MediaRule::NONE,
+    video: MediaRule::NONE,
+    can_mix_media: false,
+    media_min: 0,
+    segments_max: 1,
+    alt_text_max: 4_086,
+    formats: &[],
+};
+
+/// 700 was the limit of the old Shares API and is the product's table.
+static SPEC_ORGANIZATION: Capabilities =
+    Capabilities { text: TextRule { length_max: 700, ..TEXT }, ..SPEC_PERSONAL };
+
+static EXTENDED: Capabilities = Capabilities { gif: GIF, video: VIDEO, ..SPEC_PERSONAL };
+
+/// The table for an account of this kind.
+pub fn of(profile: Profile, account_kind: &str) -> &'static Capabilities {
+    match profile {
+        Profile::Spec if account_kind == ORGANIZATION => &SPEC_ORGANIZATION,
+        Profile::Spec => &SPEC_PERSONAL,
+        Profile::Extended => &EXTENDED,
+    }
+}

@@ -58,7 +58,8 @@ pub fn parse(body: &Value, platforms: &[&str], now: Timestamp) -> Result<Draft, 
     let media = fields.media("media").unwrap_or_default();
     let addressed = read_platforms(&mut fields, platforms);
     let accounts = read_accounts(&mut fields);
-    let (has_platforms, has_accounts) = (names_some(body, "platforms"), names_some(body, "accounts"));
+    let (has_platforms, has_accounts) =
+        (names_some(body, "platforms"), names_some(body, "accounts"));
     if !has_platforms && !has_accounts {
         fields.missing("platforms", "Name a platform in `platforms`, or an account in `accounts`.");
     }
@@ -112,11 +113,7 @@ fn names_some(body: &Value, name: &str) -> bool {
 
 fn read_platforms(fields: &mut Fields<'_>, platforms: &[&str]) -> Vec<String> {
     let mut addressed: Vec<String> = Vec::new();
-    let Some(entries) = fields.list("platforms") else { return addressed };
-    if entries.len() > LIST_MAX {
-        fields.too_many("platforms", LIST_MAX, entries.len());
-        return addressed;
-    }
+    let entries = fields.list_up_to("platforms", LIST_MAX).unwrap_or_default();
     for (index, entry) in entries.iter().enumerate() {
         let path = format!("platforms[{index}]");
         let Some(name) = fields.as_text(&path, entry) else { continue };
@@ -140,11 +137,7 @@ fn read_platforms(fields: &mut Fields<'_>, platforms: &[&str]) -> Vec<String> {
 
 fn read_accounts(fields: &mut Fields<'_>) -> Vec<AccountId> {
     let mut accounts: Vec<AccountId> = Vec::new();
-    let Some(entries) = fields.list("accounts") else { return accounts };
-    if entries.len() > LIST_MAX {
-        fields.too_many("accounts", LIST_MAX, entries.len());
-        return accounts;
-    }
+    let entries = fields.list_up_to("accounts", LIST_MAX).unwrap_or_default();
     for (index, entry) in entries.iter().enumerate() {
         let path = format!("accounts[{index}]");
         let word = fields.as_text(&path, entry);
@@ -162,7 +155,12 @@ fn read_times(fields: &mut Fields<'_>, now: Timestamp) -> (Option<Timestamp>, Op
     let asked = read_time(fields, "scheduledAt");
     let not_after = read_time(fields, "notAfter");
     if let Some(at) = asked.filter(|at| *at < now - LATE_MAX) {
-        fields.reject(past("scheduledAt", at, now, "Name a time to come, or leave it out for now."));
+        fields.reject(past(
+            "scheduledAt",
+            at,
+            now,
+            "Name a time to come, or leave it out for now.",
+        ));
     }
     let due_at = asked.filter(|at| *at > now);
     match (asked, not_after) {

@@ -1,1 +1,176 @@
 //! Translates HTTP to verbs.
+//!
+//! Invariant: decides nothing. A handler reads the request, calls one verb of `app` and puts its
+//! answer into the envelope; SQL, Redis and the platforms' dialects are out of its sight.
+
+mod brands;
+mod capabilities;
+mod envelope;
+mod extract;
+mod frame;
+mod health;
+mod media;
+mod oauth;
+mod page;
+
+mod posts;
+
+use app::App;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use base::{Context, Fault, clock};
+use serde::Deserialize;
+use std::future::IntoFuture;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How long requests under way may still take once the process was asked to end.
+const DRAIN_WITHIN: Duration = Duration::from_secs(20);
+
+/// The `[server]` section of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where callers and browsers connect.
+    pub listen: String,
+    /// Where operators connect: health and metrics.
+    pub private_listen: String,
+    /// How browsers reach us; OAuth callbacks begin with it.
+    pub public_url: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            private_listen: "127.0.0.1:9464".to_owned(),
+            public_url: "http://127.0.0.1:8080".to_owned(),
+        }
+    }
+}
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Site {
+    app: App,
+    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    health: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+}
+
+impl FromRef<Site> for App {
+    fn from_ref(site: &Site) -> Self {
+        site.app.clone()
+    }
+}
+
+/// Binds both ports and serves them until `shutdown`. `metrics` renders what `/metrics` shows,
+/// `health` tells why this process is unwell, if it is.
+///
+/// # Errors
+/// When a port cannot be bound or a socket fails.
+pub async fn serve(
+    config: &Config,
+    app: App,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+    health: impl Fn() -> Option<String> + Send + Sync + 'static,
+    shutdown: CancellationToken,
+) -> Result<(), Fault> {
+    let public = bind(&config.listen).await?;
+    let private = bind(&config.private_listen).await?;
+    serve_on(public, private, app, metrics, health, shutdown).await
+}
+
+/// Serves ports that are bound already, until `shutdown`.
+///
+/// # Errors
+/// When a socket fails.
+pub async fn serve_on(
+    public: TcpListener,
+    private: TcpListener,
+    app: App,
+    metrics: impl Fn() -> String + Send + Sync + 'static,
+    health: impl Fn() -> Option<String> + Send + Sync + 'static,
+    shutdown: CancellationToken,
+) -> Result<(), Fault> {
+    let site = Site { app, metrics: Arc::new(metrics), health: Arc::new(health) };
+    let public = listen(public, public_routes(site.clone()), &shutdown);
+    let private = listen(private, private_routes(site), &shutdown);
+    tokio::select! {
+        served = async { tokio::try_join!(public, private) } => {
+            served.map(|_| ()).context("serving HTTP")
+        }
+        () = late(&shutdown) => {
+            tracing::warn!(after_s = DRAIN_WITHIN.as_secs(), "requests were cut off at the end");
+            Ok(())
+        }
+    }
+}
+
+async fn bind(address: &str) -> Result<TcpListener, Fault> {
+    TcpListener::bind(address).await.context(format!("listening on {address}"))
+}
+
+async fn listen(
+    listener: TcpListener,
+    routes: Router,
+    shutdown: &CancellationToken,
+) -> io::Result<()> {
+    // Answers are small and whole; waiting to fill a packet only delays them.
+    let listener = listener.tap_io(|socket| {
+        let _ = socket.set_nodelay(true);
+    });
+    axum::serve(listener, routes)
+        .with_graceful_shutdown(shutdown.clone().cancelled_owned())
+        .into_future()
+        .await
+}
+
+async fn late(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    clock::pause(DRAIN_WITHIN).await;
+}
+
+fn public_routes(site: Site) -> Router {
+    let routes = Router::new()
+        .route("/v1/posts", post(posts::create).get(posts::list))
+        .route("/v1/posts/validate", post(posts::validate))
+        .route("/v1/posts/{id}", get(posts::show))
+        .route("/v1/posts/{id}/cancel", post(posts::cancel))
+        .route("/v1/posts/{id}/retry", post(posts::retry))
+        // The library has its own limit; files are streamed past every other.
+        .route("/v1/media", post(media::upload).layer(DefaultBodyLimit::disable()))
+        .route("/v1/brands", post(brands::ensure).get(brands::list))
+        .route("/v1/brands/{slug}/accounts", get(brands::accounts))
+        .route("/v1/platforms", get(capabilities::list))
+        .route("/v1/oauth/{platform}/authorize", post(oauth::authorize))
+        .route("/oauth/{platform}/callback", get(oauth::callback))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready));
+    frame::frame(routes.with_state(site))
+}
+
+fn private_routes(site: Site) -> Router {
+    let routes = Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready_with_reason))
+        .route("/metrics", get(health::metrics));
+    frame::frame(routes.with_state(site))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_and_the_defaults_are_loopback() {
+        let config: Config = serde_json::from_str("{}").unwrap();
+        assert_eq!(config, Config::default());
+        assert!(config.listen.starts_with("127.0.0.1:"));
+        assert!(serde_json::from_str::<Config>(r#"{"listn": "x"}"#).is_err());
+    }
+}

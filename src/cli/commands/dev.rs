@@ -205,7 +205,7 @@ fn configure(config: &mut Config, private: &Private, urls: &Urls) -> Result<(), 
     if !key_file.exists() {
         vault::KeyRing::create(&key_file).context("making the key-encryption key")?;
     }
-    config.vault.key_file = key_file;
+    config.vault.key_file = Some(key_file);
     config.store.url.clone_from(&private.postgres_url);
     config.queue.url.clone_from(&private.redis_url);
     config.server.public_url.clone_from(&urls.api);

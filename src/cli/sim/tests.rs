@@ -106,6 +106,13 @@ impl Served {
         self.task.await.unwrap();
     }
 
+    /// Stops, and leaves nothing behind.
+    async fn end(self) {
+        let data = self.data.clone();
+        self.stop().await;
+        std::fs::remove_dir_all(data).unwrap();
+    }
+
     async fn post(&self, text: &'static str) -> reqwest::Result<reqwest::Response> {
         let url = format!("{}/wall/posts", self.url);
         self.http.post(url).bearer_auth("good").body(text).send().await
@@ -151,7 +158,7 @@ async fn a_reset_breaks_the_connection_before_or_after_the_post_is_accepted() {
     assert_eq!(served.texts().await, ["after"]);
     // The fault is used up.
     assert_eq!(served.post("then").await.unwrap().status(), 200);
-    served.stop().await;
+    served.end().await;
 }
 
 #[tokio::test]
@@ -175,7 +182,7 @@ async fn an_answer_can_break_off_come_late_or_be_an_error() {
     assert_eq!(answer.text().await.unwrap(), "{\"a\":1}");
     assert_eq!(served.post("kept").await.unwrap().status(), 500);
     assert_eq!(served.texts().await, ["cut", "late", "kept"]);
-    served.stop().await;
+    served.end().await;
 }
 
 #[tokio::test]
@@ -203,8 +210,7 @@ async fn what_was_accepted_and_ordered_survives_a_restart_and_a_reset_forgets_it
     served.stop().await;
     let served = Served::at(&data).await;
     assert_eq!(served.texts().await, ["three"]);
-    served.stop().await;
-    std::fs::remove_dir_all(data).unwrap();
+    served.end().await;
 }
 
 #[tokio::test]
@@ -215,7 +221,7 @@ async fn a_change_of_state_can_wait_for_requests() {
     assert_eq!(served.post("second").await.unwrap().status(), 401);
     served.http.delete(format!("{}/_sim/faults", served.url)).send().await.unwrap();
     assert_eq!(served.get("/_sim/faults").await, json!([]));
-    served.stop().await;
+    served.end().await;
 }
 
 #[tokio::test]
@@ -231,5 +237,5 @@ async fn a_fault_with_an_unknown_field_platform_or_control_is_refused() {
     assert_eq!(served.get("/_sim/faults").await, json!([]));
     let page = served.http.get(&served.url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("/wall/feed"), "{page}");
-    served.stop().await;
+    served.end().await;
 }

@@ -71,7 +71,8 @@ impl Checker<'_> {
             && segment.media.is_empty()
             && segment.text.trim().is_empty()
         {
-            let message = format!("A post on {platform} without media needs a text; this is empty.");
+            let message =
+                format!("A post on {platform} without media needs a text; this is empty.");
             let rejection = self.content(Rule::Required, field.clone(), message);
             self.found.push(
                 rejection.bounds(1, 0).resolve("Write a text, or attach media that it takes."),

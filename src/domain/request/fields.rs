@@ -8,8 +8,12 @@ use std::fmt;
 
 /// Files in one list of media; more than any platform takes.
 pub const MEDIA_MAX: usize = 100;
-/// Entries of any other list.
+/// Accounts, or platforms, of one post.
 pub const LIST_MAX: usize = 100;
+/// Entries of any list; a longer one is refused unread.
+const ENTRIES_MAX: usize = 500;
+/// Violations told of one object: enough to mend it, too few to flood the answer.
+const FOUND_MAX: usize = 200;
 /// Edits between a misspelt name and the one that is suggested instead.
 const EDITS_MAX: usize = 3;
 /// Longer unknown names are not compared; no field here is nearly as long.
@@ -45,7 +49,9 @@ impl<'a> Fields<'a> {
 
     /// The value of a field, whatever it is.
     pub fn value(&mut self, name: &'a str) -> Option<&'a Value> {
-        self.known.push(name);
+        if !self.known.contains(&name) {
+            self.known.push(name);
+        }
         self.object?.get(name).filter(|value| !value.is_null())
     }
 
@@ -80,8 +86,19 @@ impl<'a> Fields<'a> {
 
     /// A list of anything.
     pub fn list(&mut self, name: &'a str) -> Option<&'a [Value]> {
+        self.list_up_to(name, ENTRIES_MAX)
+    }
+
+    /// A list of at most so many entries; a longer one is refused unread.
+    pub fn list_up_to(&mut self, name: &'a str, limit: usize) -> Option<&'a [Value]> {
         let value = self.value(name)?;
-        self.or_wrong_type(name, "a list", value, value.as_array().map(Vec::as_slice))
+        let list = value.as_array().map(Vec::as_slice);
+        let list = self.or_wrong_type(name, "a list", value, list)?;
+        if list.len() > limit {
+            self.too_many(name, limit, list.len());
+            return None;
+        }
+        Some(list)
     }
 
     /// An object, with a reader of its own; its findings come back through [`Fields::absorb`].
@@ -103,11 +120,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One of a few words.
-    pub fn choice<T: Copy>(
-        &mut self,
-        name: &'a str,
-        words: &[(&'static str, T)],
-    ) -> Option<T> {
+    pub fn choice<T: Copy>(&mut self, name: &'a str, words: &[(&'static str, T)]) -> Option<T> {
         let word = self.text(name)?;
         let chosen = words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value);
         if chosen.is_none() {
@@ -117,7 +130,8 @@ impl<'a> Fields<'a> {
                 None => format!("Use one of: {}.", known.join(", ")),
             };
             let field = self.path(name);
-            let message = format!("`{field}` is one of {}, not `{}`.", known.join(", "), excerpt(word));
+            let message =
+                format!("`{field}` is one of {}, not `{}`.", known.join(", "), excerpt(word));
             self.reject(
                 self.broken(Rule::OutOfRange, field, message)
                     .bounds(known, word)
@@ -136,11 +150,7 @@ impl<'a> Fields<'a> {
 
     /// A list of `{id, altText}`; the entries that are none are reported and left out.
     pub fn media(&mut self, name: &'a str) -> Option<Vec<MediaUse>> {
-        let entries = self.list(name)?;
-        if entries.len() > MEDIA_MAX {
-            self.too_many(name, MEDIA_MAX, entries.len());
-            return None;
-        }
+        let entries = self.list_up_to(name, MEDIA_MAX)?;
         let mut uses = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
             let path = self.path(format_args!("{name}[{index}]"));
@@ -163,9 +173,7 @@ impl<'a> Fields<'a> {
     pub fn refuse(&mut self, name: &'a str, reason: &str, resolution: &str) {
         if let Some(value) = self.value(name) {
             let rejection = self.broken(Rule::NotSupported, self.path(name), reason.to_owned());
-            self.reject(
-                rejection.bounds(Value::Null, shown(value)).resolve(resolution.to_owned()),
-            );
+            self.reject(rejection.bounds(Value::Null, shown(value)).resolve(resolution.to_owned()));
         }
     }
 
@@ -196,7 +204,9 @@ impl<'a> Fields<'a> {
 
     /// Takes note of a violation that the caller has found.
     pub fn reject(&mut self, rejection: Rejection) {
-        self.found.push(rejection);
+        if self.found.len() < FOUND_MAX {
+            self.found.push(rejection);
+        }
     }
 
     /// Reads an entry of a list as a text.
@@ -239,12 +249,12 @@ impl<'a> Fields<'a> {
         let message = format!("`{field}` is {wanted}, not {actual}.");
         let rejection = Rejection::request(Rule::WrongType, field, message);
         let rejection = rejection.bounds(wanted, actual).resolve(format!("Send {wanted}."));
-        self.found.push(self.signed(rejection));
+        self.reject(self.signed(rejection));
     }
 
     /// Takes over what a reader of a part has found, its unknown fields included.
     pub fn absorb(&mut self, part: Fields<'_>) {
-        self.found.extend(part.finish());
+        part.finish().into_iter().for_each(|rejection| self.reject(rejection));
     }
 
     /// The fields that nobody asked for, to be read elsewhere, and everything found.
@@ -257,7 +267,9 @@ impl<'a> Fields<'a> {
     /// Everything found, the fields included that nobody asked for.
     pub fn finish(mut self) -> Vec<Rejection> {
         let names = self.object.into_iter().flat_map(Map::keys);
-        for name in names.filter(|name| !self.known.contains(&name.as_str())) {
+        let room = FOUND_MAX.saturating_sub(self.found.len());
+        let unknown = names.filter(|name| !self.known.contains(&name.as_str()));
+        for name in unknown.take(room).collect::<Vec<_>>() {
             let resolution = match nearest(name, &self.known) {
                 Some(near) => format!("Did you mean `{near}`?"),
                 None => format!("Leave it out; the fields here are {}.", self.known.join(", ")),

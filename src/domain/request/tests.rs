@@ -46,25 +46,54 @@ fn every_bad_field_is_named_with_limit_and_actual() {
         (json!({"platforms": ["X"]}), "platforms[0]", Rule::OutOfRange, names, json!("X")),
         (json!({"accounts": ["a"]}), "accounts[0]", Rule::OutOfRange, json!(id_form), json!("a")),
         (json!({"accounts": many}), "accounts", Rule::TooMuch, json!(100), json!(101)),
-        (json!({"media": [{"id": "a"}]}), "media[0].id", Rule::OutOfRange, json!(media_form),
-            json!("a")),
+        (
+            json!({"media": [{"id": "a"}]}),
+            "media[0].id",
+            Rule::OutOfRange,
+            json!(media_form),
+            json!("a"),
+        ),
         (json!({"media": [{}]}), "media[0].id", Rule::Required, json!(1), json!(0)),
         (json!({"media": ["a"]}), "media[0]", Rule::WrongType, json!(object), json!("a text")),
         (json!({"media": vec![1; 101]}), "media", Rule::TooMuch, json!(100), json!(101)),
-        (json!({"scheduledAt": "noon"}), "scheduledAt", Rule::OutOfRange, json!(instant),
-            json!("noon")),
-        (json!({"scheduledAt": "2026-12-01T08:58:59Z"}), "scheduledAt", Rule::OutOfRange,
-            json!("2026-12-01T09:00:00.000Z"), json!("2026-12-01T08:58:59.000Z")),
-        (json!({"scheduledAt": "2026-12-02T09:00:00Z", "notAfter": "2026-12-02T08:00:00Z"}),
-            "notAfter", Rule::Conflict, json!("2026-12-02T09:00:00.000Z"),
-            json!("2026-12-02T08:00:00.000Z")),
-        (json!({"notAfter": "2026-12-01T08:00:00Z"}), "notAfter", Rule::OutOfRange,
-            json!("2026-12-01T09:00:00.000Z"), json!("2026-12-01T08:00:00.000Z")),
+        (
+            json!({"scheduledAt": "noon"}),
+            "scheduledAt",
+            Rule::OutOfRange,
+            json!(instant),
+            json!("noon"),
+        ),
+        (
+            json!({"scheduledAt": "2026-12-01T08:58:59Z"}),
+            "scheduledAt",
+            Rule::OutOfRange,
+            json!("2026-12-01T09:00:00.000Z"),
+            json!("2026-12-01T08:58:59.000Z"),
+        ),
+        (
+            json!({"scheduledAt": "2026-12-02T09:00:00Z", "notAfter": "2026-12-02T08:00:00Z"}),
+            "notAfter",
+            Rule::Conflict,
+            json!("2026-12-02T09:00:00.000Z"),
+            json!("2026-12-02T08:00:00.000Z"),
+        ),
+        (
+            json!({"notAfter": "2026-12-01T08:00:00Z"}),
+            "notAfter",
+            Rule::OutOfRange,
+            json!("2026-12-01T09:00:00.000Z"),
+            json!("2026-12-01T08:00:00.000Z"),
+        ),
         (json!({"repostOf": "pst_1"}), "repostOf", Rule::NotSupported, json!(null), json!("pst_1")),
         (json!({"youtube": {}}), "youtube", Rule::Conflict, json!(["x"]), json!("youtube")),
         (json!({"x": 1}), "x", Rule::WrongType, json!("an object"), json!("a number")),
-        (json!({"text": "a\0"}), "text", Rule::OutOfRange, json!("any character but U+0000"),
-            json!("U+0000")),
+        (
+            json!({"text": "a\0"}),
+            "text",
+            Rule::OutOfRange,
+            json!("any character but U+0000"),
+            json!("U+0000"),
+        ),
     ];
     for (changes, field, rule, limit, actual) in table {
         let found = parse(&with(&changes), &PLATFORMS, now()).unwrap_err();
@@ -78,7 +107,8 @@ fn every_bad_field_is_named_with_limit_and_actual() {
 
 #[test]
 fn an_unknown_field_is_refused_with_the_nearest_known_one() {
-    let changes = json!({"schedulledAt": 1, "media": [{"id": format!("med_{:032x}", 1), "alt": 1}]});
+    let changes =
+        json!({"schedulledAt": 1, "media": [{"id": format!("med_{:032x}", 1), "alt": 1}]});
     let found = parse(&with(&changes), &PLATFORMS, now()).unwrap_err();
     let told: Vec<_> = found.iter().map(|r| (r.field.as_str(), r.resolution.as_str())).collect();
     let expected = [

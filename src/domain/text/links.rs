@@ -47,9 +47,10 @@ pub(super) fn find(chars: &[char]) -> Vec<Link> {
 fn scheme(chars: &[char]) -> Option<usize> {
     ["https://", "http://"].into_iter().map(str::chars).find_map(|mut scheme| {
         let length = scheme.clone().count();
-        let matches = chars.iter().take(length).all(|c| {
-            scheme.next().is_some_and(|wanted| wanted == c.to_ascii_lowercase())
-        });
+        let matches = chars
+            .iter()
+            .take(length)
+            .all(|c| scheme.next().is_some_and(|wanted| wanted == c.to_ascii_lowercase()));
         (matches && chars.len() >= length).then_some(length)
     })
 }
@@ -210,9 +211,7 @@ fn query_end(chars: &[char], at: usize) -> usize {
     if chars.get(at) != Some(&'?') {
         return at;
     }
-    let is_query = |c: &char| {
-        c.is_ascii_alphanumeric() || "!?*'@();:&=+$/%#[]-_.,~|".contains(*c)
-    };
+    let is_query = |c: &char| c.is_ascii_alphanumeric() || "!?*'@();:&=+$/%#[]-_.,~|".contains(*c);
     let query = chars[at + 1..].iter().take_while(|c| is_query(c)).count();
     let ends = |c: &char| c.is_ascii_alphanumeric() || "-_&=#/".contains(*c);
     let last = chars[at + 1..at + 1 + query].iter().rposition(ends);

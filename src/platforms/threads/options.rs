@@ -45,8 +45,7 @@ pub enum ReplyControl {
 /// The post as Threads will carry it.
 pub fn content(draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
     let mut fields = reader(NAME, draft);
-    let options =
-        Options { reply_control: fields.choice("replyControl", &REPLY_CONTROLS) };
+    let options = Options { reply_control: fields.choice("replyControl", &REPLY_CONTROLS) };
     refuse_chain(&mut fields);
     refuse_poll(&mut fields);
     let segment = first_segment(NAME, draft);

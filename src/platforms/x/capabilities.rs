@@ -4,7 +4,7 @@
 use domain::capability::{Capabilities, Counting, MediaRule, Profile, TextRule};
 
 /// The kind of an account with a subscription that includes long posts.
-const PREMIUM: &str = "premium";
+const PREMIUM_KIND: &str = "premium";
 
 const MB: u64 = 1024 * 1024;
 
@@ -69,7 +69,7 @@ static STANDARD: Capabilities = Capabilities {
 };
 
 /// 25,000 weighted characters and extended media, by the product's table and X's help pages.
-static EXTENDED: Capabilities = Capabilities {
+static PREMIUM: Capabilities = Capabilities {
     text: TextRule { length_max: 25_000, ..TEXT },
     video: VIDEO_PREMIUM,
     ..STANDARD
@@ -78,7 +78,12 @@ static EXTENDED: Capabilities = Capabilities {
 /// The table for an account of this kind; both profiles hold all that X takes.
 pub fn of(profile: Profile, account_kind: &str) -> &'static Capabilities {
     match profile {
-        Profile::Spec | Profile::Extended if account_kind == PREMIUM => &EXTENDED,
-        Profile::Spec | Profile::Extended => &STANDARD,
+        Profile::Spec | Profile::Extended => {
+            if account_kind == PREMIUM_KIND {
+                &PREMIUM
+            } else {
+                &STANDARD
+            }
+        }
     }
 }

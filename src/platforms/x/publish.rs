@@ -216,8 +216,7 @@ impl Position {
     /// The irreversible call.
     fn create(&self, view: &View<'_>) -> Call {
         // Options that do not read were refused before anything was scheduled.
-        let options: Options =
-            serde_json::from_value(Value::Object(view.content.options.clone())).unwrap_or_default();
+        let options = Options::read(view.content);
         let is_first = self.posts.is_empty();
         let poll = options.poll.as_ref().filter(|_| is_first);
         let ids: Vec<&str> = self.media.iter().map(|file| file.id.as_str()).collect();

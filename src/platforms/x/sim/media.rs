@@ -47,7 +47,7 @@ pub(super) struct File {
 enum Progress {
     Ready,
     Pending,
-    InProgress,
+    Working,
     Failed,
 }
 
@@ -83,7 +83,7 @@ impl File {
         }
         Some(if now < (closed_at + self.work()).max(stuck_until) {
             let is_young = now < closed_at + self.work() / 2;
-            if is_young { Progress::Pending } else { Progress::InProgress }
+            if is_young { Progress::Pending } else { Progress::Working }
         } else if self.bytes.starts_with(BROKEN) {
             Progress::Failed
         } else {
@@ -112,7 +112,7 @@ impl File {
         let info = match progress {
             None => return json!({ "data": data }),
             Some(Progress::Pending) => json!({ "state": "pending", "check_after_secs": wait }),
-            Some(Progress::InProgress) => {
+            Some(Progress::Working) => {
                 json!({ "state": "in_progress", "check_after_secs": wait, "progress_percent": 50 })
             }
             Some(Progress::Ready) => json!({ "state": "succeeded", "progress_percent": 100 }),

@@ -1,0 +1,214 @@
+//! `/v1/posts`: accept, check, show, take back, send again.
+
+use crate::envelope::{Answered, Refusal, success};
+use crate::extract::{Authenticated, JsonBody, PostAt, finish};
+use app::accept::KEY_MAX;
+use app::show::PostView;
+use app::{App, accept, cancel, retry, show, validate as checks};
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use domain::id::PostId;
+use domain::rejection::{Rejection, Rule};
+use domain::request::Fields;
+use http::header::LOCATION;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// Posts of one page, at most and when nothing is said.
+const PAGE_MAX: u32 = 100;
+const PAGE: u32 = 20;
+
+/// `POST /v1/posts`
+pub(crate) async fn create(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let key = idempotency_key(&headers)?;
+    let acceptance = accept::accept(&app, &caller, &body, key).await??;
+    let status = if acceptance.is_again { StatusCode::OK } else { StatusCode::CREATED };
+    let place = HeaderValue::from_str(&format!("/v1/posts/{}", acceptance.view.id));
+    let mut response = success(status, acceptance.view);
+    if let Ok(place) = place {
+        response.headers_mut().insert(LOCATION, place);
+    }
+    if acceptance.is_again {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// `POST /v1/posts/validate`
+pub(crate) async fn validate(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let checked = checks::validate(&app, &caller, &body).await??;
+    let target =
+        |(account, platform): &(_, &str)| json!({ "accountId": account, "platform": platform });
+    let targets: Vec<Value> = checked.targets.iter().map(target).collect();
+    let data = json!({
+        "valid": true,
+        "scheduledAt": checked.draft.scheduled_at,
+        "targets": targets,
+    });
+    Ok(success(StatusCode::OK, data))
+}
+
+/// `GET /v1/posts`
+pub(crate) async fn list(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(asked): Query<Vec<(String, String)>>,
+) -> Answered {
+    let (before, limit) = page(asked)?;
+    // One more than shown tells whether there is a next page.
+    let posts = show::posts(&app, &caller, before, limit + 1).await?;
+    Ok(Page::of(posts, limit as usize).into_response())
+}
+
+/// `GET /v1/posts/{id}`
+pub(crate) async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PostAt(id): PostAt,
+) -> Answered {
+    Ok(success(StatusCode::OK, show::post(&app, &caller, id).await??))
+}
+
+/// `POST /v1/posts/{id}/cancel`
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PostAt(id): PostAt,
+) -> Answered {
+    Ok(success(StatusCode::OK, cancel::cancel(&app, &caller, id).await??))
+}
+
+/// `POST /v1/posts/{id}/retry`
+pub(crate) async fn retry(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PostAt(id): PostAt,
+) -> Answered {
+    Ok(success(StatusCode::OK, retry::retry(&app, &caller, id).await??))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    success: bool,
+    data: Vec<PostView>,
+    /// What `before` is for the next page; `null` on the last.
+    next_cursor: Option<PostId>,
+}
+
+impl Page {
+    fn of(mut posts: Vec<PostView>, limit: usize) -> Self {
+        let has_more = posts.len() > limit;
+        posts.truncate(limit);
+        let next_cursor = posts.last().filter(|_| has_more).map(|post| post.id);
+        Self { success: true, data: posts, next_cursor }
+    }
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
+/// The page that a query asks for: before which post, and how many.
+fn page(asked: Vec<(String, String)>) -> Result<(Option<PostId>, u32), Refusal> {
+    let read = |(name, value): (String, String)| {
+        let number = (name == "limit").then(|| value.parse::<u64>().ok()).flatten();
+        (name, number.map_or(Value::String(value), Value::from))
+    };
+    let asked: Map<String, Value> = asked.into_iter().map(read).collect();
+    let mut fields = Fields::new(Some(&asked), "", None);
+    let before = fields.id("before");
+    let limit = fields.number("limit").unwrap_or(PAGE.into());
+    let fitting = u32::try_from(limit).ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
+    if fitting.is_none() {
+        let message = format!("`limit` is a number from 1 to {PAGE_MAX}, not {limit}.");
+        let rejection = Rejection::request(Rule::OutOfRange, "limit", message)
+            .bounds(PAGE_MAX, limit)
+            .resolve("Ask for fewer and follow `nextCursor` with `before`.");
+        fields.reject(rejection);
+    }
+    finish(fields)?;
+    Ok((before, fitting.unwrap_or(PAGE)))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let rejected = |rule, message: String, actual: Value| {
+        let rejection = Rejection::request(rule, "Idempotency-Key", message)
+            .bounds(KEY_MAX, actual)
+            .resolve("Use a short key of your own for each post, as a UUID.");
+        Refusal::invalid(vec![rejection])
+    };
+    match value.to_str() {
+        Ok("") => {
+            Err(rejected(Rule::Required, "The Idempotency-Key is empty.".to_owned(), json!(0)))
+        }
+        Ok(key) if key.len() <= KEY_MAX => Ok(Some(key)),
+        Ok(key) => {
+            let message = format!(
+                "An Idempotency-Key has at most {KEY_MAX} characters; this one has {}.",
+                key.len()
+            );
+            Err(rejected(Rule::TooMuch, message, json!(key.len())))
+        }
+        Err(_) => {
+            let message = "An Idempotency-Key consists of visible ASCII characters.".to_owned();
+            Err(rejected(Rule::OutOfRange, message, json!("other characters")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(pairs: &[(&str, &str)]) -> Result<(Option<PostId>, u32), Refusal> {
+        page(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[test]
+    fn a_page_has_bounds() {
+        let id = "pst_00000000000000000000000000000007";
+        assert_eq!(asked(&[]), Ok((None, 20)));
+        assert_eq!(asked(&[("limit", "100"), ("before", id)]), Ok((id.parse().ok(), 100)));
+        for limit in ["0", "101", "99999999999"] {
+            let refusal = asked(&[("limit", limit)]).unwrap_err();
+            assert_eq!(refusal.status, StatusCode::UNPROCESSABLE_ENTITY, "{limit}");
+        }
+        assert_eq!(asked(&[("limit", "many")]).unwrap_err().status, StatusCode::BAD_REQUEST);
+        assert_eq!(asked(&[("before", "x")]).unwrap_err().details[0].field, "before");
+        let unknown = asked(&[("limits", "3")]).unwrap_err();
+        assert_eq!(unknown.details[0].resolution, "Did you mean `limit`?");
+    }
+
+    #[test]
+    fn an_idempotency_key_has_1_to_255_visible_characters() {
+        let read = |value: &[u8]| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            let headers = HeaderMap::from_iter([(IDEMPOTENCY_KEY, value)]);
+            idempotency_key(&headers).map(|key| key.map(str::to_owned))
+        };
+        let longest = "k".repeat(255);
+        assert_eq!(read(longest.as_bytes()), Ok(Some(longest.clone())));
+        let refusal = read(format!("{longest}k").as_bytes()).unwrap_err();
+        assert_eq!(refusal.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(refusal.details[0].actual, json!(256));
+        assert!(read(b"").is_err() && read("ü".as_bytes()).is_err());
+        assert_eq!(idempotency_key(&HeaderMap::new()), Ok(None));
+    }
+}

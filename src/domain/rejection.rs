@@ -129,10 +129,8 @@ impl Rejection {
     #[must_use]
     pub fn bounds(mut self, limit: impl Into<Value>, actual: impl Into<Value>) -> Self {
         self.limit = limit.into();
-        self.actual = match actual.into() {
-            Value::String(words) => Value::String(excerpt(&words)),
-            other => other,
-        };
+        let actual = actual.into();
+        self.actual = actual.as_str().map(excerpt).map_or(actual.clone(), Value::String);
         self
     }
 

@@ -12,7 +12,6 @@ mod health;
 mod media;
 mod oauth;
 mod page;
-
 mod posts;
 
 use app::App;

@@ -1,4 +1,4 @@
-//! Instagram, content publishing (developers.facebook.com/docs/instagram-platform, 2026): the rules.
+//! Instagram, content publishing (developers.facebook.com/docs/instagram-platform, 2026): rules.
 //!
 //! Quirks: JPEG only; a single video is a reel; media are fetched from a public URL.
 //! The dialect is not spoken yet. Invariant: this file only forwards.

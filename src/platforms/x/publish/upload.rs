@@ -14,8 +14,10 @@ use std::time::Duration;
 
 /// The size of a chunk: what X's own command-line client sends.
 pub(super) const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
-/// The size after X found a chunk too large. 1 000 of them are more than the largest video.
+/// The size after X found a chunk too large.
 pub(super) const CHUNK_BYTES_SMALL: u64 = 1024 * 1024;
+/// docs.x.com: a file has at most so many chunks; a very large one gets larger ones.
+const CHUNKS_MAX: u64 = 1_000;
 /// A file this close to its expiry is not relied upon any more.
 pub(super) const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 
@@ -43,7 +45,10 @@ pub(super) fn call(position: &Position, view: &View<'_>) -> Call {
         panic!("file {asset} is used by the post, so its facts are in the view");
     };
     match &position.stage {
-        Stage::Append { file, chunk } => append(file, *chunk, position.chunk_bytes, asset, facts),
+        Stage::Append { file, chunk } => {
+            let size = chunk_bytes(position, facts.size_bytes);
+            append(file, *chunk, size, asset, facts)
+        }
         Stage::Finalize { file } => {
             let uri = format!("{API}/2/media/upload/{}/finalize", digits(&file.id));
             repeatable("media.finalize", Method::POST, &uri)
@@ -75,6 +80,11 @@ pub(super) fn call(position: &Position, view: &View<'_>) -> Call {
     }
 }
 
+/// The size of each chunk but the last of a file of so many bytes.
+fn chunk_bytes(position: &Position, size_bytes: u64) -> u64 {
+    position.chunk_bytes.max(size_bytes.div_ceil(CHUNKS_MAX))
+}
+
 /// The position after a stage's success.
 pub(super) fn read(
     mut position: Position,
@@ -91,7 +101,7 @@ pub(super) fn read(
         Stage::Append { file, chunk } => {
             let asset = view.assets.get(position.asset(view));
             let size = asset.map_or(0, |facts| facts.size_bytes);
-            let is_last = (chunk + 1).saturating_mul(position.chunk_bytes) >= size;
+            let is_last = (chunk + 1).saturating_mul(chunk_bytes(&position, size)) >= size;
             position.stage = if is_last {
                 Stage::Finalize { file }
             } else {
@@ -208,4 +218,19 @@ fn repeatable(endpoint: &'static str, method: Method, uri: &str) -> Call {
 /// An id as X documents it: digits. Anything else in it must not bend the path.
 pub(in super::super) fn digits(id: &str) -> String {
     id.chars().filter(char::is_ascii_digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_file_fits_into_the_chunks_that_x_counts() {
+        let media = Vec::new();
+        let (posts, stage) = (Vec::new(), Stage::Initialize);
+        let position = Position { posts, media, chunk_bytes: CHUNK_BYTES, stage };
+        assert_eq!(chunk_bytes(&position, 9_000_000), CHUNK_BYTES);
+        let largest = 17_179_869_184_u64;
+        assert!(largest.div_ceil(chunk_bytes(&position, largest)) <= CHUNKS_MAX);
+    }
 }

@@ -17,8 +17,11 @@ use std::time::Duration;
 const OPEN_LIFE_S: u64 = 1_295_999;
 /// docs.x.com: the life of a closed file that is not attached, in seconds.
 const CLOSED_LIFE_S: u64 = 86_400;
-/// The largest chunk taken; X asks for small ones and names no number.
-const CHUNK_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// The largest chunk taken; X asks for small ones and names no number. 1 000 of them hold the
+/// largest file of all.
+const CHUNK_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// OpenAPI 2.167, `total_bytes`: the largest file of all, which subscribers may send.
+const FILE_BYTES_MAX: u64 = 17_179_869_184;
 /// docs.x.com: the largest index of a chunk.
 const SEGMENT_MAX: u64 = 999;
 /// docs.x.com: the longest alt text.
@@ -143,7 +146,9 @@ pub(super) fn initialize(
         }
         Category::TweetGif => (&["image/gif"], 15 * 1024 * 1024),
         Category::TweetVideo | Category::AmplifyVideo => {
-            (&["video/mp4", "video/quicktime", "video/webm", "video/mp2t"], 512 * 1024 * 1024)
+            let is_premium = state.account(caller.account).is_premium();
+            let size_max = if is_premium { FILE_BYTES_MAX } else { 512 * 1024 * 1024 };
+            (&["video/mp4", "video/quicktime", "video/webm", "video/mp2t"], size_max)
         }
     };
     if !mimes.contains(&body.media_type.as_str()) {

@@ -28,8 +28,9 @@ p{margin:6px 0;white-space:pre-wrap;overflow-wrap:anywhere}.by{font-weight:600}a
 text-decoration:none}.at{color:#5b6670;font-size:14px}img,video{max-width:100%;border-radius:10px;\
 margin-top:8px}.poll div{background:#e8eef5;border-radius:8px;padding:6px 10px;margin:6px 0}button{\
 font:inherit;font-weight:600;border:0;border-radius:20px;padding:9px 18px;margin:4px 0;width:100%;\
-background:#0f1419;color:#fff;cursor:pointer}.no{background:#dfe3e8;color:#0f1419}input{font:inherit;\
-padding:8px 10px;border:1px solid #c4ccd4;border-radius:10px;width:100%;box-sizing:border-box}";
+background:#0f1419;color:#fff;cursor:pointer}.no{background:#dfe3e8;color:#0f1419}input{\
+font:inherit;padding:8px 10px;border:1px solid #c4ccd4;border-radius:10px;\
+width:100%;box-sizing:border-box}";
 
 /// The page that asks which account a registration may use.
 pub(super) fn consent(state: &State, fields: &[(&str, String)]) -> Response<Vec<u8>> {

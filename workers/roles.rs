@@ -93,7 +93,9 @@ pub(crate) fn spawn(
         Role::Publish => {
             for platform in &duties.platforms {
                 let name = app::queues::publish_queue(platform);
-                let options = WorkerOptions::new(name, config.publish_concurrency);
+                let mut options = WorkerOptions::new(name, config.publish_concurrency);
+                // One irreversible step of an account at a time, the next one made ready beside it.
+                options.lane_in_flight = 2;
                 serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
                     app::publish::publish(&app, &job).await
                 });

@@ -36,8 +36,11 @@ pub async fn accept(
         Err(refused) => return Ok(Err(refused)),
     };
     let id: PostId = rng::id();
-    let deliveries: Vec<(DeliveryId, AccountId, &'static str)> =
-        checked.targets.iter().map(|(account, platform)| (rng::id(), *account, *platform)).collect();
+    let deliveries: Vec<(DeliveryId, AccountId, &'static str)> = checked
+        .targets
+        .iter()
+        .map(|(account, platform)| (rng::id(), *account, *platform))
+        .collect();
     let digest = sha256_hex(body.to_string().as_bytes());
     let shard = app.shard(&caller.tenant.uuid().to_string());
     let new = NewPost {

@@ -18,6 +18,7 @@ use store::deliveries::Loaded;
 use store::intents::{Guard, Intended};
 use store::jobs::{Job, JobKind};
 use store::settles::{Closing, Entry, Hold, Settle, Settled, Wake};
+use tokio::sync::OwnedMutexGuard;
 
 /// A delivery in hand.
 pub(crate) struct Attempt<'a> {
@@ -31,6 +32,8 @@ pub(crate) struct Attempt<'a> {
     /// Our open intent.
     pub open: Option<Intended>,
     pub grant: Grant,
+    /// The account's turn, while an irreversible call of ours is under way or has failed.
+    pub turn: Option<OwnedMutexGuard<()>>,
     content: Content,
     facts: AccountFacts,
     assets: Vec<AssetFacts>,
@@ -92,6 +95,7 @@ impl<'a> Attempt<'a> {
             checkpoint: Checkpoint(serde_json::Value::Null),
             checkpoint_no: row.checkpoint_no,
             open: None,
+            turn: None,
             app,
             claimed,
             kind,
@@ -103,8 +107,7 @@ impl<'a> Attempt<'a> {
             loaded_at,
             row,
         };
-        attempt.checkpoint =
-            stored.unwrap_or_else(|| adapter.publish().start(&attempt.view()));
+        attempt.checkpoint = stored.unwrap_or_else(|| adapter.publish().start(&attempt.view()));
         Ok(Begun::Work(Box::new(attempt)))
     }
 
@@ -259,11 +262,7 @@ impl<'a> Attempt<'a> {
 
     /// Wakes the reconcile job at an instant.
     pub fn ask(&self, at: Option<Timestamp>) -> Wake {
-        Wake::Arm {
-            kind: JobKind::Reconcile,
-            queue: targets::RECONCILE.to_owned(),
-            due_at: at,
-        }
+        Wake::Arm { kind: JobKind::Reconcile, queue: targets::RECONCILE.to_owned(), due_at: at }
     }
 
     /// What went before, for the decision.

@@ -116,10 +116,12 @@ pub async fn callback(
                 .to_owned(),
         }));
     };
-    let registration = registration_of(app, platform, &flow.app)
-        .context(format!("[platforms.{}] has no app {:?}", platform.name(), flow.app))?;
-    let verifier =
-        grants::open_verifier(app, flow.tenant, platform.name(), &flow.verifier).await?;
+    let registration = registration_of(app, platform, &flow.app).context(format!(
+        "[platforms.{}] has no app {:?}",
+        platform.name(),
+        flow.app
+    ))?;
+    let verifier = grants::open_verifier(app, flow.tenant, platform.name(), &flow.verifier).await?;
     let verifier = PkceCodeVerifier::new(verifier);
     let verifier = auth.profile().uses_pkce.then(|| verifier.secret().as_str());
     let deadline = clock::now() + CALL_MAX;

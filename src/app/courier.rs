@@ -27,6 +27,8 @@ use store::settles::{Entry, Wake};
 
 /// The intent outlives its call by this much (races M2).
 const INTENT_MARGIN: Duration = Duration::from_secs(5);
+/// Behind a slow call, the next job of an account gives its slot back after this long.
+const TURN_MAX: Duration = Duration::from_secs(2);
 /// The largest reply that is read; lists of a hundred posts are a tenth of it.
 const REPLY_BYTES_MAX: usize = 2 << 20;
 
@@ -66,14 +68,11 @@ struct Trip {
 /// When Postgres, Redis or the vault fails; no byte has left then.
 pub(crate) async fn carry(attempt: &mut Attempt<'_>, call: Call) -> Result<Ending, Fault> {
     let effect = call.effect;
-    let mut trip = Trip {
-        call,
-        signed: None,
-        sent_by: None,
-        reply: None,
-        failure: None,
-        silence: None,
-    };
+    if effect == Effect::Irreversible && !take_turn(attempt).await {
+        return Ok(Ending::Stale);
+    }
+    let mut trip =
+        Trip { call, signed: None, sent_by: None, reply: None, failure: None, silence: None };
     let mut courier = Courier::new(effect);
     loop {
         let event = match courier.order() {
@@ -88,6 +87,17 @@ pub(crate) async fn carry(attempt: &mut Attempt<'_>, call: Call) -> Result<Endin
         };
         courier.on(event);
     }
+}
+
+/// Waits for the account's turn: one irreversible call at a time. What waits here has no permit
+/// and no intent. `false` when the job had better give its slot back.
+async fn take_turn(attempt: &mut Attempt<'_>) -> bool {
+    if attempt.turn.is_none() {
+        let turn = attempt.app.0.turns.take(attempt.row.account);
+        attempt.turn = tokio::time::timeout(TURN_MAX, turn).await.ok();
+    }
+    // The call before may have closed the gate that this job was claimed through.
+    attempt.turn.is_some() && !attempt.app.0.queue.is_gated(&attempt.claimed.lane)
 }
 
 /// Asks the limiter, for the account's and the app's windows at once.
@@ -129,7 +139,11 @@ fn sign(attempt: &Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
 fn check_host(hosts: &[&str], request: &Request<Body>) -> Result<(), Fault> {
     let host = request.uri().host().unwrap_or_default();
     let is_known = hosts.contains(&host) && request.uri().scheme_str() == Some("https");
-    if is_known { Ok(()) } else { Err(Fault::new("a call names a host that is not the platform's")) }
+    if is_known {
+        Ok(())
+    } else {
+        Err(Fault::new("a call names a host that is not the platform's"))
+    }
 }
 
 /// Commits the intent, guarded by lease, revision and checkpoint.
@@ -160,8 +174,7 @@ async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fau
 /// The last look before the bytes.
 fn fence(attempt: &Attempt<'_>, trip: &Trip) -> Event {
     let is_in_time = trip.sent_by.is_none_or(|by| clock::stopwatch() < by);
-    let event =
-        if attempt.claimed.is_alive() && is_in_time { Event::Open } else { Event::Closed };
+    let event = if attempt.claimed.is_alive() && is_in_time { Event::Open } else { Event::Closed };
     crash::point("courier.after_fence");
     event
 }
@@ -203,8 +216,7 @@ async fn dispatch(
     let payload = payload(app, attempt.row.tenant, attempt.assets(), request.body()).await?;
     let claimed = attempt.claimed.clone();
     let sent_by = trip.sent_by;
-    let fence =
-        move || claimed.is_alive() && sent_by.is_none_or(|by| clock::stopwatch() < by);
+    let fence = move || claimed.is_alive() && sent_by.is_none_or(|by| clock::stopwatch() < by);
     let deadline = deadline_of(app, platform, trip.call.deadline);
     post(app, platform, request, payload, deadline, Some(Box::new(fence))).await
 }
@@ -218,16 +230,13 @@ fn classify(attempt: &Attempt<'_>, trip: &mut Trip) -> Event {
 /// Takes the intent back: not a byte has left.
 async fn withdraw(attempt: &mut Attempt<'_>, trip: &Trip) -> Result<Event, Fault> {
     let mut settle = attempt.settled(Status::Ready, Wake::Keep);
-    settle.entry = Some(Entry {
-        outcome: "withdrawn",
-        http_status: None,
-        detail: trip.silence.clone(),
-    });
+    settle.entry =
+        Some(Entry { outcome: "withdrawn", http_status: None, detail: trip.silence.clone() });
     attempt.write(settle).await?;
     Ok(Event::Withdrawn)
 }
 
-fn ending(attempt: &Attempt<'_>, end: End, trip: Trip) -> Ending {
+fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
     let is_open = attempt.open.is_some();
     let entry = |outcome, http_status: Option<StatusCode>, detail: &str| {
         is_open.then(|| Entry {
@@ -245,7 +254,12 @@ fn ending(attempt: &Attempt<'_>, end: End, trip: Trip) -> Ending {
             Ending::Failed { failure: no_reply(trip.call.effect, sent, detail), entry }
         }
         End::Reply => match (trip.reply, trip.failure) {
-            (Some(reply), None) => Ending::Replied(reply),
+            (Some(reply), None) => {
+                // The next call may leave while this one is written down. After a failure it
+                // waits: what is decided may close a gate.
+                attempt.turn = None;
+                Ending::Replied(reply)
+            }
             (reply, Some(failure)) => {
                 let outcome =
                     if matches!(failure, Failure::Unknown { .. }) { "silent" } else { "replied" };
@@ -306,9 +320,7 @@ async fn exchange(
     let payload = Payload::Bytes(inline(request.body()));
     let sent = post(app, platform.name(), request, payload, deadline, None).await;
     match sent.map_err(|fault| not_sent(fault.to_string()))? {
-        Ok((status, headers, body)) => {
-            Ok(Reply { status, headers, body, at: clock::now() })
-        }
+        Ok((status, headers, body)) => Ok(Reply { status, headers, body, at: clock::now() }),
         Err(silence) => Err(no_reply(effect, silence.sent(), silence.detail().to_owned())),
     }
 }

@@ -37,8 +37,13 @@ pub(crate) async fn open(
 ) -> Result<Grant, Fault> {
     let key = app.data_key(tenant).await?;
     let subject = credential.account.to_string();
-    let associated =
-        Associated { tenant, subject: &subject, platform, field: "grant", version: credential.version };
+    let associated = Associated {
+        tenant,
+        subject: &subject,
+        platform,
+        field: "grant",
+        version: credential.version,
+    };
     let clear = key.open(&associated, &credential.sealed).context("opening a grant")?;
     // The error of serde would repeat what it read.
     serde_json::from_slice(clear.bytes()).map_err(|_| Fault::new("a grant is not readable"))

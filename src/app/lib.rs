@@ -21,6 +21,7 @@ pub mod settings;
 pub mod show;
 pub mod sweep;
 mod targets;
+mod turns;
 pub mod validate;
 
 use ::media::Library;
@@ -87,6 +88,7 @@ struct Inner {
     loads: Batcher<(JobKind, DeliveryId), Option<Loaded>>,
     intents: Batcher<Intent, Option<Intended>>,
     settles: Batcher<Settle, Option<Settled>>,
+    turns: turns::Turns,
 }
 
 impl App {
@@ -124,6 +126,7 @@ impl App {
             loads,
             intents,
             settles,
+            turns: turns::Turns::default(),
         }))
     }
 

@@ -1,8 +1,8 @@
 //! Publishes a delivery, one step after the other, until it is out, waits or ends.
 
+use crate::App;
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
-use crate::App;
 use base::{Fault, crash};
 use domain::decision::decide;
 use domain::delivery::Status;

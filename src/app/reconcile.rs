@@ -153,10 +153,7 @@ async fn renew(attempt: &mut Attempt<'_>) -> Result<Option<Outcome>, Fault> {
     }
 }
 
-async fn later(
-    attempt: &mut Attempt<'_>,
-    at: domain::time::Timestamp,
-) -> Result<Outcome, Fault> {
+async fn later(attempt: &mut Attempt<'_>, at: domain::time::Timestamp) -> Result<Outcome, Fault> {
     let settle = attempt.settled(Status::Reconciling, attempt.ask(Some(at)));
     attempt.end(settle).await
 }

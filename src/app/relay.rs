@@ -20,17 +20,9 @@ pub async fn relay(app: &App, shard: u16) -> Result<bool, Fault> {
         CursorState::Unknown => return adopt(app, shard).await,
     };
     let number = i16::try_from(shard).unwrap_or(0);
-    let jobs = app
-        .0
-        .store
-        .jobs_due(number, cursor.due_at, cursor.subject, HORIZON, BATCH)
-        .await?;
+    let jobs = app.0.store.jobs_due(number, cursor.due_at, cursor.subject, HORIZON, BATCH).await?;
     let Some(last) = jobs.last() else { return Ok(false) };
-    let to = Cursor {
-        incarnation: cursor.incarnation,
-        due_at: last.due_at,
-        subject: last.subject,
-    };
+    let to = Cursor { incarnation: cursor.incarnation, due_at: last.due_at, subject: last.subject };
     let wakeups: Vec<_> = jobs.iter().map(wakeup).collect();
     let relayed = app.0.queue.relay_push(shard, &cursor, &to, &wakeups).await?;
     crash::point("relay.after_push");

@@ -4,6 +4,7 @@
 
 mod emoji;
 mod links;
+mod punycode;
 mod tlds;
 mod weighted;
 

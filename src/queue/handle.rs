@@ -289,6 +289,12 @@ impl Queue {
         Ok(waiting)
     }
 
+    /// Has a gate of this lane closed, as far as this process was told? Asked by a job that has
+    /// begun and waits for its turn.
+    pub fn is_gated(&self, lane: &str) -> bool {
+        self.shared.gates.hold(lane, self.shared.clock.now())
+    }
+
     /// How many shards the queues have.
     pub fn shards(&self) -> u16 {
         self.shared.config.shards

@@ -64,7 +64,8 @@ fn chunks(field: Field<'_>) -> BoxStream<'_, Result<Bytes, Fault>> {
             Err(_) => Some((Err(BrokenOff::TooSlow.into()), None)),
         }
     });
-    pieces.boxed()
+    // What was read to its end is asked once more when the verb turns it away.
+    pieces.fuse().boxed()
 }
 
 /// The caller stopped sending; it travels through the verb as a fault and is told apart after.
@@ -136,8 +137,11 @@ mod tests {
         let mut form = form(format!("{START}bytes\r\n--b--\r\n")).await;
         let field = next_field(&mut form).await.unwrap().unwrap();
         assert_eq!(field.name(), Some(FIELD));
-        let read: Vec<Bytes> = chunks(field).try_collect().await.unwrap();
+        let mut chunks = chunks(field);
+        let read: Vec<Bytes> = (&mut chunks).try_collect().await.unwrap();
         assert_eq!(read.concat(), b"bytes");
+        assert_eq!(drain(&mut chunks).await, 0, "a file that was read may be asked for more");
+        drop(chunks);
         assert!(next_field(&mut form).await.unwrap().is_none());
     }
 

@@ -1,14 +1,14 @@
 //! Links as twitter-text finds them: with a scheme, or a bare domain that ends in a real TLD.
 //!
-//! One pass from left to right. A stretch without a valid TLD is given up as a whole, never tried
-//! again from its next character, which is what keeps the time linear.
+//! The reference is a regular expression that starts again at every character. Here each stretch
+//! of host characters is read once: its first possible start decides for the whole stretch, which
+//! is what keeps the time linear.
 
-use super::tlds;
+use super::{punycode, tlds};
 
-/// Longer links and host labels are plain text.
+/// A longer link is plain text.
 const LINK_CHARS_MAX: usize = 4096;
-const LABEL_CHARS_MAX: usize = 63;
-/// Longer codes behind `t.co/` are plain text.
+/// A longer code behind `t.co/` is plain text.
 const SHORT_CODE_MAX: usize = 40;
 
 /// A link: the positions of its first character and of the one behind its last.
@@ -24,18 +24,13 @@ pub(super) fn find(chars: &[char]) -> Vec<Link> {
     let mut links = Vec::new();
     let mut at = 0;
     while at < chars.len() {
-        let before = at.checked_sub(1).map(|i| chars[i]);
-        if let Some(length) = scheme(&chars[at..]).filter(|_| may_precede(before)) {
-            let link = with_scheme(chars, at, at + length);
-            at = link.map_or(at + length, |link| link.end);
-            links.extend(link);
-        } else if is_bare(chars[at]) {
-            let end = at + chars[at..].iter().take_while(|c| is_bare(**c)).count();
-            // `https` in front of `://` belongs to the scheme that the next round reads.
+        if let Some(length) = scheme(&chars[at..]).filter(|_| may_start(chars, at)) {
+            at = with_scheme(chars, at, at + length, &mut links);
+        } else if is_host(chars[at]) || is_joint(chars[at]) {
+            let end = stretch_end(chars, at);
+            // The word in front of `://` may belong to a scheme, which the next round reads.
             let word_end = scheme_start(chars, at, end).unwrap_or(end);
-            let link = bare(chars, at, word_end, before);
-            at = link.map_or(word_end.max(at + 1), |link| link.end.max(word_end));
-            links.extend(link);
+            at = bare(chars, at, word_end, &mut links);
         } else {
             at += 1;
         }
@@ -55,61 +50,115 @@ fn scheme(chars: &[char]) -> Option<usize> {
     })
 }
 
-/// Where a scheme begins inside a bare stretch: its word stands at the end, as in `é-https://`.
+/// Where a scheme begins inside a stretch: its word stands at the end, as in `é-https://`.
 fn scheme_start(chars: &[char], at: usize, end: usize) -> Option<usize> {
     [5, 4].into_iter().find_map(|word| {
         let start = end.checked_sub(word).filter(|start| *start > at)?;
-        let fits = scheme(&chars[start..]).is_some() && may_precede(Some(chars[start - 1]));
-        fits.then_some(start)
+        (scheme(&chars[start..]).is_some() && may_start(chars, start)).then_some(start)
     })
 }
 
-fn may_precede(before: Option<char>) -> bool {
+/// A link may start here, as far as the character before tells.
+fn may_start(chars: &[char], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|before| chars[before]);
     before.is_none_or(|c| {
         !c.is_ascii_alphanumeric()
             && !matches!(c, '@' | '＠' | '$' | '#' | '＃' | '\u{fffe}' | '\u{feff}' | '\u{ffff}')
     })
 }
 
-/// A link whose host begins at `host`, behind the scheme.
-fn with_scheme(chars: &[char], start: usize, host: usize) -> Option<Link> {
-    let length = chars[host..].iter().take_while(|c| is_host(**c)).count();
-    let host_end = host_end(chars, host, host + length)?;
-    let port_end = port_end(chars, host_end);
-    let name: String = chars[host..host_end].iter().collect();
-    let end = if name.eq_ignore_ascii_case("t.co") && chars.get(port_end) == Some(&'/') {
-        short_link_end(chars, port_end)?
-    } else {
-        query_end(chars, path_end(chars, port_end))
-    };
-    (end - start <= LINK_CHARS_MAX).then_some(Link { start, end, has_scheme: true })
+/// Where the stretch of host characters that begins at `at` ends.
+fn stretch_end(chars: &[char], at: usize) -> usize {
+    at + chars[at..].iter().take_while(|c| is_host(**c) || is_joint(**c)).count()
 }
 
-/// X's own short links end with their code, whatever follows.
-fn short_link_end(chars: &[char], slash: usize) -> Option<usize> {
-    let code = &chars[slash + 1..];
-    let length = code.iter().take_while(|c| c.is_ascii_alphanumeric()).count();
-    (length <= SHORT_CODE_MAX).then_some(slash + 1 + length)
-}
-
-/// A link without a scheme in the stretch of domain characters from `start` to `end`.
-fn bare(chars: &[char], start: usize, end: usize, before: Option<char>) -> Option<Link> {
-    let lead = chars[start..end].iter().take_while(|c| is_joint(**c)).count();
-    // Behind a letter of another script, as in `日本.example.com`, the dot is the host's own.
-    let follows_host = before.is_some_and(|c| !c.is_ascii() && is_host(c));
-    if lead > 0 && !follows_host || !may_precede(before) || before == Some('/') {
-        return None;
+/// Reads the link whose scheme begins at `start` and whose host at `host`. Returns where to go on.
+fn with_scheme(chars: &[char], start: usize, host: usize, links: &mut Vec<Link>) -> usize {
+    let Some(host_end) = host_end(chars, host, stretch_end(chars, host)) else { return host };
+    let tail = Tail::read(chars, host_end);
+    let mut link = Link { start, end: tail.end, has_scheme: true };
+    let name = &chars[host..host_end];
+    let is_short = name.iter().map(char::to_ascii_lowercase).eq("t.co".chars());
+    if is_short && chars.get(host_end) == Some(&'/') {
+        // X's own short links end with their code, whatever else the path holds.
+        let code = chars[host_end + 1..].iter().take_while(|c| c.is_ascii_alphanumeric()).count();
+        if code > SHORT_CODE_MAX {
+            return tail.end;
+        }
+        if code > 0 {
+            link.end = query_end(chars, host_end + 1 + code);
+        }
     }
-    let host_end = host_end(chars, start + lead, end)?;
-    let port_end = port_end(chars, host_end);
-    // A port or a query alone does not count as part of a link without a scheme.
-    let end = if chars.get(port_end) == Some(&'/') {
-        query_end(chars, path_end(chars, port_end))
-    } else {
-        host_end
-    };
-    let link = Link { start: start + lead, end, has_scheme: false };
-    (end - link.start <= LINK_CHARS_MAX).then_some(link)
+    if is_host_name(name) && tail.end - start <= LINK_CHARS_MAX {
+        links.push(link);
+    }
+    tail.end
+}
+
+/// Reads the links without a scheme in the stretch from `start` to `end`. Returns where to go on.
+fn bare(chars: &[char], start: usize, end: usize, links: &mut Vec<Link>) -> usize {
+    let is_start = |at: &usize| !is_joint(chars[*at]) && may_start(chars, *at);
+    let Some(first) = (start..end).find(is_start) else { return end };
+    let Some(host_end) = host_end(chars, first, end) else { return end };
+    let tail = Tail::read(chars, host_end);
+    let next = tail.end.max(end);
+    let follows_joint = first > 0 && (is_joint(chars[first - 1]) || chars[first - 1] == '/');
+    let is_long = tail.end - first > LINK_CHARS_MAX;
+    if follows_joint || is_long || !is_host_name(&chars[first..host_end]) {
+        return next;
+    }
+    // Of a host in several scripts the parts in ASCII are links, one by one; what follows the
+    // host belongs to the last of them, but a port or a query alone does not.
+    let known = links.len();
+    ascii_hosts(chars, first, host_end, links);
+    if let Some(last) = links.get_mut(known..).and_then(<[Link]>::last_mut)
+        && tail.has_path
+    {
+        last.end = tail.end;
+    }
+    next
+}
+
+/// The parts of the host in `start..end` that are domains in ASCII.
+fn ascii_hosts(chars: &[char], start: usize, end: usize, links: &mut Vec<Link>) {
+    let is_ascii_host = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+    let mut part_start = start;
+    let mut found = None;
+    let mut label_start = start;
+    for at in start..=end {
+        let c = chars.get(at).filter(|_| at < end);
+        if c.is_some_and(is_ascii_host) {
+            continue;
+        }
+        let is_dot = c == Some(&'.') && at > label_start;
+        if is_dot {
+            found = tld_end(&chars[..end], at + 1).or(found);
+        } else {
+            let link = found.map(|end| Link { start: part_start, end, has_scheme: false });
+            links.extend(link);
+            (part_start, found) = (at + 1, None);
+        }
+        label_start = at + 1;
+    }
+}
+
+/// What follows a host: port, path, query.
+struct Tail {
+    end: usize,
+    has_path: bool,
+}
+
+impl Tail {
+    fn read(chars: &[char], host_end: usize) -> Self {
+        let port_end = port_end(chars, host_end);
+        let path_end = path_end(chars, port_end);
+        Self { end: query_end(chars, path_end), has_path: path_end > port_end }
+    }
+}
+
+/// Every label fits into the DNS.
+fn is_host_name(host: &[char]) -> bool {
+    host.split(|c| *c == '.').all(punycode::fits)
 }
 
 /// Where the host in `start..end` ends: behind the last label that begins with a TLD.
@@ -121,9 +170,6 @@ fn host_end(chars: &[char], start: usize, end: usize) -> Option<usize> {
         let is_joined_well = |c: Option<&char>| c.is_some_and(|c| !is_joint(*c));
         if !is_joined_well(label.first()) || !is_joined_well(label.last()) {
             break;
-        }
-        if length > LABEL_CHARS_MAX {
-            return None;
         }
         let dot = label_start + length;
         if !label.contains(&'_') {
@@ -218,17 +264,14 @@ fn query_end(chars: &[char], at: usize) -> usize {
     last.map_or(at, |last| at + 1 + last + 1)
 }
 
-/// The characters of hosts without a scheme.
-fn is_bare(c: char) -> bool {
-    c.is_ascii_alphanumeric() || is_joint(c) || is_latin_accent(c)
-}
-
-/// The characters of hosts behind a scheme: anything but blanks, marks and ASCII punctuation.
+/// The characters of hosts: anything but blanks, marks of direction and the reference's list of
+/// punctuation, which lacks the quotation mark and the backquote.
 fn is_host(c: char) -> bool {
     let is_mark = matches!(c,
-        '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        | '\u{61c}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
-    is_bare(c) || !(c.is_ascii() || c.is_whitespace() || c.is_control() || is_mark)
+        '\u{180e}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' | '\u{61c}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let is_punctuation = c.is_ascii_punctuation() && !matches!(c, '"' | '`');
+    !(is_mark || is_punctuation || c.is_whitespace())
 }
 
 fn is_joint(c: char) -> bool {
@@ -265,7 +308,7 @@ mod tests {
 
     #[test]
     fn links_end_where_the_reference_ends_them() {
-        let table: [(&str, &[&str]); 26] = [
+        let table: [(&str, &[&str]); 29] = [
             ("see https://example.com/a?b=c.", &["https://example.com/a?b=c"]),
             ("(http://example.com/a_(b)_c)", &["http://example.com/a_(b)_c"]),
             ("http://example.com/(((a", &["http://example.com/"]),
@@ -280,11 +323,11 @@ mod tests {
             ("..example.com -example.com", &[]),
             ("example.com.notatld", &["example.com"]),
             ("example.com-a example.com_a", &["example.com"]),
-            ("sub_domain.example.com a_b.com", &["sub_domain.example.com"]),
+            ("sub_domain.example.com a_b.com", &["domain.example.com"]),
             ("日本example.com日本", &["example.com"]),
             ("日本.example.com", &["example.com"]),
             ("http://пример.рф/путь", &["http://пример.рф/путь"]),
-            ("http://日本.com", &["http://日本.com"]),
+            ("http://日本.com \".example.com", &["http://日本.com"]),
             ("example.xn--p1ai", &["example.xn--p1ai"]),
             ("https://t.co/abc/def", &["https://t.co/abc"]),
             ("main.rs lib.py 1.5 e.g. U.S.", &["main.rs", "lib.py"]),
@@ -292,6 +335,9 @@ mod tests {
             ("example.com,example.org", &["example.com", "example.org"]),
             ("http://http://example.com", &["http://example.com"]),
             ("é-https://example.com", &["https://example.com"]),
+            ("example.com€example.org/a", &["example.com", "example.org/a"]),
+            ("ftp://example.com/a,foo.com", &[]),
+            ("@example.com/a,foo.com", &["foo.com"]),
         ];
         for (text, expected) in table {
             assert_eq!(found(text), expected, "{text}");

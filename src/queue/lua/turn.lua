@@ -131,6 +131,9 @@ local count, looked, scan_max = 0, 0, tonumber(ARGV[6])
 -- may run beside it. Nothing of it may be younger than the clock: never early.
 local function claim(group, lane, list)
   if #list >= lane_max then return end
+  -- A further job of a lane only beside the first: its process keeps their steps apart. Whoever
+  -- acknowledges offers the lane again.
+  if #list > 0 and session_of(list[1]) ~= session then return end
   local first = call('ZPOPMIN', q.lane .. lane)
   if not first[1] then return end
   if tonumber(first[2]) > now then

@@ -1,0 +1,221 @@
+//! A fleet of its own: the real executable with its private Postgres and Redis, to be killed at
+//! will.
+//!
+//! A guardian, a process that lives as long as a pipe from here, stops it and removes everything
+//! in the end, so that neither a panic nor a kill of the tests leaves anything behind.
+
+use super::api::Api;
+use super::sim::Sim;
+use super::wait::eventually;
+use base::rng;
+use serde::Deserialize;
+use sqlx::{Connection, PgConnection};
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::sync::{Mutex, OnceCell};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_postfleet");
+const GUARDIAN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/guardian.sh");
+/// A first start makes a database, and the machine may be busy building.
+const READY_WITHIN: Duration = Duration::from_secs(90);
+/// Lines of the log that a failed test shows.
+const LOG_SHOWN: usize = 60;
+
+/// Makes outcomes that are looked up settle within seconds instead of minutes.
+pub const SWIFT: [(&str, &str); 5] = [
+    ("POSTFLEET__PLATFORMS__X__VISIBILITY_DELAY_MS", "1500"),
+    ("POSTFLEET__PLATFORMS__X__CALL_DEADLINE_MS", "2000"),
+    ("POSTFLEET__WORKERS__SWEEP_EVERY_MS", "1000"),
+    ("POSTFLEET__QUEUE__LEASE_MS", "3000"),
+    ("POSTFLEET__QUEUE__RENEW_EVERY_MS", "1000"),
+];
+
+static SHARED: OnceCell<Fleet> = OnceCell::const_new();
+// Fleets that start at the same instant would look for the same free ports.
+static STARTING: Mutex<()> = Mutex::const_new(());
+
+/// Where a fleet is, as its `dev.json` says.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    /// The API.
+    pub api_url: String,
+    /// The key to it.
+    pub api_key: String,
+    /// Health and metrics.
+    pub private_url: String,
+    /// The simulated platforms.
+    pub sim_url: String,
+    /// The database, with its password.
+    pub postgres_url: String,
+    /// Redis, with its password.
+    pub redis_url: String,
+}
+
+/// A fleet on a data directory of its own.
+pub struct Fleet {
+    root: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    place: Option<Place>,
+    running: Option<Child>,
+    guardian: Child,
+}
+
+impl Fleet {
+    /// The one fleet of the tests that share; each brings a brand and accounts of its own.
+    pub async fn shared() -> &'static Self {
+        SHARED.get_or_init(|| Self::start(&[], &[])).await
+    }
+
+    /// Starts a fleet with further arguments of `postfleet dev` and further environment.
+    pub async fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let name = format!("fleet-{}-{}", std::process::id(), rng::uuid().simple());
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&root).unwrap();
+        let mut guardian = Command::new("sh");
+        guardian.arg(GUARDIAN).arg(PROGRAM).arg(&root).process_group(0);
+        guardian.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment = SWIFT.iter().chain(environment).map(owned).collect();
+        let mut arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+        for port in ["--api-port", "--sim-port"] {
+            arguments.extend([port.to_owned(), free_port().to_string()]);
+        }
+        let guardian = guardian.spawn().unwrap();
+        let mut fleet =
+            Self { root, arguments, environment, place: None, running: None, guardian };
+        fleet.restart(&[]).await;
+        fleet
+    }
+
+    /// Starts it again on what is there, with further environment for this run alone.
+    pub async fn restart(&mut self, environment: &[(&str, &str)]) {
+        if let Err(why) = self.try_restart(environment).await {
+            panic!("the fleet does not start: {why}\n{}", self.log_end());
+        }
+    }
+
+    /// Starts it again; `Err` when it ends before it is ready, as it may where it is to crash.
+    pub async fn try_restart(&mut self, environment: &[(&str, &str)]) -> Result<(), String> {
+        assert!(self.running.is_none(), "one process at a time works on a data directory");
+        let starting = STARTING.lock().await;
+        // A killed run left it behind, and it would be taken for the new one's.
+        let _ = fs::remove_file(self.data().join("dev.json"));
+        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let mut command = Command::new(PROGRAM);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("POSTFLEET") {
+                command.env_remove(name);
+            }
+        }
+        command.arg("dev").arg("--data").arg(self.data()).arg("--temporary").args(&self.arguments);
+        command.envs(self.environment.iter().cloned()).envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let child = command.spawn().unwrap();
+        writeln!(self.guardian.stdin.as_ref().unwrap(), "{}", child.id()).unwrap();
+        self.running = Some(child);
+        let file = self.data().join("dev.json");
+        let ready = eventually("the fleet is ready", READY_WITHIN, async || {
+            if let Some(status) = self.ended() {
+                return Ok(Err(format!("it ended with {status}")));
+            }
+            let text = fs::read(&file).map_err(|error| error.to_string())?;
+            let place = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+            Ok(Ok(place))
+        })
+        .await;
+        drop(starting);
+        self.place = Some(ready?);
+        Ok(())
+    }
+
+    /// How the process ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let ended = self.running.as_mut()?.try_wait().unwrap();
+        if ended.is_some() {
+            self.running = None;
+        }
+        ended
+    }
+
+    /// Ends the process as suddenly as a power cut would; Postgres and Redis live on.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.running.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> &Place {
+        self.place.as_ref().expect("the fleet has started")
+    }
+
+    /// Its API, with the key of its tenant.
+    pub fn api(&self) -> Api {
+        Api::new(self.place())
+    }
+
+    /// Its simulated platforms.
+    pub fn sim(&self) -> Sim {
+        Sim::new(self.place(), self.data().join("sim"))
+    }
+
+    /// A connection to its database.
+    pub async fn postgres(&self) -> PgConnection {
+        PgConnection::connect(&self.place().postgres_url).await.unwrap()
+    }
+
+    /// A connection to its Redis.
+    pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(self.place().redis_url.as_str()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    /// Everything that its runs have said.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.root.join("fleet.log")
+    }
+
+    fn log_end(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_SHOWN)..].join("\n")
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the end of the fleet's log:\n{}", self.log_end());
+        }
+        // The guardian takes the end of its input for the end of the tests.
+        drop(self.guardian.stdin.take());
+        let _ = self.guardian.wait();
+        if let Some(mut child) = self.running.take() {
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A port that nobody listens on, below those that Linux gives to outgoing connections.
+fn free_port() -> u16 {
+    let draw = || 20_000 + u16::try_from(rng::nonce().unsigned_abs() % 12_000).unwrap();
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(draw).take(1_000).find(is_free).expect("a free port")
+}

@@ -1,0 +1,16 @@
+//! What the tests stand on: a real fleet, its API, its simulated platforms, and files to post.
+//!
+//! Invariant: nothing here is a mock, and nothing waits for time where it can wait for a fact.
+
+pub mod api;
+pub mod files;
+pub mod fleet;
+pub mod scene;
+pub mod sim;
+pub mod wait;
+
+pub use api::{Answer, Api};
+pub use fleet::Fleet;
+pub use scene::{Account, Scene};
+pub use sim::Sim;
+pub use wait::{eventually, say};

@@ -1,0 +1,163 @@
+//! A brand with accounts of its own, so that tests on one fleet do not meet.
+
+use super::api::{Answer, Api};
+use super::fleet::Fleet;
+use super::sim::Sim;
+use super::wait::eventually;
+use base::rng;
+use platforms::sim::Accepted;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Longer than a refused call, two look-ups and another call take on a busy machine.
+const SETTLED_WITHIN: Duration = Duration::from_secs(40);
+
+/// A brand on a fleet.
+pub struct Scene<'a> {
+    /// The fleet.
+    pub fleet: &'a Fleet,
+    /// Its API.
+    pub api: Api,
+    /// Its simulators.
+    pub sim: Sim,
+    /// The brand.
+    pub brand: String,
+}
+
+/// A connected account on X.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Ours.
+    pub id: String,
+    /// The name a person knows it by.
+    pub handle: String,
+    /// The platform's.
+    pub remote_id: String,
+}
+
+impl Scene<'static> {
+    /// A fresh brand on the fleet that the tests share.
+    pub async fn open(name: &str) -> Self {
+        Self::on(Fleet::shared().await, name).await
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// A fresh brand on a fleet.
+    pub async fn on(fleet: &'a Fleet, name: &str) -> Self {
+        let (api, sim) = (fleet.api(), fleet.sim());
+        let brand = format!("{name}-{}", &rng::uuid().simple().to_string()[..8]);
+        api.client.ensure_brand(&brand, name).await.unwrap();
+        Self { fleet, api, sim, brand }
+    }
+
+    /// A fresh brand with one account.
+    pub async fn with_account(name: &str) -> (Scene<'static>, Account) {
+        let scene = Scene::open(name).await;
+        let account = scene.connect(name).await;
+        (scene, account)
+    }
+
+    /// Connects a fresh account through the consent page.
+    pub async fn connect(&self, name: &str) -> Account {
+        let handle = format!("{name}-{}", &rng::uuid().simple().to_string()[..8]);
+        self.connect_as(&handle).await
+    }
+
+    /// Connects the account of this handle, or connects it once more.
+    pub async fn connect_as(&self, handle: &str) -> Account {
+        let client = &self.api.client;
+        let page = client.authorize("x", &self.brand, None).await.unwrap();
+        client.consent(&page, Some(handle)).await.unwrap();
+        let accounts = client.accounts(&self.brand).await.unwrap();
+        let bare = |name: &str| name.trim_start_matches('@').to_owned();
+        let found = accounts.into_iter().find(|account| bare(&account.handle) == handle);
+        let account = found.expect("the account is among the brand's");
+        assert_eq!((account.platform.as_str(), account.status.as_str()), ("x", "connected"));
+        let remote = self.sim.accounts().await.into_iter().find(|one| one["handle"] == handle);
+        let remote_id = remote.unwrap()["id"].as_str().unwrap().to_owned();
+        Account { id: account.id, handle: handle.to_owned(), remote_id }
+    }
+
+    /// A post of this brand.
+    pub fn draft(&self, mut post: Value) -> Value {
+        post["brandSlug"] = self.brand.clone().into();
+        post
+    }
+
+    /// Tries to enqueue a post.
+    pub async fn try_post(&self, post: Value) -> Answer {
+        self.api.post("/v1/posts", &self.draft(post)).await
+    }
+
+    /// Enqueues a post; what the API shows of it.
+    pub async fn post(&self, post: Value) -> Value {
+        let answer = self.try_post(post).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.data().clone()
+    }
+
+    /// Enqueues a text on one account.
+    pub async fn say(&self, account: &Account, text: &str) -> Value {
+        self.post(json!({"text": text, "accounts": [account.id]})).await
+    }
+
+    /// What the API shows of a post now.
+    pub async fn show(&self, post: &Value) -> Value {
+        let path = format!("/v1/posts/{}", post["id"].as_str().unwrap());
+        self.api.get(&path).await.data().clone()
+    }
+
+    /// Asks for something to be done with a post.
+    pub async fn order(&self, post: &Value, what: &str) -> Answer {
+        let path = format!("/v1/posts/{}/{what}", post["id"].as_str().unwrap());
+        self.api.post(&path, &json!({})).await
+    }
+
+    /// The post once `is` holds of it.
+    pub async fn until(&self, post: &Value, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, SETTLED_WITHIN, async || {
+            let shown = self.show(post).await;
+            if is(&shown) { Ok(shown) } else { Err(shown.to_string()) }
+        })
+        .await
+    }
+
+    /// The post once nothing more happens to it without a person.
+    pub async fn settled(&self, post: &Value) -> Value {
+        self.until(post, "the post settles", |shown| deliveries(shown).all(is_settled)).await
+    }
+
+    /// The post once it is published on every account.
+    pub async fn published(&self, post: &Value) -> Value {
+        let shown = self.settled(post).await;
+        assert_eq!(shown["status"], "published", "{shown}");
+        shown
+    }
+
+    /// What X accepted from an account.
+    pub async fn accepted(&self, account: &Account) -> Vec<Accepted> {
+        self.sim.accepted_from(&account.remote_id).await
+    }
+
+    /// The wordings that X accepted from an account.
+    pub async fn texts(&self, account: &Account) -> Vec<String> {
+        self.accepted(account).await.into_iter().map(|accepted| accepted.text).collect()
+    }
+}
+
+/// The deliveries of a post.
+pub fn deliveries(post: &Value) -> impl Iterator<Item = &Value> {
+    post["deliveries"].as_array().into_iter().flatten()
+}
+
+/// The delivery of a post on an account.
+pub fn delivery<'p>(post: &'p Value, account: &Account) -> &'p Value {
+    deliveries(post).find(|one| one["accountId"] == account.id.as_str()).expect("a delivery")
+}
+
+/// Nothing more happens to this delivery without a person.
+pub fn is_settled(delivery: &Value) -> bool {
+    let status = delivery["status"].as_str();
+    matches!(status, Some("published" | "failed" | "cancelled" | "review"))
+}

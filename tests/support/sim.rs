@@ -1,0 +1,79 @@
+//! The simulated platforms: what they accepted, and the misfortunes that a test orders.
+
+use super::fleet::Place;
+use platforms::sim::Accepted;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// The control of the simulators.
+pub struct Sim {
+    http: reqwest::Client,
+    url: String,
+    logs: PathBuf,
+}
+
+impl Sim {
+    /// The simulators of the fleet at a place, which keep their logs in this folder.
+    #[expect(clippy::disallowed_methods, reason = "a stranger's client, which resends nothing")]
+    pub fn new(place: &Place, logs: PathBuf) -> Self {
+        let http = reqwest::Client::builder().retry(reqwest::retry::never()).no_proxy();
+        Self { http: http.build().unwrap(), url: place.sim_url.clone(), logs }
+    }
+
+    /// Everything that X accepted, oldest first.
+    pub async fn accepted(&self) -> Vec<Accepted> {
+        let shown = self.get("/_sim/accepted?platform=x").await;
+        serde_json::from_value(shown).unwrap()
+    }
+
+    /// What X accepted from one account, oldest first.
+    pub async fn accepted_from(&self, remote_id: &str) -> Vec<Accepted> {
+        self.accepted().await.into_iter().filter(|one| one.account == remote_id).collect()
+    }
+
+    /// Orders misfortunes of X; each is an object without `platform`.
+    pub async fn faults(&self, faults: Value) {
+        let Value::Array(mut list) = faults else { panic!("faults come in a list") };
+        for fault in &mut list {
+            fault["platform"] = "x".into();
+        }
+        let url = format!("{}/_sim/faults", self.url);
+        let answer = self.http.post(url).json(&list).send().await.unwrap();
+        let status = answer.status();
+        assert!(status.is_success(), "{status}: {}", answer.text().await.unwrap());
+    }
+
+    /// Orders one misfortune for one account.
+    pub async fn fault(&self, account: &str, mut fault: Value) {
+        fault["account"] = account.into();
+        self.faults(json!([fault])).await;
+    }
+
+    /// The accounts that X knows.
+    pub async fn accounts(&self) -> Vec<Value> {
+        match self.get("/_sim/accounts?platform=x").await {
+            Value::Array(accounts) => accounts,
+            other => panic!("no list of accounts: {other}"),
+        }
+    }
+
+    /// The bodies of the requests that X kept for this path, oldest first.
+    pub fn bodies(&self, path: &str) -> Vec<Value> {
+        let lines = self.log();
+        let requests = lines.iter().filter_map(|line| line.get("request"));
+        let wanted = requests.filter(|request| request["path"] == path);
+        let body = |request: &Value| request["body"].as_str().map(str::to_owned);
+        wanted.filter_map(body).filter_map(|body| serde_json::from_str(&body).ok()).collect()
+    }
+
+    /// Every line of X's log.
+    pub fn log(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.logs.join("x.ndjson")).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let response = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
+        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+    }
+}

@@ -1,0 +1,34 @@
+//! Waiting for facts, and saying things past the capture of test output.
+
+use base::clock;
+use std::io::Write;
+use std::time::Duration;
+
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Looks again and again until there is something to see. `look` says what it saw instead.
+///
+/// # Panics
+/// When there is nothing to see `within` the time.
+pub async fn eventually<T>(
+    what: &str,
+    within: Duration,
+    mut look: impl AsyncFnMut() -> Result<T, String>,
+) -> T {
+    let since = clock::stopwatch();
+    loop {
+        match look().await {
+            Ok(seen) => return seen,
+            Err(seen) if since.elapsed() > within => {
+                panic!("{what}: not within {within:?}; the last thing seen: {seen}")
+            }
+            Err(_) => clock::pause(LOOK_EVERY).await,
+        }
+    }
+}
+
+/// Says a line that is to be read even when the test passes.
+pub fn say(line: impl std::fmt::Display) {
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "{line}").unwrap();
+}

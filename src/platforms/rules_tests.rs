@@ -335,8 +335,8 @@ fn each_bad_post_is_told_with_field_rule_limit_and_actual() {
 #[rustfmt::skip]
 fn good_posts() -> Vec<Good> {
     let long = |n: usize| json!({"text": "a".repeat(n)});
-    let poll = json!({"poll": {"options": ["a".repeat(25), "b", "c", "d"], "durationMinutes": 10_080},
-        "replySettings": "following"});
+    let poll = json!({"replySettings": "following",
+        "poll": {"options": ["a".repeat(25), "b", "c", "d"], "durationMinutes": 10_080}});
     let reel = json!({"kind": "reel", "collaborators": ["@a", "b", "c"], "shareToFeed": true,
         "media": [{"id": id(1)}], "coverMediaId": id(2)});
     let film = json!({"title": "a".repeat(100), "description": "é".repeat(2_500), "tags": ["a b"],

@@ -56,7 +56,10 @@ impl Store {
     pub async fn connect(config: &Config) -> Result<Self, Fault> {
         let options = PgConnectOptions::from_str(&config.url)
             .map_err(|_| Fault::new("store.url is not a Postgres connection string"))?
-            .application_name("postfleet");
+            .application_name("postfleet")
+            // The statements of workers are long and their batches short: planning one anew, or
+            // compiling it, costs more than running it.
+            .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(Duration::from_millis(config.acquire_ms))

@@ -29,6 +29,21 @@ pub fn gif() -> Vec<u8> {
     [screen, [control, frame].concat().repeat(2), vec![0x3B]].concat()
 }
 
+/// A GIF of this width.
+pub fn wide_gif(width: u16) -> Vec<u8> {
+    let mut gif = gif();
+    gif[6..8].copy_from_slice(&width.to_le_bytes());
+    gif
+}
+
+/// A JPEG of these dimensions.
+pub fn jpeg(width: u16, height: u16) -> Vec<u8> {
+    let frame = [&[8][..], &height.to_be_bytes(), &width.to_be_bytes(), &[1, 1, 0x11, 0]].concat();
+    let head = b"\xFF\xD8\xFF\xE0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00".as_slice();
+    let scan = b"\xFF\xDA\x00\x08\x01\x01\x00\x00\x3F\x00\x12\x34\xFF\xD9".as_slice();
+    [head, b"\xFF\xC0\x00\x0B", &frame, scan].concat()
+}
+
 /// The film, claiming to run for so long.
 pub fn film(seconds: u32) -> Vec<u8> {
     let mut film = FILM.to_vec();

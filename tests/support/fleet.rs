@@ -55,6 +55,15 @@ pub struct Place {
     pub postgres_url: String,
     /// Redis, with its password.
     pub redis_url: String,
+    /// The processes of the servers.
+    pub pids: Pids,
+}
+
+/// Processes by what they are.
+#[derive(Clone, Deserialize)]
+pub struct Pids {
+    postgres: u32,
+    redis: u32,
 }
 
 /// A fleet on a data directory of its own.
@@ -68,6 +77,12 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// The processes of Postgres and Redis.
+    pub fn servers(&self) -> (u32, u32) {
+        let Pids { postgres, redis } = self.place().pids;
+        (postgres, redis)
+    }
+
     /// The one fleet of the tests that share; each brings a brand and accounts of its own.
     pub async fn shared() -> &'static Self {
         SHARED.get_or_init(|| Self::start(&[], &[])).await

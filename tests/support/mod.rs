@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here is a mock, and nothing waits for time where it can wait for a fact.
 
+pub mod ageing;
 pub mod api;
 pub mod files;
 pub mod fleet;
@@ -12,5 +13,4 @@ pub mod wait;
 pub use api::{Answer, Api};
 pub use fleet::Fleet;
 pub use scene::{Account, Scene};
-pub use sim::Sim;
 pub use wait::{eventually, say};

@@ -57,6 +57,13 @@ impl Sim {
         }
     }
 
+    /// A page as a person sees it.
+    pub async fn page(&self, url: &str) -> String {
+        let response = self.http.get(url).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{url}");
+        response.text().await.unwrap()
+    }
+
     /// The bodies of the requests that X kept for this path, oldest first.
     pub fn bodies(&self, path: &str) -> Vec<Value> {
         let lines = self.log();

@@ -236,9 +236,8 @@ impl<'a> Fields<'a> {
             let message = format!("`{path}` is no identifier: {why}.");
             let rejection = Rejection::request(Rule::OutOfRange, path, message);
             let form = format!("{}_ and 32 hexadecimal digits", K::PREFIX);
-            let rejection = rejection
-                .bounds(form, word)
-                .resolve("Use the id exactly as the API returned it.");
+            let rejection =
+                rejection.bounds(form, word).resolve("Use the id exactly as the API returned it.");
             self.reject(self.signed(rejection));
         }
         read.ok()

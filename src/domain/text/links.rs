@@ -21,21 +21,121 @@ pub(super) struct Link {
 
 /// Every link, in order, without overlaps.
 pub(super) fn find(chars: &[char]) -> Vec<Link> {
-    let mut links = Vec::new();
+    let mut finder = Finder { chars, floor: 0, links: Vec::new() };
     let mut at = 0;
     while at < chars.len() {
-        if let Some(length) = scheme(&chars[at..]).filter(|_| may_start(chars, at)) {
-            at = with_scheme(chars, at, at + length, &mut links);
+        if let Some(length) = scheme(&chars[at..]).filter(|_| finder.may_start(at)) {
+            at = finder.with_scheme(at, at + length);
         } else if is_host(chars[at]) || is_joint(chars[at]) {
             let end = stretch_end(chars, at);
             // The word in front of `://` may belong to a scheme, which the next round reads.
-            let word_end = scheme_start(chars, at, end).unwrap_or(end);
-            at = bare(chars, at, word_end, &mut links);
+            let word_end = finder.scheme_start(at, end).unwrap_or(end);
+            at = finder.bare(at, word_end);
         } else {
             at += 1;
         }
     }
-    links
+    finder.links
+}
+
+struct Finder<'a> {
+    chars: &'a [char],
+    /// The end of the last match: the character before a link is sought behind it.
+    floor: usize,
+    links: Vec<Link>,
+}
+
+impl Finder<'_> {
+    /// A link may start here, as far as the character before tells.
+    fn may_start(&self, at: usize) -> bool {
+        if at == 0 {
+            return true;
+        }
+        // The reference sees UTF-16: the first half of an astral character precedes the second.
+        let is_behind = at > self.floor || u32::from(self.chars[at]) > 0xffff;
+        is_behind && may_precede(self.chars[at - 1])
+    }
+
+    /// Where a scheme begins inside a stretch: its word stands at the end, as in `é-https://`.
+    fn scheme_start(&self, at: usize, end: usize) -> Option<usize> {
+        [5, 4].into_iter().find_map(|word| {
+            let start = end.checked_sub(word).filter(|start| *start > at)?;
+            (scheme(&self.chars[start..]).is_some() && self.may_start(start)).then_some(start)
+        })
+    }
+
+    /// Reads the link whose scheme begins at `start` and its host at `host`. Returns where to go
+    /// on.
+    fn with_scheme(&mut self, start: usize, host: usize) -> usize {
+        let chars = self.chars;
+        let Some(host_end) = host_end(chars, host, stretch_end(chars, host)) else { return host };
+        let tail = Tail::read(chars, host_end);
+        self.floor = tail.end;
+        let mut link = Link { start, end: tail.end, has_scheme: true };
+        let name = &chars[host..host_end];
+        let is_short = name.iter().map(char::to_ascii_lowercase).eq("t.co".chars());
+        if is_short && chars.get(host_end) == Some(&'/') {
+            // X's own short links end with their code, whatever else the path holds.
+            let code = &chars[host_end + 1..];
+            let length = code.iter().take_while(|c| c.is_ascii_alphanumeric()).count();
+            if length > SHORT_CODE_MAX {
+                return tail.end;
+            }
+            if length > 0 {
+                link.end = query_end(chars, host_end + 1 + length);
+            }
+        }
+        if is_host_name(name) && tail.end - start <= LINK_CHARS_MAX {
+            self.links.push(link);
+        }
+        tail.end
+    }
+
+    /// Reads the links without a scheme in the stretch from `start` to `end`. Returns where to go
+    /// on.
+    fn bare(&mut self, start: usize, end: usize) -> usize {
+        let chars = self.chars;
+        let Some((first, host_end)) = self.first_host(start, end) else { return end };
+        let tail = Tail::read(chars, host_end);
+        let next = tail.end.max(end);
+        let follows_joint = first > self.floor && matches!(chars[first - 1], '.' | '-' | '_' | '/');
+        self.floor = tail.end;
+        let is_long = tail.end - first > LINK_CHARS_MAX;
+        if follows_joint || is_long || !is_host_name(&chars[first..host_end]) {
+            return next;
+        }
+        // Of a host in several scripts the Latin parts are links, one by one; what follows the
+        // host belongs to the last of them, but a port or a query alone does not.
+        let known = self.links.len();
+        latin_hosts(chars, first, host_end, &mut self.links);
+        if let Some(last) = self.links.get_mut(known..).and_then(<[Link]>::last_mut)
+            && tail.has_path
+        {
+            last.end = tail.end;
+        }
+        next
+    }
+
+    /// The first host without a scheme in `start..end`: its beginning and its end.
+    fn first_host(&self, start: usize, end: usize) -> Option<(usize, usize)> {
+        let chars = self.chars;
+        let is_start = |at: &usize| !is_joint(chars[*at]) && self.may_start(*at);
+        let first = (start..end).find(is_start)?;
+        // At the beginning of the text, a letter that may precede a host is taken to do so.
+        if first == 0 && end > 1 && may_precede(chars[0]) && !is_joint(chars[1]) {
+            let shorter = host_end(chars, 1, end).map(|host_end| (1, host_end));
+            if shorter.is_some() {
+                return shorter;
+            }
+        }
+        host_end(chars, first, end).map(|host_end| (first, host_end))
+    }
+}
+
+/// The character before a link is none of these.
+fn may_precede(c: char) -> bool {
+    !c.is_ascii_alphanumeric()
+        && !matches!(c, '@' | '＠' | '$' | '#' | '＃' | '\u{fffe}' | '\u{feff}' | '\u{ffff}')
 }
 
 /// The length of `http://` or `https://` at the beginning.
@@ -50,84 +150,20 @@ fn scheme(chars: &[char]) -> Option<usize> {
     })
 }
 
-/// Where a scheme begins inside a stretch: its word stands at the end, as in `é-https://`.
-fn scheme_start(chars: &[char], at: usize, end: usize) -> Option<usize> {
-    [5, 4].into_iter().find_map(|word| {
-        let start = end.checked_sub(word).filter(|start| *start > at)?;
-        (scheme(&chars[start..]).is_some() && may_start(chars, start)).then_some(start)
-    })
-}
-
-/// A link may start here, as far as the character before tells.
-fn may_start(chars: &[char], at: usize) -> bool {
-    let before = at.checked_sub(1).map(|before| chars[before]);
-    before.is_none_or(|c| {
-        !c.is_ascii_alphanumeric()
-            && !matches!(c, '@' | '＠' | '$' | '#' | '＃' | '\u{fffe}' | '\u{feff}' | '\u{ffff}')
-    })
-}
-
 /// Where the stretch of host characters that begins at `at` ends.
 fn stretch_end(chars: &[char], at: usize) -> usize {
     at + chars[at..].iter().take_while(|c| is_host(**c) || is_joint(**c)).count()
 }
 
-/// Reads the link whose scheme begins at `start` and whose host at `host`. Returns where to go on.
-fn with_scheme(chars: &[char], start: usize, host: usize, links: &mut Vec<Link>) -> usize {
-    let Some(host_end) = host_end(chars, host, stretch_end(chars, host)) else { return host };
-    let tail = Tail::read(chars, host_end);
-    let mut link = Link { start, end: tail.end, has_scheme: true };
-    let name = &chars[host..host_end];
-    let is_short = name.iter().map(char::to_ascii_lowercase).eq("t.co".chars());
-    if is_short && chars.get(host_end) == Some(&'/') {
-        // X's own short links end with their code, whatever else the path holds.
-        let code = chars[host_end + 1..].iter().take_while(|c| c.is_ascii_alphanumeric()).count();
-        if code > SHORT_CODE_MAX {
-            return tail.end;
-        }
-        if code > 0 {
-            link.end = query_end(chars, host_end + 1 + code);
-        }
-    }
-    if is_host_name(name) && tail.end - start <= LINK_CHARS_MAX {
-        links.push(link);
-    }
-    tail.end
-}
-
-/// Reads the links without a scheme in the stretch from `start` to `end`. Returns where to go on.
-fn bare(chars: &[char], start: usize, end: usize, links: &mut Vec<Link>) -> usize {
-    let is_start = |at: &usize| !is_joint(chars[*at]) && may_start(chars, *at);
-    let Some(first) = (start..end).find(is_start) else { return end };
-    let Some(host_end) = host_end(chars, first, end) else { return end };
-    let tail = Tail::read(chars, host_end);
-    let next = tail.end.max(end);
-    let follows_joint = first > 0 && (is_joint(chars[first - 1]) || chars[first - 1] == '/');
-    let is_long = tail.end - first > LINK_CHARS_MAX;
-    if follows_joint || is_long || !is_host_name(&chars[first..host_end]) {
-        return next;
-    }
-    // Of a host in several scripts the parts in ASCII are links, one by one; what follows the
-    // host belongs to the last of them, but a port or a query alone does not.
-    let known = links.len();
-    ascii_hosts(chars, first, host_end, links);
-    if let Some(last) = links.get_mut(known..).and_then(<[Link]>::last_mut)
-        && tail.has_path
-    {
-        last.end = tail.end;
-    }
-    next
-}
-
-/// The parts of the host in `start..end` that are domains in ASCII.
-fn ascii_hosts(chars: &[char], start: usize, end: usize, links: &mut Vec<Link>) {
-    let is_ascii_host = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+/// The parts of the host in `start..end` that are domains in Latin letters.
+fn latin_hosts(chars: &[char], start: usize, end: usize, links: &mut Vec<Link>) {
+    let is_latin = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || is_latin_accent(*c);
     let mut part_start = start;
     let mut found = None;
     let mut label_start = start;
     for at in start..=end {
         let c = chars.get(at).filter(|_| at < end);
-        if c.is_some_and(is_ascii_host) {
+        if c.is_some_and(is_latin) {
             continue;
         }
         let is_dot = c == Some(&'.') && at > label_start;
@@ -185,19 +221,23 @@ fn tld_end(chars: &[char], start: usize) -> Option<usize> {
     let rest = &chars[start..];
     let length = rest.iter().take_while(|c| c.is_ascii_alphanumeric()).count();
     let follows = |end: usize| rest.get(end).copied();
+    let is_cut_off = |end: usize| {
+        let next = rest.get(end);
+        !next.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '@' | '+' | '-'))
+    };
     if length == 0 {
-        return tlds::foreign(rest).map(|length| start + length);
+        let length = tlds::foreign(rest).filter(|length| is_cut_off(*length))?;
+        return Some(start + length);
     }
     if length == 2 && follows(2) == Some('-') && follows(3) == Some('-') {
         return punycode_end(rest).map(|length| start + length);
     }
-    let is_cut_off = !matches!(follows(length), Some('@' | '+' | '-'));
     let is_tld = length <= tlds::LENGTH_MAX && {
         let word: String = rest[..length].iter().map(char::to_ascii_lowercase).collect();
         tlds::is_tld(&word)
     };
     // A short word in front of a letter of the same script, as in `a.comé`, still ends a host.
-    (is_cut_off && is_tld).then_some(start + length)
+    (is_cut_off(length) && is_tld).then_some(start + length)
 }
 
 fn punycode_end(rest: &[char]) -> Option<usize> {
@@ -327,7 +367,7 @@ mod tests {
             ("日本example.com日本", &["example.com"]),
             ("日本.example.com", &["example.com"]),
             ("http://пример.рф/путь", &["http://пример.рф/путь"]),
-            ("http://日本.com \".example.com", &["http://日本.com"]),
+            ("http://日本.com .\"example.com", &["http://日本.com"]),
             ("example.xn--p1ai", &["example.xn--p1ai"]),
             ("https://t.co/abc/def", &["https://t.co/abc"]),
             ("main.rs lib.py 1.5 e.g. U.S.", &["main.rs", "lib.py"]),

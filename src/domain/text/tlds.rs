@@ -43,7 +43,7 @@ const COUNTRIES: [&str; 249] = [
 
 /// The generic ones.
 #[rustfmt::skip]
-const GENERIC: [&str; 614] = [
+const GENERIC: [&str; 613] = [
     "academy", "accountant", "accountants", "actor", "adult", "aero", "agency", "airforce",
     "amazon", "amsterdam", "android", "apartments", "app", "apple", "archi", "army", "arpa", "art",
     "asia", "associates", "attorney", "auction", "audi", "audio", "auto", "autos", "aws", "azure",
@@ -104,10 +104,10 @@ const GENERIC: [&str; 614] = [
     "travel", "travelers", "trust", "tube", "tunes", "ubs", "university", "uno", "vacations",
     "vana", "vegas", "ventures", "versicherung", "vet", "viajes", "video", "villas", "vin", "vip",
     "visa", "vision", "vlaanderen", "vodka", "vote", "voting", "voto", "voyage", "wales", "wang",
-    "watch", "watches", "weather", "web", "webcam", "website", "wed", "wedding", "weibo",
-    "whoswho", "wien", "wiki", "win", "windows", "wine", "work", "works", "world", "wow", "wtf",
-    "xbox", "xin", "xxx", "xyz", "yachts", "yahoo", "yandex", "yoga", "yokohama", "you", "youtube",
-    "zero", "zip", "zone", "zuerich",
+    "watch", "watches", "weather", "webcam", "website", "wed", "wedding", "weibo", "whoswho",
+    "wien", "wiki", "win", "windows", "wine", "work", "works", "world", "wow", "wtf", "xbox",
+    "xin", "xxx", "xyz", "yachts", "yahoo", "yandex", "yoga", "yokohama", "you", "youtube", "zero",
+    "zip", "zone", "zuerich",
 ];
 
 /// Those of other scripts, which count behind a scheme only.

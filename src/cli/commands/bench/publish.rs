@@ -119,8 +119,8 @@ async fn measure(
     for lane in 0..arguments.accounts {
         tokens.push(bare.connect(&format!("bare{lane}")).await?);
     }
-    let each = arguments.posts.div_ceil(arguments.accounts);
-    let bare_took = bare.post(&tokens, each).await?;
+    let per_account = arguments.posts.div_ceil(arguments.accounts);
+    let bare_took = bare.post(&tokens, per_account).await?;
 
     let ahead = arguments.posts.div_ceil(ACCEPT_PER_SECOND_MIN).max(5) as u64;
     let due = store.time().await? + Duration::from_secs(ahead);
@@ -130,19 +130,28 @@ async fn measure(
     if store.time().await? >= due {
         return Err(Fault::new("accepting took longer than planned; run it on a quiet machine"));
     }
-    let roots =
-        [fleet.id().context("the fleet has ended")?, written.pids.postgres, written.pids.redis];
-    let before = cpu::of_trees(&roots);
+    let fleet = fleet.id().context("the fleet has ended")?;
+    let roots = [fleet, written.pids.postgres, written.pids.redis];
+    // The fleet has started the servers, so its tree holds theirs.
+    let used = || roots.map(|root| cpu::of_trees(&[root]));
+    // What passes idle until the due time is nobody's cost.
+    let is_due = async || Ok(store.time().await? + LOOK_EVERY >= due);
+    wait("the due time", Duration::from_secs(ahead + 5), is_due).await?;
+    let before = used();
     let out = [Status::Published, Status::Review, Status::Failed];
     let ended = async || Ok(count(&store, &out).await? == arguments.posts);
     wait("the posts to be settled", FINISH_WITHIN, ended).await?;
-    let cpu = cpu::of_trees(&roots).saturating_sub(before);
+    let after = used();
+    let each = |place: usize| {
+        let spent = after[place].saturating_sub(before[place]);
+        rounded(spent.as_micros() as f64 / arguments.posts as f64)
+    };
 
     let published = count(&store, &[Status::Published]).await?;
     let last = store.last_published_at().await?.context("nothing was published")?;
     let took = last.since(due);
     let posts_per_s = arguments.posts as f64 / took.as_secs_f64();
-    let bare_posts_per_s = (each * arguments.accounts) as f64 / bare_took.as_secs_f64();
+    let bare_posts_per_s = (per_account * arguments.accounts) as f64 / bare_took.as_secs_f64();
     Ok(json!({
         "posts": arguments.posts,
         "accounts": arguments.accounts,
@@ -150,7 +159,9 @@ async fn measure(
         "posts_per_s": rounded(posts_per_s),
         "bare_posts_per_s": rounded(bare_posts_per_s),
         "ratio": (posts_per_s / bare_posts_per_s * 1000.0).round() / 1000.0,
-        "cpu_us_per_delivery": rounded(cpu.as_micros() as f64 / arguments.posts as f64),
+        "cpu_us_per_delivery": each(0),
+        "postgres_cpu_us_per_delivery": each(1),
+        "redis_cpu_us_per_delivery": each(2),
     }))
 }
 

@@ -1,0 +1,17 @@
+//! User stories, from the API to the simulated platform and back, one file each.
+
+mod again;
+mod apart;
+mod cancel;
+mod flush;
+mod limit;
+mod list;
+mod media;
+mod poll;
+mod refused;
+mod retry;
+mod schedule;
+mod text;
+mod thread;
+mod tokens;
+mod unknown;

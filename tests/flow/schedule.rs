@@ -1,0 +1,49 @@
+//! A post with a time goes out at that time, not before.
+
+use crate::support::Scene;
+use base::clock;
+use domain::time::Timestamp;
+use serde_json::json;
+use std::time::Duration;
+
+// case: S-schedule
+#[tokio::test]
+async fn a_scheduled_post_is_out_within_a_second_after_its_time_and_never_before() {
+    let (scene, account) = Scene::with_account("schedule").await;
+    let now = clock::now();
+    let due: Vec<Timestamp> = [2_000, 2_750, 3_500].map(|ms| now + Duration::from_millis(ms)).into();
+    let mut posts = Vec::new();
+    for (number, at) in due.iter().enumerate() {
+        let text = format!("{number}, {}", scene.brand);
+        let body = json!({"text": text, "accounts": [account.id], "scheduledAt": at});
+        posts.push(scene.post(body).await);
+    }
+    for post in &posts {
+        scene.published(post).await;
+    }
+    let accepted = scene.accepted(&account).await;
+    assert_eq!(accepted.len(), due.len());
+    for (accepted, due) in accepted.iter().zip(&due) {
+        let late_ms = accepted.at.ms() - due.ms();
+        assert!((0..=1_000).contains(&late_ms), "{late_ms} ms after its time");
+    }
+}
+
+// case: S-schedule
+#[tokio::test]
+async fn media_are_up_before_the_time_and_the_post_is_not() {
+    use crate::support::files;
+    let (scene, account) = Scene::with_account("staged").await;
+    let id = scene.api.upload(files::FILM.to_vec(), "a.mp4").await;
+    let due = clock::now() + Duration::from_secs(7);
+    let text = format!("Staged, {}", scene.brand);
+    let body = json!({
+        "text": text, "media": [{"id": id}], "accounts": [account.id], "scheduledAt": due,
+    });
+    let post = scene.post(body).await;
+    scene.published(&post).await;
+    let [accepted] = &scene.accepted(&account).await[..] else { panic!("one remote post") };
+    // The film alone takes three seconds of processing: it was brought there ahead of time.
+    let late_ms = accepted.at.ms() - due.ms();
+    assert!((0..=1_000).contains(&late_ms), "{late_ms} ms after its time");
+}

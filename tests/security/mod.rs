@@ -1,0 +1,4 @@
+//! What nobody may read: other tenants' things, and secrets anywhere.
+
+mod keys;
+mod secrets;

@@ -1,0 +1,188 @@
+//! A full run, and then a search for every secret of it in all that it left behind.
+
+use crate::support::ageing::age;
+use crate::support::{Account, Fleet, Scene, files};
+use base::digest::{hex, sha256_hex};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// More tokens than one short run gives out.
+const TOKENS: u64 = 400;
+
+/// Everything that can happen to tokens: granted, renewed, refused, revoked, declined, lost.
+async fn live(scene: &Scene<'_>) {
+    let quiet = scene.connect("quiet").await;
+    let picture = scene.api.upload(files::picture(), "a.png").await;
+    let body = json!({"text": "Look", "accounts": [quiet.id], "media": [{"id": picture}]});
+    scene.published(&scene.post(body).await).await;
+
+    let ending = scene.connect("ending").await;
+    age(scene.fleet, &ending, Duration::from_secs(20)).await;
+    scene.published(&scene.say(&ending, "Ending").await).await;
+
+    let refused = scene.connect("refused").await;
+    age(scene.fleet, &refused, Duration::from_secs(3_600)).await;
+    scene.sim.fault(&refused.handle, json!({"kind": "expireToken"})).await;
+    scene.published(&scene.say(&refused, "Refused").await).await;
+
+    let lost = scene.connect("lost").await;
+    let fault = json!({"kind": "acceptThenReset", "route": "tweets.create"});
+    scene.sim.fault(&lost.handle, fault).await;
+    scene.published(&scene.say(&lost, "Lost").await).await;
+
+    // A refresh whose answer is lost, and a platform that repeats what it was sent.
+    let torn = scene.connect("torn").await;
+    age(scene.fleet, &torn, Duration::from_secs(20)).await;
+    let echo = json!({"error": "invalid_request", "error_description": "sim_echo"});
+    let fault = json!({
+        "kind": "serverError", "route": "oauth.token", "status": 500, "body": echo, "count": 1,
+    });
+    scene.sim.faults(json!([fault])).await;
+    let held = scene.say(&torn, "Torn").await;
+
+    let revoked = scene.connect_late("revoked").await;
+    age(scene.fleet, &revoked, Duration::from_secs(3_600)).await;
+    scene.sim.fault(&revoked.handle, json!({"kind": "revoke"})).await;
+    let failed = scene.settled(&scene.say(&revoked, "Revoked").await).await;
+    assert_eq!(failed["status"], "failed");
+    decline(scene).await;
+    scene.order(&held, "cancel").await;
+}
+
+impl Scene<'_> {
+    /// Connects once the misfortune of the token endpoint is over.
+    async fn connect_late(&self, name: &str) -> Account {
+        crate::support::eventually("the fault is used up", Duration::from_secs(20), async || {
+            let metrics = self.api.metrics().await;
+            let tried = metrics.lines().any(|line| {
+                line.starts_with("postfleet_refreshes_total") && line.contains("failed")
+            });
+            if tried { Ok(()) } else { Err(metrics) }
+        })
+        .await;
+        self.connect(name).await
+    }
+}
+
+/// A person says no, and somebody brings a code that was never given out.
+async fn decline(scene: &Scene<'_>) {
+    let client = &scene.api.client;
+    let page = client.authorize("x", &scene.brand, None).await.unwrap();
+    let state = page.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let wrong = format!("/oauth/x/callback?code=sim_code_wrong&state={state}");
+    let answer = scene.api.open(reqwest::Method::GET, &wrong).send().await.unwrap();
+    assert!(answer.status().is_client_error(), "{answer:?}");
+    let page = answer.text().await.unwrap();
+    assert!(!page.contains("sim_code_wrong") && !page.contains(&state), "{page}");
+}
+
+/// Every secret that was in use, as it could be written anywhere.
+fn secrets(fleet: &Fleet, log: &[Value]) -> BTreeSet<String> {
+    // The simulator draws its tokens from a counter; so all of them are known.
+    let token = |kind: &str, number| format!("sim_{kind}_{}", sha256_hex(format!("{kind}:{number}").as_bytes()));
+    let kinds = ["code", "access", "refresh"];
+    let mut all: BTreeSet<String> =
+        kinds.iter().flat_map(|kind| (1..=TOKENS).map(move |number| token(kind, number))).collect();
+    let mut seen = BTreeSet::new();
+    for request in log.iter().filter_map(|line| line.get("request")) {
+        let bearer = request["headers"]["authorization"].as_str().unwrap_or_default();
+        seen.extend(bearer.strip_prefix("Bearer ").map(str::to_owned));
+        let form = request["body"].as_str().unwrap_or_default();
+        for (name, value) in url::form_urlencoded::parse(form.as_bytes()) {
+            match &*name {
+                "refresh_token" => _ = seen.insert(value.into_owned()),
+                "code_verifier" | "state" => _ = all.insert(value.into_owned()),
+                _ => {}
+            }
+        }
+    }
+    assert!(seen.len() > 5, "the log shows tokens at work: {seen:?}");
+    assert!(seen.is_subset(&all), "tokens are drawn in another way: {:?}", seen.difference(&all));
+    all.insert(fleet.place().api_key.clone());
+    let keys = fs::read_to_string(fleet.data().join("key")).unwrap();
+    all.extend(keys.lines().map(str::trim).filter(|line| line.len() > 30).map(str::to_owned));
+    // A column of bytes shows them as hexadecimal digits.
+    let spelt: Vec<String> = all.iter().map(|secret| hex(secret.as_bytes())).collect();
+    all.extend(spelt);
+    all
+}
+
+/// `pg_dump` from where the running server is.
+fn dump_postgres(fleet: &Fleet, into: &Path) {
+    let (postgres, _) = fleet.servers();
+    let server = fs::read_link(format!("/proc/{postgres}/exe")).unwrap();
+    let dump = Command::new(server.with_file_name("pg_dump"))
+        .args(["--inserts", "--dbname", &fleet.place().postgres_url, "--file"])
+        .arg(into)
+        .output()
+        .unwrap();
+    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    assert!(fs::read_to_string(into).unwrap().contains("INSERT INTO public.credentials"));
+}
+
+/// Every key of Redis with its value, as `DUMP` packs it and as commands read it.
+async fn dump_redis(fleet: &Fleet, into: &Path) {
+    let mut redis = fleet.redis().await;
+    let mut all = Vec::new();
+    let mut cursor = 0_u64;
+    loop {
+        let mut scan = redis::cmd("SCAN");
+        let asked = scan.arg(cursor).arg("COUNT").arg(1_000);
+        let (next, keys): (u64, Vec<Vec<u8>>) = asked.query_async(&mut redis).await.unwrap();
+        for key in keys {
+            let dump = redis::cmd("DUMP").arg(&key).query_async(&mut redis).await.unwrap();
+            let packed: Option<Vec<u8>> = dump;
+            all.extend([key, packed.unwrap_or_default(), vec![b'\n']].concat());
+        }
+        cursor = next;
+        if cursor == 0 {
+            break;
+        }
+    }
+    assert!(!all.is_empty(), "Redis holds something");
+    fs::write(into, all).unwrap();
+    // Dumps may be compressed; the append-only file holds every command as it came.
+    redis::cmd("CONFIG").arg("GET").arg("appendonly").exec_async(&mut redis).await.unwrap();
+}
+
+/// The files below these places that hold one of the secrets, with the first that each holds.
+fn search(secrets: &Path, places: &[PathBuf]) -> String {
+    let mut grep = Command::new("grep");
+    grep.args(["-raoFm1", "-f"]).arg(secrets).arg("--").args(places).env("LC_ALL", "C");
+    let found = grep.output().unwrap();
+    assert!(matches!(found.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&found.stderr));
+    String::from_utf8_lossy(&found.stdout).into_owned()
+}
+
+// case: spec-A2
+// case: S-secrets
+#[tokio::test]
+async fn no_secret_of_a_full_run_is_in_postgres_redis_or_a_log() {
+    let fleet = Fleet::start(&[], &[("POSTFLEET_LOG", "debug")]).await;
+    let scene = Scene::on(&fleet, "secrets").await;
+    live(&scene).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (needles, dumps) = (folder.path().join("secrets"), folder.path().join("dumps"));
+    fs::create_dir(&dumps).unwrap();
+    let all: Vec<String> = secrets(&fleet, &scene.sim.log()).into_iter().collect();
+    fs::write(&needles, all.join("\n")).unwrap();
+    dump_postgres(&fleet, &dumps.join("postgres.sql"));
+    dump_redis(&fleet, &dumps.join("redis")).await;
+    fs::write(dumps.join("metrics"), scene.api.metrics().await).unwrap();
+    fs::write(dumps.join("fleet.log"), fleet.log()).unwrap();
+
+    let state = fs::read(fleet.data().join("dev-state.json")).unwrap();
+    let state: Value = serde_json::from_slice(&state).unwrap();
+    let home = |server: &str| PathBuf::from(state[server]["home"].as_str().unwrap());
+    // Rows that are dead, pages and logs written ahead: what an old disk would give away.
+    let places = [dumps, home("postgres"), home("redis"), fleet.data().join("logs")];
+    let found = search(&needles, &places);
+    assert!(found.is_empty(), "secrets lie in clear in:\n{found:.2000}");
+    // The search itself finds what is there.
+    assert!(!search(&needles, &[fleet.data().join("sim")]).is_empty());
+}

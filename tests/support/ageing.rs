@@ -1,0 +1,53 @@
+//! Makes a token old without waiting for hours: what the vault sealed is opened and sealed again,
+//! as only the owner of the key file can.
+
+use super::fleet::Fleet;
+use super::scene::Account;
+use base::clock;
+use domain::id::{AccountId, TenantId};
+use serde_json::{Value, json};
+use std::time::Duration;
+use uuid::Uuid;
+use vault::{Associated, KeyRing, Wrapped};
+
+/// The account's access token was granted two hours ago and ends after `left`.
+pub async fn age(fleet: &Fleet, account: &Account, left: Duration) {
+    let mut db = fleet.postgres().await;
+    let id: AccountId = account.id.parse().unwrap();
+    let (tenant, data_key, sealed, version): (Uuid, Vec<u8>, Vec<u8>, i64) = sqlx::query_as(
+        "SELECT t.id, t.data_key, c.sealed, c.version
+         FROM credentials c JOIN tenants t ON t.id = c.tenant_id WHERE c.account_id = $1",
+    )
+    .bind(id.uuid())
+    .fetch_one(&mut db)
+    .await
+    .unwrap();
+    let tenant = TenantId::new(tenant);
+    let ring = KeyRing::open(&fleet.data().join("key")).unwrap();
+    let key = ring.unwrap(&Wrapped(data_key), tenant).unwrap();
+    let subject = &account.id;
+    let associated = Associated { tenant, subject, platform: "x", field: "grant", version };
+    let clear = key.open(&associated, &sealed).unwrap();
+    let mut grant: Value = serde_json::from_slice(clear.bytes()).unwrap();
+    let ends = clock::now() + left;
+    assert!(grant["expires_at"].is_string() || grant["expires_at"].is_number());
+    grant["expires_at"] = json!(ends);
+    let sealed = key.seal(&associated, grant.to_string().as_bytes());
+    sqlx::query(
+        "UPDATE credentials SET sealed = $2, expires_at = $3::text::timestamptz,
+             refreshed_at = clock_timestamp() - interval '2 hours' WHERE account_id = $1",
+    )
+    .bind(id.uuid())
+    .bind(sealed)
+    .bind(ends.to_string())
+    .execute(&mut db)
+    .await
+    .unwrap();
+}
+
+/// How often the account's tokens were replaced, the first grant included.
+pub async fn version(fleet: &Fleet, account: &Account) -> i64 {
+    let id: AccountId = account.id.parse().unwrap();
+    let asked = sqlx::query_scalar("SELECT version FROM credentials WHERE account_id = $1");
+    asked.bind(id.uuid()).fetch_one(&mut fleet.postgres().await).await.unwrap()
+}

@@ -85,8 +85,11 @@ fn project() -> Vec<File> {
     let listed = git.output().expect("git is needed to know which files are the project's");
     let why = String::from_utf8_lossy(&listed.stderr).into_owned();
     assert!(listed.status.success(), "git ls-files: {why}");
-    let mut paths: Vec<&str> =
-        str::from_utf8(&listed.stdout).unwrap().split('\0').filter(|path| !path.is_empty()).collect();
+    let mut paths: Vec<&str> = str::from_utf8(&listed.stdout)
+        .unwrap()
+        .split('\0')
+        .filter(|path| !path.is_empty())
+        .collect();
     paths.sort_unstable();
     paths.dedup();
     // A file that is tracked and was just removed is no file.

@@ -26,14 +26,8 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] = [
-        Self::Relay,
-        Self::FanOut,
-        Self::Publish,
-        Self::Reconcile,
-        Self::Refresh,
-        Self::Sweep,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Relay, Self::FanOut, Self::Publish, Self::Reconcile, Self::Refresh, Self::Sweep];
 
     /// The word on the command line.
     pub const fn as_str(self) -> &'static str {

@@ -1,9 +1,10 @@
 //! One lease's work on a delivery: what was loaded, where it stands, and how it is written back.
 
 use crate::targets::{self, Address};
-use crate::{App, grants, show, validate, wakeup};
+use crate::{App, grants, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::{Context, Fault, clock, crash};
+use domain::capability;
 use domain::content::{AssetFacts, Content};
 use domain::decision::{Decision, History};
 use domain::delivery::Status;
@@ -78,11 +79,10 @@ impl<'a> Attempt<'a> {
         let adapter = platform.adapter().context("a stored platform has no adapter")?;
         let content = platform.content(&row.draft, &mut Vec::new());
         let mut assets = Vec::new();
-        if content.media().next().is_some() {
-            let known = validate::assets_of(app, row.tenant, &row.draft).await?;
-            for media in content.media() {
-                assets.push(known.get(&media.id).cloned().context("an asset is gone")?);
-            }
+        let named = capability::assets_named(&content);
+        let known = app.0.store.assets(row.tenant, &named).await?;
+        for id in named {
+            assets.push(known.get(&id).cloned().context("an asset is gone")?);
         }
         let facts = AccountFacts {
             remote_id: row.remote_id.clone(),
@@ -122,6 +122,7 @@ impl<'a> Attempt<'a> {
             content: &self.content,
             account: &self.facts,
             assets: &self.assets,
+            asset_urls: &[],
             intended_at: self.row.intended_at,
             now: self.now(),
         }

@@ -6,7 +6,7 @@ use crate::{Answer, App, Refused, courier, grants, refresh};
 use base::{Context, Fault, clock, rng};
 use domain::failure::Failure;
 use oauth2::{CsrfToken, PkceCodeChallenge, PkceCodeVerifier};
-use platforms::{App as Registration, Auth, Platform};
+use platforms::{App as Registration, Auth, Grant, Identifying, Identity, Platform};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 use store::accounts::Connection;
@@ -18,6 +18,8 @@ const STATE_LIFE: Duration = Duration::from_secs(600);
 /// The calls of a callback: X's code lives 30 s (docs, fundamentals/authentication), so the
 /// exchange happens in the callback itself.
 const CALL_MAX: Duration = Duration::from_secs(20);
+/// Calls that may be needed to tell whom a grant belongs to.
+const IDENTIFY_CALLS_MAX: usize = 16;
 
 /// The URL to send the account's owner to.
 ///
@@ -72,7 +74,7 @@ fn authorize_url(
     state: &str,
     challenge: &str,
 ) -> Result<String, Fault> {
-    let profile = auth.profile();
+    let profile = auth.profile(&registration.name);
     let mut url = Url::parse(profile.authorize_url).context("an adapter's authorize URL")?;
     let separator = profile.scope_separator.to_string();
     url.query_pairs_mut()
@@ -123,10 +125,10 @@ pub async fn callback(
     ))?;
     let verifier = grants::open_verifier(app, flow.tenant, platform.name(), &flow.verifier).await?;
     let verifier = PkceCodeVerifier::new(verifier);
-    let verifier = auth.profile().uses_pkce.then(|| verifier.secret().as_str());
+    let verifier = auth.profile(&flow.app).uses_pkce.then(|| verifier.secret().as_str());
     let deadline = clock::now() + CALL_MAX;
     let exchange = auth.exchange(registration, code, verifier);
-    let grant = match courier::send_unsigned(app, platform, exchange, deadline).await {
+    let grant = match courier::send_ready(app, platform, exchange, deadline).await {
         Ok(reply) => auth.read_grant(&reply, None),
         Err(failure) => Err(failure),
     };
@@ -134,17 +136,13 @@ pub async fn callback(
         Ok(grant) => grant,
         Err(failure) => return Ok(Err(refused(platform, &failure))),
     };
-    let identities = match courier::send_signed(app, platform, auth.whoami(), &grant).await {
-        Ok(reply) => auth.read_identities(&reply),
-        Err(failure) => Err(failure),
-    };
-    let identities = match identities {
+    let identities = match identify(app, platform, registration, &grant).await {
         Ok(identities) => identities,
         Err(failure) => return Ok(Err(refused(platform, &failure))),
     };
     let key = app.data_key(flow.tenant).await?;
     let mut accounts = Vec::new();
-    for identity in identities {
+    for identity in &identities {
         let connection = Connection {
             id: rng::id(),
             tenant: flow.tenant,
@@ -156,14 +154,41 @@ pub async fn callback(
             kind: &identity.facts.kind,
         };
         let seal = |account, version| {
-            grants::seal_with(&key, flow.tenant, platform.name(), account, version, &grant)
+            let (tenant, name) = (flow.tenant, platform.name());
+            grants::seal_with(&key, tenant, name, account, version, &identity.grant)
         };
-        let account = app.0.store.connect_account(&connection, grant.expires_at, seal).await?;
+        let expires_at = identity.grant.expires_at;
+        let account = app.0.store.connect_account(&connection, expires_at, seal).await?;
         refresh::arm(app, account.id).await;
         tracing::info!(account = %account.id, platform = platform.name(), "an account is connected");
         accounts.push(show::account(&account));
     }
     Ok(Ok(accounts))
+}
+
+/// Asks the platform whom the grant belongs to, call after call.
+async fn identify(
+    app: &App,
+    platform: &dyn Platform,
+    registration: &Registration,
+    grant: &Grant,
+) -> Result<Vec<Identity>, Failure> {
+    let auth = platform.adapter().map(|adapter| adapter.auth());
+    let mut replies = Vec::new();
+    while let Some(auth) = auth
+        && replies.len() < IDENTIFY_CALLS_MAX
+    {
+        match auth.identify(registration, grant, &replies) {
+            Identifying::Ask(call) => {
+                let deadline = clock::now() + CALL_MAX;
+                replies.push(courier::send_ready(app, platform, *call, deadline).await?);
+            }
+            Identifying::Done(identities) => return Ok(identities),
+            Identifying::Refused(failure) => return Err(failure),
+        }
+    }
+    let detail = "the platform did not tell whom this connects".to_owned();
+    Err(Failure::Transient { detail })
 }
 
 fn dialect(name: &str) -> Option<(&'static dyn Platform, &'static dyn Auth)> {

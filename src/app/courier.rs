@@ -18,7 +18,7 @@ use domain::limit::Limit;
 use domain::time::Timestamp;
 use futures::{StreamExt, stream};
 use http::{Request, StatusCode};
-use platforms::{Body, Call, Grant, Part, Platform, Reply};
+use platforms::{Body, Call, Part, Platform, Reply};
 use queue::{Permit, Window};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
@@ -129,21 +129,29 @@ async fn meter(attempt: &Attempt<'_>, call: &Call) -> Result<Event, Fault> {
 /// Checks where the request goes, and only then writes the grant into it.
 fn sign(attempt: &Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
     let mut request = trip.call.request.clone();
-    check_host(attempt.adapter.hosts(), &request)?;
+    let (app, platform) = (attempt.app, &attempt.row.platform);
+    check_host(app, platform, attempt.adapter.hosts(), &request)?;
     attempt.adapter.auth().sign(&mut request, &attempt.grant);
     trip.signed = Some(request);
     crash::point("courier.after_sign");
     Ok(Event::Signed)
 }
 
-fn check_host(hosts: &[&str], request: &Request<Body>) -> Result<(), Fault> {
-    let host = request.uri().host().unwrap_or_default();
-    let is_known = hosts.contains(&host) && request.uri().scheme_str() == Some("https");
-    if is_known {
-        Ok(())
-    } else {
-        Err(Fault::new("a call names a host that is not the platform's"))
+/// A token goes to the platform's own hosts alone, or to where the operator sends its calls.
+fn check_host(
+    app: &App,
+    platform: &str,
+    hosts: &[&str],
+    request: &Request<Body>,
+) -> Result<(), Fault> {
+    let uri = request.uri();
+    let is_own =
+        uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| hosts.contains(&host));
+    let settings = app.0.settings.platforms.get(platform);
+    if is_own || settings.is_some_and(|settings| settings.base.covers(uri)) {
+        return Ok(());
     }
+    Err(Fault::new("a call names a host that is not the platform's"))
 }
 
 /// Commits the intent, guarded by lease, revision and checkpoint.
@@ -272,8 +280,8 @@ fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
     }
 }
 
-/// Sends a call that needs no signature: token requests.
-pub(crate) async fn send_unsigned(
+/// Sends a call that is ready as it is: token requests, and questions about a fresh grant.
+pub(crate) async fn send_ready(
     app: &App,
     platform: &dyn Platform,
     call: Call,
@@ -285,38 +293,11 @@ pub(crate) async fn send_unsigned(
         let detail = "there was no time left for the call".to_owned();
         return Err(Failure::Transient { detail });
     }
-    exchange(app, platform, call.effect, call.request, deadline).await
-}
-
-/// Sends a read-only call with a grant that is not stored yet.
-pub(crate) async fn send_signed(
-    app: &App,
-    platform: &dyn Platform,
-    call: Call,
-    grant: &Grant,
-) -> Result<Reply, Failure> {
-    let adapter = platform.adapter();
-    let mut request = call.request;
-    if let Some(adapter) = adapter {
-        adapter.auth().sign(&mut request, grant);
-    }
-    let reply = exchange(app, platform, call.effect, request, call.deadline).await?;
-    match adapter.and_then(|adapter| adapter.classify(call.effect, &reply)) {
-        Some(failure) => Err(failure),
-        None => Ok(reply),
-    }
-}
-
-async fn exchange(
-    app: &App,
-    platform: &dyn Platform,
-    effect: Effect,
-    request: Request<Body>,
-    deadline: Duration,
-) -> Result<Reply, Failure> {
+    let (effect, request) = (call.effect, call.request);
     let not_sent = |detail: String| no_reply(effect, Sent::No, detail);
     let hosts = platform.adapter().map(|adapter| adapter.hosts()).unwrap_or_default();
-    check_host(hosts, &request).map_err(|fault| not_sent(fault.to_string()))?;
+    check_host(app, platform.name(), hosts, &request)
+        .map_err(|fault| not_sent(fault.to_string()))?;
     let payload = Payload::Bytes(inline(request.body()));
     let sent = post(app, platform.name(), request, payload, deadline, None).await;
     match sent.map_err(|fault| not_sent(fault.to_string()))? {

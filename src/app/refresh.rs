@@ -75,7 +75,7 @@ async fn call(app: &App, turn: RefreshTurn, registration: &str) -> Result<Renewa
         turn.give_back().await?;
         return Ok(Renewal::Dead(Failure::Auth { revoked: true, detail }));
     };
-    let reply = match courier::send_unsigned(app, platform, call, turn.deadline_at).await {
+    let reply = match courier::send_ready(app, platform, call, turn.deadline_at).await {
         Ok(reply) => reply,
         Err(failure @ Failure::Unknown { .. }) => {
             // The turn is dropped as it is: its deadline keeps others away, and then it counts.
@@ -141,7 +141,7 @@ async fn try_arm(app: &App, id: AccountId) -> Result<(), Fault> {
         shard: app.shard(&address.app_key()),
         group: address.group(),
         lane: address.lane(),
-        due_at: Some(credential.expires_at - auth.profile().refresh_before),
+        due_at: Some(credential.expires_at - auth.profile(&account.app).refresh_before),
     };
     let job = app.0.store.arm_job(wake).await?;
     app.wake(&[job]).await;

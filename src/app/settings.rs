@@ -74,7 +74,7 @@ impl Settings {
     ) -> Result<Self, Fault> {
         let public_url = public_url.trim_end_matches('/').to_owned();
         let mut all = BTreeMap::new();
-        for name in sections.keys().filter(|name| platforms::find(name).is_none()) {
+        if let Some(name) = sections.keys().find(|name| platforms::find(name).is_none()) {
             return Err(Fault::new(format!("[platforms.{name}] names no platform")));
         }
         for platform in platforms::ALL {

@@ -118,14 +118,10 @@ pub(crate) async fn assets_of(
     tenant: TenantId,
     draft: &Draft,
 ) -> Result<BTreeMap<AssetId, AssetFacts>, Fault> {
-    let mut ids: BTreeSet<AssetId> = draft.media.iter().map(|m| m.id).collect();
-    for media in draft.medias.values() {
-        ids.extend(media.iter().map(|m| m.id));
-    }
     let mut ignored = Vec::new();
-    for name in draft.options.keys() {
-        let content = platforms::find(name).map(|p| p.content(draft, &mut ignored));
-        ids.extend(content.iter().flat_map(Content::media).map(|m| m.id));
+    let mut ids: BTreeSet<AssetId> = draft.media.iter().map(|media| media.id).collect();
+    for platform in platforms::ALL {
+        ids.extend(capability::assets_named(&platform.content(draft, &mut ignored)));
     }
     app.0.store.assets(tenant, &ids.into_iter().collect::<Vec<_>>()).await
 }

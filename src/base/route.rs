@@ -49,6 +49,11 @@ impl Base {
         self.0.as_ref().is_some_and(is_loopback)
     }
 
+    /// `uri` lies below the base: it was handed out by what stands there.
+    pub fn covers(&self, uri: &Uri) -> bool {
+        self.0.as_ref().is_some_and(|base| lies_below(base, uri))
+    }
+
     /// The address that `uri` is reached at: the base's address and path, then its own path and
     /// query unchanged. What lies below the base already stays as it is.
     ///

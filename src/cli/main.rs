@@ -11,7 +11,9 @@ mod wire;
 
 use base::Fault;
 use clap::{Parser, Subcommand};
-use commands::{bench, connect, dev as dev_command, doctor, post, roles, sim as sim_command, status};
+use commands::{
+    bench, connect, dev as dev_command, doctor, post, roles, sim as sim_command, status,
+};
 use std::process::ExitCode;
 
 /// Publishes the posts of many brands to X, LinkedIn, Instagram, Threads and YouTube.

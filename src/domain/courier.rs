@@ -150,11 +150,9 @@ mod tests {
                 Order::Sign => vec![Event::Signed, Event::NotSigned],
                 Order::Intend => vec![Event::Intended, Event::Refused],
                 Order::Fence => vec![Event::Open, Event::Closed],
-                Order::Send => vec![
-                    Event::Replied,
-                    Event::Silent(Sent::No),
-                    Event::Silent(Sent::Maybe),
-                ],
+                Order::Send => {
+                    vec![Event::Replied, Event::Silent(Sent::No), Event::Silent(Sent::Maybe)]
+                }
                 Order::Classify => vec![Event::Classified],
                 Order::Withdraw(_) => vec![Event::Withdrawn],
                 Order::End(_) => vec![],

@@ -165,11 +165,7 @@ mod tests {
         let at = |s| Timestamp::from_seconds(s);
         let h = history();
         let auth = |revoked| Failure::Auth { revoked, detail: detail() };
-        let limit = |retry_at| Failure::RateLimit {
-            scope: Scope::App,
-            retry_at,
-            detail: detail(),
-        };
+        let limit = |retry_at| Failure::RateLimit { scope: Scope::App, retry_at, detail: detail() };
         let content = Failure::Content { field: None, detail: detail() };
         let duplicate = Failure::Duplicate { named: None, detail: detail() };
         let jitter = Duration::from_millis(125);
@@ -191,11 +187,7 @@ mod tests {
                 History { refreshed_at: at(1_000), ..h },
                 Decision::Disconnect { failure: auth(true) },
             ),
-            (
-                limit(at(1_900)),
-                h,
-                Decision::Park { scope: Scope::App, until: at(1_900) + jitter },
-            ),
+            (limit(at(1_900)), h, Decision::Park { scope: Scope::App, until: at(1_900) + jitter }),
             (limit(at(1_000_000)), h, Decision::Fail { failure: limit(at(1_000_000)) }),
             (content.clone(), h, Decision::Fail { failure: content }),
             (duplicate.clone(), h, Decision::Fail { failure: duplicate.clone() }),
@@ -205,11 +197,7 @@ mod tests {
                 h,
                 Decision::Retry { at: now + Duration::from_millis(500) },
             ),
-            (
-                Failure::Unknown { detail: detail() },
-                h,
-                Decision::Reconcile { at: at(1_040) },
-            ),
+            (Failure::Unknown { detail: detail() }, h, Decision::Reconcile { at: at(1_040) }),
             (
                 Failure::Operator { scope: Scope::Platform, detail: detail() },
                 h,
@@ -226,8 +214,7 @@ mod tests {
         let now = Timestamp::from_seconds(1_001);
         for chance in [0.0, 0.3, 1.0] {
             let retry_at = Timestamp::from_seconds(1_500);
-            let failure =
-                Failure::RateLimit { scope: Scope::Account, retry_at, detail: detail() };
+            let failure = Failure::RateLimit { scope: Scope::Account, retry_at, detail: detail() };
             let h = History { attempts: u32::MAX, chance, ..history() };
             match decide(&failure, &h, now) {
                 Decision::Park { until, .. } => {

@@ -159,9 +159,8 @@ mod tests {
     // case: F-01
     #[test]
     fn only_an_irreversible_call_that_may_have_left_is_unknown() {
-        let class = |effect, sent| {
-            matches!(no_reply(effect, sent, String::new()), Failure::Unknown { .. })
-        };
+        let class =
+            |effect, sent| matches!(no_reply(effect, sent, String::new()), Failure::Unknown { .. });
         assert!(class(Effect::Irreversible, Sent::Maybe));
         assert!(!class(Effect::Irreversible, Sent::No));
         assert!(!class(Effect::Repeatable, Sent::Maybe));

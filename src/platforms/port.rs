@@ -18,6 +18,8 @@ pub trait Platform: Send + Sync {
     fn name(&self) -> &'static str;
     /// What it takes from accounts of this kind ([`AccountFacts::kind`]).
     fn capabilities(&self, profile: Profile, account_kind: &str) -> &'static Capabilities;
+    /// The kinds of accounts there are ([`AccountFacts::kind`]).
+    fn account_kinds(&self) -> &'static [&'static str];
     /// The kind assumed of an account when none is connected, for previews.
     fn default_account_kind(&self, draft: &Draft) -> &'static str;
     /// The post as this platform will carry it. What is wrong with its options goes to `problems`.
@@ -40,6 +42,10 @@ pub trait Adapter: Send + Sync {
     fn hosts(&self) -> &'static [&'static str];
     /// How long a published post may stay invisible to a look-up.
     fn visibility_delay(&self) -> Duration;
+    /// The platform fetches media by itself: [`View::asset_urls`] is filled.
+    fn pulls_media(&self) -> bool;
+    /// Checkpoints hold handles that are as good as a token, and are stored sealed.
+    fn has_secret_checkpoints(&self) -> bool;
     /// The class of a reply that is not a success; `None` for a success.
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure>;
 }
@@ -185,8 +191,12 @@ pub struct View<'a> {
     pub content: &'a Content,
     /// The account it goes out on.
     pub account: &'a AccountFacts,
-    /// The files, in the order of [`Content::media`].
+    /// The files, in the order of [`domain::capability::assets_named`]: those of the segments
+    /// first, then those that options name.
     pub assets: &'a [AssetFacts],
+    /// Where the platform can fetch each of them for the next hours; empty unless the adapter
+    /// says that it [`pulls`](Adapter::pulls_media).
+    pub asset_urls: &'a [String],
     /// When the first irreversible call of this delivery was intended, once one was.
     pub intended_at: Option<Timestamp>,
     /// The present, by the clock of the database.
@@ -288,28 +298,36 @@ pub struct OAuthProfile {
     pub refresh_before: Duration,
 }
 
-/// An identity that a grant lets us act as.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An identity that we may act as, and the grant for it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// What the platform told of it.
     pub facts: AccountFacts,
+    /// The grant to keep for it: the one of the exchange, or one of its own.
+    pub grant: Grant,
+}
+
+/// The next step of finding out whom a fresh grant belongs to.
+pub enum Identifying {
+    /// Carry this read-only call, which is signed already, and come back with its reply.
+    Ask(Box<Call>),
+    /// These, to choose from; never none.
+    Done(Vec<Identity>),
+    /// It is of no use here.
+    Refused(Failure),
 }
 
 /// Connecting, signing, refreshing. The only place in a folder that sees a grant.
 pub trait Auth: Send + Sync {
-    /// The facts that need no code.
-    fn profile(&self) -> &'static OAuthProfile;
+    /// The facts that need no code, of one of our registrations ([`App::name`]).
+    fn profile(&self, app: &str) -> &'static OAuthProfile;
     /// Writes the grant into a request; called by the courier as its last change.
     fn sign(&self, request: &mut Request<Body>, grant: &Grant);
     /// The call that turns a code into a grant.
     fn exchange(&self, app: &App, code: &str, verifier: Option<&str>) -> Call;
-    /// The call that tells whom a grant belongs to; signed by the courier.
-    fn whoami(&self) -> Call;
-    /// The identities in the answer to [`Auth::whoami`].
-    ///
-    /// # Errors
-    /// The failure that the reply amounts to.
-    fn read_identities(&self, reply: &Reply) -> Result<Vec<Identity>, Failure>;
+    /// Finds out whom a fresh grant belongs to, from the replies to the calls asked for so far.
+    /// What a platform wants done before a grant is worth keeping happens here too.
+    fn identify(&self, app: &App, grant: &Grant, replies: &[Reply]) -> Identifying;
     /// The call that renews a grant, or `None` when only a reconnect helps.
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call>;
     /// The grant in the answer to [`Auth::exchange`] or [`Auth::refresh`].

@@ -12,6 +12,8 @@ use serde_json::Value;
 /// A request as it arrived, whole.
 #[derive(Debug, Clone)]
 pub struct Inbound {
+    /// Where the simulator is reached, as `http://127.0.0.1:8090/x`; what it hands out begins so.
+    pub base: String,
     /// The method.
     pub method: Method,
     /// The path, without the simulator's prefix.
@@ -35,6 +37,28 @@ pub struct Answered {
     pub accepted: Option<Accepted>,
     /// The account that the request was made for, once it is known (faults can name one).
     pub account: Option<String>,
+    /// What the platform goes and fetches by itself after this answer.
+    pub fetches: Vec<Fetch>,
+}
+
+/// A file that the platform fetches by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetch {
+    /// The simulator's own name for it, as the id of a container.
+    pub key: String,
+    /// Where.
+    pub url: String,
+}
+
+/// What a fetch brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The HTTP status; 0 when nothing answered.
+    pub status: u16,
+    /// The media type that the server claimed.
+    pub content_type: String,
+    /// The bytes.
+    pub body: Vec<u8>,
 }
 
 /// One accepted irreversible write, as `GET /_sim/accepted` shows it.
@@ -65,6 +89,8 @@ pub trait Simulator: Send {
     fn account(&self, request: &Inbound) -> Option<String>;
     /// Answers a request at `now`. Pages (consent, feed) are answered here too.
     fn answer(&mut self, request: &Inbound, now: Timestamp) -> Answered;
+    /// Takes in what a fetch brought. Kept in the log by the shell, as requests are.
+    fn fetched(&mut self, key: &str, fetched: &Fetched, now: Timestamp);
     /// Everything accepted so far, oldest first.
     fn accepted(&self) -> &[Accepted];
     /// The accounts one can connect, with what a test may want to know of them.

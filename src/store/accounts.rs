@@ -53,7 +53,8 @@ pub struct Connection<'a> {
     pub kind: &'a str,
 }
 
-const COLUMNS: &str = "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle, a.kind,
+const COLUMNS: &str =
+    "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle, a.kind,
     a.status, a.status_reason, a.connected_at FROM accounts a";
 
 fn account_of(row: &PgRow) -> Result<Account, Fault> {

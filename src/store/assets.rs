@@ -36,12 +36,11 @@ impl Store {
             return Ok(BTreeMap::new());
         }
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-        let rows =
-            sqlx::query("SELECT facts FROM assets WHERE tenant_id = $1 AND id = ANY($2)")
-                .bind(tenant.uuid())
-                .bind(ids)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query("SELECT facts FROM assets WHERE tenant_id = $1 AND id = ANY($2)")
+            .bind(tenant.uuid())
+            .bind(ids)
+            .fetch_all(&self.pool)
+            .await?;
         let facts = rows.iter().map(|row| convert::json::<AssetFacts>(row, "facts"));
         facts.map(|facts| facts.map(|facts| (facts.id, facts))).collect()
     }

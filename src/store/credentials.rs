@@ -154,12 +154,10 @@ impl RefreshTurn {
     /// # Errors
     /// When Postgres fails.
     pub async fn give_back(mut self) -> Result<(), Fault> {
-        sqlx::query(
-            "UPDATE credentials SET refresh_deadline_at = NULL WHERE account_id = $1",
-        )
-        .bind(self.credential.account.uuid())
-        .execute(&mut *self.tx)
-        .await?;
+        sqlx::query("UPDATE credentials SET refresh_deadline_at = NULL WHERE account_id = $1")
+            .bind(self.credential.account.uuid())
+            .execute(&mut *self.tx)
+            .await?;
         self.tx.commit().await?;
         Ok(())
     }

@@ -245,14 +245,11 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn deliveries_by_status(&self) -> Result<Vec<(Status, i64)>, Fault> {
-        let rows =
-            sqlx::query("SELECT status, count(*) AS count FROM deliveries GROUP BY status")
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query("SELECT status, count(*) AS count FROM deliveries GROUP BY status")
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter()
-            .map(|row| {
-                Ok((convert::word(row, "status", Status::parse)?, row.try_get("count")?))
-            })
+            .map(|row| Ok((convert::word(row, "status", Status::parse)?, row.try_get("count")?)))
             .collect()
     }
 

@@ -219,11 +219,7 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn job_generation(
-        &self,
-        kind: JobKind,
-        subject: Uuid,
-    ) -> Result<Option<i64>, Fault> {
+    pub async fn job_generation(&self, kind: JobKind, subject: Uuid) -> Result<Option<i64>, Fault> {
         let row = sqlx::query("SELECT generation FROM jobs WHERE kind = $1 AND subject = $2")
             .bind(kind.as_str())
             .bind(subject)

@@ -245,11 +245,7 @@ impl Store {
             .bind(text(&|s| s.entry.as_ref().and_then(|e| e.detail.clone())))
             .bind(text(&wake))
             .bind(text(&|s| arm(s).map(|a| a.1)))
-            .bind(
-                all.iter()
-                    .map(|s| arm(s).and_then(|a| a.2).map(convert::at))
-                    .collect::<Vec<_>>(),
-            )
+            .bind(all.iter().map(|s| arm(s).and_then(|a| a.2).map(convert::at)).collect::<Vec<_>>())
             .bind(text(&|s| gate(s).map(|g| g.scope_key)))
             .bind(all.iter().map(|s| gate(s).map(|g| convert::at(g.until))).collect::<Vec<_>>())
             .bind(text(&|s| gate(s).map(|g| g.reason)))

@@ -27,8 +27,8 @@ async fn a_killed_fleet_finds_its_servers_its_ports_and_its_data_again() {
     let after = fleet.place();
     assert_eq!(fleet.servers(), servers, "Postgres and Redis were adopted");
     assert_eq!(
-        (&after.api_url, &after.sim_url, &after.private_url, &after.api_key),
-        (&before.api_url, &before.sim_url, &before.private_url, &before.api_key),
+        (&after.api_url, &after.sim_url, &after.api_key),
+        (&before.api_url, &before.sim_url, &before.api_key),
     );
     let scene = Scene::on(&fleet, "adopt").await;
     assert_eq!(scene.show(&post).await, post);

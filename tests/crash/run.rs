@@ -17,7 +17,9 @@ const ACCOUNTS: usize = 5;
 const RANDOM_DEATHS: usize = 20;
 /// A point that is not passed in this time is not passed at all; then it is killed by hand.
 const PASSED_WITHIN: Duration = Duration::from_secs(3);
-const RANDOM_WITHIN_MS: u64 = 700;
+/// A post is out after 100 to 200 ms when every answer takes [`NETWORK_MS`].
+const RANDOM_WITHIN_MS: u64 = 350;
+const NETWORK_MS: &str = "40";
 /// An intent's deadline, two look-ups and another call, several times over.
 const SETTLED_WITHIN: Duration = Duration::from_secs(90);
 
@@ -108,12 +110,15 @@ async fn die(fleet: &mut Fleet, writer: &mut Writer, death: Death, further: usiz
         }
         Death::After(ms) => {
             // The moment of death is the subject here, not something to wait for.
+            let life = clock::pause(Duration::from_millis(ms));
+            let asking = async {
+                writer.ask(fleet, further).await;
+                std::future::pending::<()>().await;
+            };
             tokio::select! {
-                () = writer.ask(fleet, further) => {}
-                () = clock::pause(Duration::from_millis(ms)) => {}
+                () = asking => {}
+                () = life => {}
             }
-            let rest = clock::pause(Duration::from_millis(ms / 2));
-            rest.await;
             true
         }
     };
@@ -162,7 +167,7 @@ async fn no_death_at_any_point_loses_a_post_or_sends_it_twice() {
     let seed = seed();
     say(format_args!("kill run: POSTFLEET_TEST_SEED={seed}"));
     // A network's delay keeps calls under way when death comes.
-    let mut fleet = Fleet::start(&["--delay-ms", "25"], &[]).await;
+    let mut fleet = Fleet::start(&["--delay-ms", NETWORK_MS], &[]).await;
     let scene = Scene::on(&fleet, "kill").await;
     let mut accounts = Vec::new();
     for _ in 0..ACCOUNTS {
@@ -198,20 +203,30 @@ async fn no_death_at_any_point_loses_a_post_or_sends_it_twice() {
     let accepted = fleet.sim().accepted().await;
     judge(&ended, &accepted);
     let review = ended.values().filter(|(status, ..)| status == "review").count();
+    let outcomes = outcomes(&fleet).await;
     say(format_args!(
-        "kill run: {} deaths, {POSTS} posts, {} published, {review} in review ({:.1} %), {:.0} s",
+        "kill run: {} deaths, {POSTS} posts, {} published, {review} in review ({:.1} %), {:.0} s; \
+         calls by outcome: {outcomes:?}",
         deaths.len(),
         POSTS - review,
         review as f64 * 100.0 / POSTS as f64,
         since.elapsed().as_secs_f64(),
     ));
+    // A death behind the intent and one behind the call: else nothing was tried here.
+    for asked in ["absent", "found"] {
+        assert!(outcomes.contains_key(asked), "no call was {asked}: {outcomes:?}");
+    }
+}
+
+/// The ledger, counted by how its calls ended.
+async fn outcomes(fleet: &Fleet) -> BTreeMap<String, i64> {
+    let asked = "SELECT coalesce(outcome, 'open'), count(*) FROM attempts GROUP BY 1";
+    let rows = sqlx::query_as(asked).fetch_all(&mut fleet.postgres().await).await.unwrap();
+    rows.into_iter().collect()
 }
 
 /// What the platform has against what we believe.
-fn judge(
-    ended: &BTreeMap<String, (String, Option<String>, Option<Value>)>,
-    accepted: &[Accepted],
-) {
+fn judge(ended: &BTreeMap<String, (String, Option<String>, Option<Value>)>, accepted: &[Accepted]) {
     let mut remote: BTreeMap<&str, &Accepted> = BTreeMap::new();
     for one in accepted {
         let twice = remote.insert(&one.digest, one);

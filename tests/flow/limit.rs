@@ -1,7 +1,7 @@
 //! A limited account waits until the platform's own time, and nobody waits with it.
 
-use crate::support::{Scene, eventually};
 use crate::support::scene::delivery;
+use crate::support::{Scene, eventually};
 use base::clock;
 use serde_json::json;
 use std::time::Duration;

@@ -2,9 +2,11 @@
 
 use crate::support::scene::delivery;
 use crate::support::{Account, Scene, files};
+use domain::time::Timestamp;
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
-use serde_json::{Value, json};
+use serde_json::{Value, from_value, json};
+use std::time::Duration;
 
 /// The create request that X kept for this wording.
 fn created(scene: &Scene<'_>, wording: &str) -> Value {
@@ -61,19 +63,23 @@ async fn a_film_is_attached_once_the_platform_has_processed_it() {
     let body = publish(&scene, &account, json!([{"id": id}])).await;
     let [attached] = &body["media"]["media_ids"].as_array().unwrap()[..] else { panic!("{body}") };
 
-    // The simulator takes three seconds over a film: somebody has asked, and waited.
+    // The simulator takes three seconds over a film and says so: nobody asks sooner.
     let file = attached.as_str().unwrap();
     let log = scene.sim.log();
-    let at = |path: &str, query: &str| {
+    let at = |path: &str, inside: &str| -> Vec<Timestamp> {
         let is_it = |line: &&Value| {
             let request = &line["request"];
-            request["path"] == path && request["query"].as_str().is_some_and(|q| q.contains(query))
+            let has = |part: &str| request[part].as_str().is_some_and(|text| text.contains(inside));
+            request["path"] == path && (has("query") || has("body"))
         };
-        log.iter().filter(is_it).count()
+        log.iter().filter(is_it).map(|line| from_value(line["at"].clone()).unwrap()).collect()
     };
-    assert_eq!(at(&format!("/2/media/upload/{file}/append"), ""), 1);
-    assert_eq!(at(&format!("/2/media/upload/{file}/finalize"), ""), 1);
-    assert!(at("/2/media/upload", file) >= 2, "asked once, waited, asked again");
+    let upload = format!("/2/media/upload/{file}");
+    assert_eq!(at(&format!("{upload}/append"), "").len(), 1);
+    let [closed] = at(&format!("{upload}/finalize"), "")[..] else { panic!("{log:#?}") };
+    let [asked] = at("/2/media/upload", file)[..] else { panic!("{log:#?}") };
+    let [created] = at("/2/tweets", file)[..] else { panic!("{log:#?}") };
+    assert!(asked >= closed + Duration::from_secs(3) && created >= asked, "{log:#?}");
 }
 
 // case: S-probe

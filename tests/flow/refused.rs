@@ -81,10 +81,7 @@ fn of_x(files: &Files) -> Vec<Bad> {
         media(json!(pngs[..5]), (MEDIA, "media", json!(4), json!(5))),
         media(json!(gifs), (MEDIA, "media", json!(1), json!(2))),
         media(json!(films), (MEDIA, "media", json!(1), json!(2))),
-        media(
-            json!([pngs[0], films[0]]),
-            (MEDIA, "media", json!(1), json!(["images", "videos"])),
-        ),
+        media(json!([pngs[0], films[0]]), (MEDIA, "media", json!(1), json!(["images", "videos"]))),
         media(json!([heavy]), (MEDIA, "media[0]", json!(5 * 1024 * 1024), heavy_bytes)),
         media(json!([wide_gif]), (MEDIA, "media[0]", json!(1280), json!(1281))),
         media(json!([long]), (MEDIA, "media[0]", json!(140_000), json!(141_000))),
@@ -184,7 +181,11 @@ fn of_instagram(files: &Files) -> Vec<Bad> {
     // The sample film is shorter than a reel may be; here that rule is beside the point.
     cover.post["media"] = json!([files.long]);
     vec![
-        on(&"a".repeat(2_201), json!({"media": one}), (CONTENT, "text", json!(2_200), json!(2_201))),
+        on(
+            &"a".repeat(2_201),
+            json!({"media": one}),
+            (CONTENT, "text", json!(2_200), json!(2_201)),
+        ),
         on("Look", json!({}), (MEDIA, "media", json!(1), json!(0))),
         on("Look", json!({"media": jpegs[..11]}), (MEDIA, "media", json!(10), json!(11))),
         on(
@@ -380,7 +381,8 @@ fn told(answer: &Answer, status: u16) -> Vec<Broken> {
         for name in ["limit", "actual"] {
             assert!(detail.as_object().unwrap().contains_key(name), "{detail}");
         }
-        let is_unconnected = words("field").starts_with("platforms[") && words("rule") == "not_found";
+        let is_unconnected =
+            words("field").starts_with("platforms[") && words("rule") == "not_found";
         let kind = [CONTENT, MEDIA, REQUEST].into_iter().find(|kind| *kind == words("type"));
         if !is_unconnected {
             let kind = kind.unwrap_or_else(|| panic!("{detail}"));
@@ -460,7 +462,8 @@ async fn all_violations_of_a_post_are_told_at_once() {
 #[tokio::test]
 async fn an_unknown_field_is_refused_by_name_with_the_nearest_one() {
     let (scene, account) = Scene::with_account("names").await;
-    let post = json!({"text": "Hi", "accounts": [account.id], "scheduleAt": "2030-01-01T00:00:00Z"});
+    let post =
+        json!({"text": "Hi", "accounts": [account.id], "scheduleAt": "2030-01-01T00:00:00Z"});
     let refused = scene.try_post(post).await;
     let [detail] = refused.details(422) else { panic!("{refused:?}") };
     assert_eq!(detail["field"], "scheduleAt");
@@ -509,7 +512,11 @@ async fn what_is_no_json_no_text_or_too_large_is_refused_with_its_own_status() {
         assert_eq!((answer.status, &answer.body["success"]), (413, &json!(false)), "{answer:?}");
         for body in [invalid.clone(), b"{\"text\":".to_vec(), vec![], deep.clone().into_bytes()] {
             let answer = scene.api.post_bytes(path, body).await;
-            assert_eq!((answer.status, &answer.body["success"]), (400, &json!(false)), "{answer:?}");
+            assert_eq!(
+                (answer.status, &answer.body["success"]),
+                (400, &json!(false)),
+                "{answer:?}"
+            );
             assert!(!answer.body["message"].as_str().unwrap().is_empty());
         }
         let answer = scene.api.post_bytes(path, b"[]".to_vec()).await;

@@ -11,7 +11,8 @@ use std::time::Duration;
 async fn a_scheduled_post_is_out_within_a_second_after_its_time_and_never_before() {
     let (scene, account) = Scene::with_account("schedule").await;
     let now = clock::now();
-    let due: Vec<Timestamp> = [2_000, 2_750, 3_500].map(|ms| now + Duration::from_millis(ms)).into();
+    let due: Vec<Timestamp> =
+        [2_000, 2_750, 3_500].map(|ms| now + Duration::from_millis(ms)).into();
     let mut posts = Vec::new();
     for (number, at) in due.iter().enumerate() {
         let text = format!("{number}, {}", scene.brand);

@@ -19,7 +19,8 @@ async fn outcomes(name: &str, mut fault: Value) -> (Value, Vec<String>) {
 
     let mut db = scene.fleet.postgres().await;
     let id: domain::id::DeliveryId = delivery["id"].as_str().unwrap().parse().unwrap();
-    let ledger = "SELECT coalesce(outcome, 'open') FROM attempts WHERE delivery_id = $1 ORDER BY id";
+    let ledger =
+        "SELECT coalesce(outcome, 'open') FROM attempts WHERE delivery_id = $1 ORDER BY id";
     let outcomes = sqlx::query_scalar(ledger).bind(id.uuid()).fetch_all(&mut db).await.unwrap();
     (delivery, outcomes)
 }

@@ -12,7 +12,8 @@ const NOWHERE: &str = "/v1/posts/pst_00000000000000000000000000000001";
 /// The routes that need a key.
 fn routes(brand: &str) -> Vec<(Method, String)> {
     let accounts = format!("/v1/brands/{brand}/accounts");
-    let get = ["/v1/posts", NOWHERE, "/v1/brands", &accounts].map(|path| (Method::GET, path.into()));
+    let get =
+        ["/v1/posts", NOWHERE, "/v1/brands", &accounts].map(|path| (Method::GET, path.into()));
     let cancel = format!("{NOWHERE}/cancel");
     let retry = format!("{NOWHERE}/retry");
     let post = [

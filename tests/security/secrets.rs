@@ -83,7 +83,9 @@ async fn decline(scene: &Scene<'_>) {
 /// Every secret that was in use, as it could be written anywhere.
 fn secrets(fleet: &Fleet, log: &[Value]) -> BTreeSet<String> {
     // The simulator draws its tokens from a counter; so all of them are known.
-    let token = |kind: &str, number| format!("sim_{kind}_{}", sha256_hex(format!("{kind}:{number}").as_bytes()));
+    let token = |kind: &str, number| {
+        format!("sim_{kind}_{}", sha256_hex(format!("{kind}:{number}").as_bytes()))
+    };
     let kinds = ["code", "access", "refresh"];
     let mut all: BTreeSet<String> =
         kinds.iter().flat_map(|kind| (1..=TOKENS).map(move |number| token(kind, number))).collect();
@@ -154,7 +156,11 @@ fn search(secrets: &Path, places: &[PathBuf]) -> String {
     let mut grep = Command::new("grep");
     grep.args(["-raoFm1", "-f"]).arg(secrets).arg("--").args(places).env("LC_ALL", "C");
     let found = grep.output().unwrap();
-    assert!(matches!(found.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&found.stderr));
+    assert!(
+        matches!(found.status.code(), Some(0 | 1)),
+        "{}",
+        String::from_utf8_lossy(&found.stderr)
+    );
     String::from_utf8_lossy(&found.stdout).into_owned()
 }
 

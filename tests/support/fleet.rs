@@ -103,8 +103,7 @@ impl Fleet {
             arguments.extend([port.to_owned(), free_port().to_string()]);
         }
         let guardian = guardian.spawn().unwrap();
-        let mut fleet =
-            Self { root, arguments, environment, place: None, running: None, guardian };
+        let mut fleet = Self { root, arguments, environment, place: None, running: None, guardian };
         fleet.restart(&[]).await;
         fleet
     }

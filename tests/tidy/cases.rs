@@ -54,7 +54,10 @@ mod tests {
 
     fn told(list: &str, code: &str) -> Vec<String> {
         let files = [File::new(LIST, list), File::new("src/a.rs", code)];
-        check(&files).into_iter().map(|finding| format!("{}:{}", finding.path, finding.line)).collect()
+        check(&files)
+            .into_iter()
+            .map(|finding| format!("{}:{}", finding.path, finding.line))
+            .collect()
     }
 
     #[test]

@@ -70,9 +70,11 @@ fn names(file: &File) -> Vec<Finding> {
         }
         for name in NAMES {
             let is_home = file.path.starts_with(&format!("{FOLDER}{name}/"));
-            let is_named = line.contains(&format!("\"{name}\"")) || line.contains(&format!("'{name}'"));
+            let is_named =
+                line.contains(&format!("\"{name}\"")) || line.contains(&format!("'{name}'"));
             if is_named && !is_home && !line.trim_start().starts_with("//") {
-                let instead = format!("a rule of {name} belongs into {FOLDER}{name}/; ask the port");
+                let instead =
+                    format!("a rule of {name} belongs into {FOLDER}{name}/; ask the port");
                 found.push(file.finding(number, 4, instead));
             }
         }

@@ -66,7 +66,8 @@ fn one(manifest: &File) -> Vec<Finding> {
             let instead = format!("`{name}` may depend on [{list}], not on `{used}`");
             found.push(manifest.finding(line, 3, instead));
         }
-        if let Some((_, few)) = ALONE.iter().find(|(known, few)| *known == used && !few.contains(&name))
+        if let Some((_, few)) =
+            ALONE.iter().find(|(known, few)| *known == used && !few.contains(&name))
         {
             let few = few.join(" and ");
             let instead = format!("only {few} may use `{used}`; ask there for what you need");

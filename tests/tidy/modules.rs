@@ -144,7 +144,8 @@ mod tests {
         let rest = [("src/a/one.rs", "mod deep;"), ("src/a/one/deep.rs", "")];
         let more = [("src/a/two/mod.rs", "mod flat;"), ("src/a/two/flat.rs", "")];
         let three = ("src/a/three.rs", "#[cfg(test)]\n#[path = \"../b/far.rs\"]\nmod far;\n");
-        let tree = [manifest, root, rest[0], rest[1], more[0], more[1], three, ("src/b/far.rs", "")];
+        let tree =
+            [manifest, root, rest[0], rest[1], more[0], more[1], three, ("src/b/far.rs", "")];
         assert_eq!(paths_of(&tree), Vec::<String>::new());
         let lost = [&tree[..], &[("src/a/lost.rs", ""), ("src/a/deep.rs", "")]].concat();
         assert_eq!(paths_of(&lost), ["src/a/deep.rs", "src/a/lost.rs"]);

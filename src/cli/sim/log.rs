@@ -54,6 +54,7 @@ struct Line<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Kept<'a> {
+    base: Cow<'a, str>,
     method: Cow<'a, str>,
     path: Cow<'a, str>,
     query: Cow<'a, str>,
@@ -109,6 +110,7 @@ impl Log {
             Err(_) => (None, Some(STANDARD.encode(&request.body))),
         };
         let kept = Kept {
+            base: request.base.as_str().into(),
             method: request.method.as_str().into(),
             path: request.path.as_str().into(),
             query: request.query.as_str().into(),
@@ -172,6 +174,7 @@ fn restore(kept: Kept<'_>) -> Result<Inbound, Fault> {
         (None, None) => Vec::new(),
     };
     Ok(Inbound {
+        base: kept.base.into_owned(),
         method: Method::from_bytes(kept.method.as_bytes())?,
         path: kept.path.into_owned(),
         query: kept.query.into_owned(),
@@ -192,6 +195,7 @@ mod tests {
         headers.insert("host", HeaderValue::from_static("left.out"));
         let body = vec![0xff, 0, b'\n', 7];
         let request = Inbound {
+            base: "http://127.0.0.1:8090/x".into(),
             method: Method::POST,
             path: "/2/tweets".into(),
             query: "a=b".into(),

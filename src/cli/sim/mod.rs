@@ -19,7 +19,7 @@ use base::{Context, Fault, clock};
 use bytes::Bytes;
 use futures::stream;
 use host::{Hosted, Outcome};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use listen::{Listening, Switch};
 use platforms::sim::{Inbound, Simulator};
 use std::path::PathBuf;
@@ -107,6 +107,7 @@ async fn answer(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let inbound = Inbound {
+        base: base(&world, hosted, &head.headers),
         method: head.method,
         path,
         query: head.uri.query().unwrap_or_default().to_owned(),
@@ -115,6 +116,17 @@ async fn answer(
     };
     let outcome = hosted.handle(&inbound, &world);
     perform(outcome, world.delay, &switch).await
+}
+
+/// Where this simulator is reached, as the caller said in its `Host` header.
+fn base(world: &World, hosted: &Hosted, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.unwrap_or("127.0.0.1");
+    if world.is_at_root {
+        format!("http://{host}")
+    } else {
+        format!("http://{host}/{}", hosted.name)
+    }
 }
 
 /// The simulator that a path belongs to, and the path as the platform knows it.

@@ -4,7 +4,7 @@ use super::{Simulation, serve};
 use base::clock;
 use domain::time::Timestamp;
 use http::{Response, StatusCode};
-use platforms::sim::{Accepted, Answered, Control, Inbound, Simulator};
+use platforms::sim::{Accepted, Answered, Control, Fetched, Inbound, Simulator};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,7 +34,13 @@ impl Simulator for Wall {
         let mut response = Response::new(b"0123456789".to_vec());
         let Some(account) = account else {
             *response.status_mut() = StatusCode::UNAUTHORIZED;
-            return Answered { response, is_kept: false, accepted: None, account: None };
+            return Answered {
+                response,
+                is_kept: false,
+                accepted: None,
+                account: None,
+                fetches: Vec::new(),
+            };
         };
         let accepted = Accepted {
             platform: "wall".into(),
@@ -46,8 +52,11 @@ impl Simulator for Wall {
             at: now,
         };
         self.accepted.push(accepted.clone());
-        Answered { response, is_kept: true, accepted: Some(accepted), account: Some(account) }
+        let account = Some(account);
+        Answered { response, is_kept: true, accepted: Some(accepted), account, fetches: Vec::new() }
     }
+
+    fn fetched(&mut self, _key: &str, _fetched: &Fetched, _now: Timestamp) {}
 
     fn accepted(&self) -> &[Accepted] {
         &self.accepted

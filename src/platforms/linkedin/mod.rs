@@ -25,6 +25,10 @@ impl Platform for LinkedIn {
         capabilities::of(profile, account_kind)
     }
 
+    fn account_kinds(&self) -> &'static [&'static str] {
+        &["personal", "organization"]
+    }
+
     fn default_account_kind(&self, draft: &Draft) -> &'static str {
         options::account_kind(draft)
     }

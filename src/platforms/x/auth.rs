@@ -3,7 +3,8 @@
 use super::wire::{Answer, Tokens, User};
 use super::{API, X, errors};
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identity, OAuthProfile, Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
+    Reply,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -35,7 +36,7 @@ static PROFILE: OAuthProfile = OAuthProfile {
 };
 
 impl Auth for X {
-    fn profile(&self) -> &'static OAuthProfile {
+    fn profile(&self, _app: &str) -> &'static OAuthProfile {
         &PROFILE
     }
 
@@ -53,33 +54,16 @@ impl Auth for X {
         token_call(app, &form)
     }
 
-    fn whoami(&self) -> Call {
-        let uri = format!("{API}/2/users/me?user.fields=id,name,username,subscription_type");
-        Call {
-            endpoint: "users.me",
-            effect: Effect::Repeatable,
-            request: request(Method::GET, &uri, None, Body::empty()),
-            deadline: DEADLINE,
-        }
-    }
-
-    fn read_identities(&self, reply: &Reply) -> Result<Vec<Identity>, Failure> {
-        if let Some(failure) = errors::classify(Effect::Repeatable, reply) {
-            return Err(failure);
-        }
-        let user: Answer<User> = serde_json::from_slice(&reply.body)
-            .map_err(|_| errors::unreadable(Effect::Repeatable, reply))?;
-        let user = user.data;
-        // That `Basic` includes long posts is not confirmed (x.md section 3), so it does not count.
-        let is_premium =
-            matches!(user.subscription_type.as_deref(), Some("Premium" | "PremiumPlus"));
-        let kind = if is_premium { PREMIUM } else { STANDARD };
-        let facts = AccountFacts {
-            remote_id: user.id,
-            handle: format!("@{}", user.username),
-            kind: kind.into(),
+    fn identify(&self, _app: &App, grant: &Grant, replies: &[Reply]) -> Identifying {
+        let Some(reply) = replies.first() else {
+            let mut call = whoami();
+            self.sign(&mut call.request, grant);
+            return Identifying::Ask(Box::new(call));
         };
-        Ok(vec![Identity { facts }])
+        match read_user(reply) {
+            Ok(facts) => Identifying::Done(vec![Identity { facts, grant: grant.clone() }]),
+            Err(failure) => Identifying::Refused(failure),
+        }
     }
 
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call> {
@@ -102,6 +86,31 @@ impl Auth for X {
         let life = tokens.expires_in.map_or(ACCESS_LIFE, Duration::from_secs);
         Ok(Grant { access_token: tokens.access_token, refresh_token, expires_at: reply.at + life })
     }
+}
+
+/// The call that tells whom a grant belongs to.
+pub(super) fn whoami() -> Call {
+    let uri = format!("{API}/2/users/me?user.fields=id,name,username,subscription_type");
+    Call {
+        endpoint: "users.me",
+        effect: Effect::Repeatable,
+        request: request(Method::GET, &uri, None, Body::empty()),
+        deadline: DEADLINE,
+    }
+}
+
+pub(super) fn read_user(reply: &Reply) -> Result<AccountFacts, Failure> {
+    if let Some(failure) = errors::classify(Effect::Repeatable, reply) {
+        return Err(failure);
+    }
+    let user: Answer<User> = serde_json::from_slice(&reply.body)
+        .map_err(|_| errors::unreadable(Effect::Repeatable, reply))?;
+    let user = user.data;
+    // That `Basic` includes long posts is not confirmed (x.md section 3), so it does not count.
+    let is_premium = matches!(user.subscription_type.as_deref(), Some("Premium" | "PremiumPlus"));
+    let kind = if is_premium { PREMIUM } else { STANDARD };
+    let handle = format!("@{}", user.username);
+    Ok(AccountFacts { remote_id: user.id, handle, kind: kind.into() })
 }
 
 /// A code and a refresh token work once, and a second showing may revoke what the first brought:
@@ -187,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_bearer_never_shows_in_debug_output() {
-        let mut request = X.whoami().request;
+        let mut request = whoami().request;
         let grant = Grant {
             access_token: "canary".into(),
             refresh_token: None,

@@ -14,6 +14,8 @@ use std::time::Duration;
 const DETAIL_CHARS_MAX: usize = 300;
 /// A 429 that names no reset: the length of X's windows.
 const RETRY_DEFAULT: Duration = Duration::from_secs(15 * 60);
+/// `Date` leaves the fraction of its second out, and a reply is on its way for a moment.
+const DATE_BLUR: Duration = Duration::from_millis(1_500);
 /// How our own words begin when an upload has to be made anew.
 const GONE: &str = "the upload is not known any more";
 /// How our own words begin when a chunk was too large.
@@ -235,12 +237,15 @@ fn capped(reply: &Reply, problem: &Problem, detail: String) -> Failure {
     Failure::Operator { scope: Scope::App, detail }
 }
 
-/// X's clock may differ from ours: the wait is what lies between its `Date` and its reset.
+/// X's clock may differ from ours: the wait is what lies between its `Date` and its reset. A clock
+/// that its `Date` cannot tell from ours counts as ours, or everybody would wait a second too long.
 fn by_our_clock(reply: &Reply, reset: i64) -> Timestamp {
     let reset = Timestamp::from_seconds(reset);
     match reply.date() {
-        Some(date) => reply.at + reset.since(date),
-        None => reset,
+        Some(date) if reply.at < date || reply.at.since(date) > DATE_BLUR => {
+            reply.at + reset.since(date)
+        }
+        _ => reset,
     }
 }
 

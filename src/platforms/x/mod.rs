@@ -76,6 +76,10 @@ impl Platform for X {
         capabilities::of(profile, account_kind)
     }
 
+    fn account_kinds(&self) -> &'static [&'static str] {
+        &[auth::STANDARD, auth::PREMIUM]
+    }
+
     fn default_account_kind(&self, _draft: &Draft) -> &'static str {
         auth::STANDARD
     }
@@ -112,6 +116,14 @@ impl Adapter for X {
 
     fn visibility_delay(&self) -> Duration {
         VISIBILITY_DELAY
+    }
+
+    fn pulls_media(&self) -> bool {
+        false
+    }
+
+    fn has_secret_checkpoints(&self) -> bool {
+        false
     }
 
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {

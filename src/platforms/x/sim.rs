@@ -15,7 +15,7 @@ mod tweets;
 mod windows;
 mod wire;
 
-use crate::sim::{Accepted, Answered, Control, Inbound, Simulator, http_date};
+use crate::sim::{Accepted, Answered, Control, Fetched, Inbound, Simulator, http_date};
 use domain::time::Timestamp;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -77,6 +77,7 @@ impl XSim {
             is_kept: false,
             accepted: None,
             account: account.map(|at| state.account(at).id.clone()),
+            fetches: Vec::new(),
         };
         let caller = match self.state.caller(bearer(&request.headers), now) {
             Ok(caller) => caller,
@@ -104,6 +105,7 @@ impl XSim {
             is_kept: permit.is_open,
             accepted: self.state.accepted.last().filter(|_| is_accepted).cloned(),
             account: Some(self.state.account(caller.account).id.clone()),
+            fetches: Vec::new(),
         }
     }
 
@@ -159,7 +161,7 @@ impl XSim {
                 respond(refusal.status, &refusal.body)
             }
         };
-        Answered { response, is_kept, accepted: None, account: None }
+        Answered { response, is_kept, accepted: None, account: None, fetches: Vec::new() }
     }
 }
 
@@ -183,6 +185,10 @@ impl Simulator for XSim {
             answered.response.headers_mut().insert(DATE, date);
         }
         answered
+    }
+
+    fn fetched(&mut self, _key: &str, _fetched: &Fetched, _now: Timestamp) {
+        // X is pushed to; it fetches nothing.
     }
 
     fn accepted(&self) -> &[Accepted] {

@@ -25,6 +25,10 @@ impl Platform for YouTube {
         capabilities::of(profile)
     }
 
+    fn account_kinds(&self) -> &'static [&'static str] {
+        &[options::ACCOUNT_KIND]
+    }
+
     fn default_account_kind(&self, _draft: &Draft) -> &'static str {
         options::ACCOUNT_KIND
     }

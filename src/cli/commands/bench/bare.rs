@@ -45,7 +45,7 @@ impl Bare {
             .append_pair("response_type", "code")
             .append_pair("client_id", &app.client_id)
             .append_pair("redirect_uri", &app.redirect_uri)
-            .append_pair("scope", &auth.profile().scopes.join(" "))
+            .append_pair("scope", &auth.profile(&app.name).scopes.join(" "))
             .append_pair("state", &sha256_hex(handle.as_bytes()))
             .append_pair("code_challenge", &verifier)
             .append_pair("code_challenge_method", "plain")

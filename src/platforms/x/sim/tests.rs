@@ -17,7 +17,8 @@ fn request(rig: &Rig, method: Method, path: &str, body: &Value) -> Inbound {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let body = if body.is_null() { vec![] } else { body.to_string().into_bytes() };
-    Inbound { method, path: path.into(), query: query.into(), headers, body }
+    let base = "http://127.0.0.1:8090/x".into();
+    Inbound { base, method, path: path.into(), query: query.into(), headers, body }
 }
 
 fn send(rig: &mut Rig, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {

@@ -4,7 +4,7 @@ use super::rig::{Rig, VERIFIER, app, post, segment};
 use crate::port::{Auth, Grant, Publish, Step};
 use crate::sim::{Control, Simulator};
 use crate::x::sim::XSim;
-use crate::x::{X, errors};
+use crate::x::{X, auth, errors};
 use domain::content::{Content, MediaKind, Segment};
 use domain::failure::{Effect, Failure, Scope};
 use http::StatusCode;
@@ -182,7 +182,7 @@ fn a_chunk_that_is_too_large_is_cut_smaller() {
         ..Content::default()
     };
     let at = rig.until("media.append", &content);
-    let mut reply = rig.carry(&X.whoami());
+    let mut reply = rig.carry(&auth::whoami());
     reply.status = StatusCode::PAYLOAD_TOO_LARGE;
     let why = errors::classify(Effect::Repeatable, &reply).unwrap();
     let at = X.recover(&at, &why, &rig.view(&content, None));
@@ -201,12 +201,12 @@ fn a_spent_refresh_token_kills_its_family() {
         panic!("a fresh refresh token works");
     };
     assert!(second.refresh_token != first.refresh_token);
-    assert_eq!(rig.carry(&X.whoami()).status, StatusCode::OK, "the old access token serves on");
+    assert_eq!(rig.carry(&auth::whoami()).status, StatusCode::OK, "the old access token serves on");
     let reply = rig.carry(&X.refresh(&app(), &first).unwrap());
     let refused = X.read_grant(&reply, Some(&first)).err();
     assert!(matches!(refused, Some(Failure::Auth { revoked: true, .. })), "{refused:?}");
     rig.grant = Some(second);
-    assert_eq!(rig.carry(&X.whoami()).status, StatusCode::UNAUTHORIZED);
+    assert_eq!(rig.carry(&auth::whoami()).status, StatusCode::UNAUTHORIZED);
 }
 
 #[test]

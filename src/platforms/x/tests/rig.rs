@@ -19,6 +19,8 @@ use std::time::Duration;
 use url::form_urlencoded;
 
 pub const REDIRECT: &str = "https://app.example/oauth/x/callback";
+/// Where the simulator would be reached.
+const BASE: &str = "http://127.0.0.1:8090/x";
 pub const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-0";
 
 pub struct Rig {
@@ -68,8 +70,8 @@ impl Rig {
         let code = rig.consent(handle);
         let reply = rig.carry(&X.exchange(&app(), &code, Some(VERIFIER)));
         rig.grant = X.read_grant(&reply, None).ok();
-        let reply = rig.carry(&X.whoami());
-        rig.facts = X.read_identities(&reply).unwrap().remove(0).facts;
+        let reply = rig.carry(&auth::whoami());
+        rig.facts = auth::read_user(&reply).unwrap();
         rig
     }
 
@@ -80,7 +82,7 @@ impl Rig {
     /// Chooses an account on the consent page and brings back the code.
     pub fn consent(&mut self, handle: &str) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
-        let scopes = X.profile().scopes.join(" ");
+        let scopes = X.profile("default").scopes.join(" ");
         let query = form(&[
             ("response_type", "code"),
             ("client_id", "client-1"),
@@ -91,6 +93,7 @@ impl Rig {
             ("code_challenge_method", "S256"),
         ]);
         let mut asked = Inbound {
+            base: BASE.into(),
             method: Method::GET,
             path: "/i/oauth2/authorize".into(),
             query: query.clone(),
@@ -145,6 +148,7 @@ impl Rig {
         }
         assert_eq!(request.uri().host(), Some("api.x.com"));
         Inbound {
+            base: BASE.into(),
             method: request.method().clone(),
             path: request.uri().path().into(),
             query: request.uri().query().unwrap_or_default().into(),
@@ -176,7 +180,14 @@ impl Rig {
     }
 
     pub fn view<'a>(&'a self, content: &'a Content, intended_at: Option<Timestamp>) -> View<'a> {
-        View { content, account: &self.facts, assets: &self.assets, intended_at, now: self.now }
+        View {
+            content,
+            account: &self.facts,
+            assets: &self.assets,
+            asset_urls: &[],
+            intended_at,
+            now: self.now,
+        }
     }
 
     /// One step: the checkpoint after it, or the receipt.

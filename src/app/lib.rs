@@ -7,6 +7,7 @@ pub mod accept;
 mod attempt;
 pub mod caller;
 pub mod cancel;
+pub mod capabilities;
 pub mod connect;
 mod courier;
 pub mod fan_out;

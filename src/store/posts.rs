@@ -306,7 +306,7 @@ impl Store {
         if changed.refused.is_empty() {
             sqlx::query(
                 "UPDATE posts SET stage = 'cancelled', revision = revision + 1,
-                     updated_at = clock_timestamp() WHERE id = $1",
+                     updated_at = clock_timestamp() WHERE id = $1 AND stage <> 'cancelled'",
             )
             .bind(id.uuid())
             .execute(&mut *tx)

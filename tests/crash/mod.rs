@@ -1,4 +1,7 @@
-//! Deaths without warning: at every named point of a post's way, and anywhere.
+//! Deaths without warning: of the fleet at every named point of a post's way and anywhere, and of
+//! the servers below it.
 
 mod adopt;
 mod run;
+mod servers;
+mod writer;

@@ -23,6 +23,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_postfleet");
 const GUARDIAN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/guardian.sh");
 /// A first start makes a database, and the machine may be busy building.
 const READY_WITHIN: Duration = Duration::from_secs(90);
+/// Longer than `postfleet dev` gives its workers.
+const STOPPED_WITHIN: Duration = Duration::from_secs(90);
 /// Lines of the log that a failed test shows.
 const LOG_SHOWN: usize = 60;
 
@@ -74,6 +76,8 @@ pub struct Fleet {
     place: Option<Place>,
     running: Option<Child>,
     guardian: Child,
+    /// An end in good order leaves the data where they are.
+    is_kept: bool,
 }
 
 impl Fleet {
@@ -103,7 +107,25 @@ impl Fleet {
             arguments.extend([port.to_owned(), free_port().to_string()]);
         }
         let guardian = guardian.spawn().unwrap();
-        let mut fleet = Self { root, arguments, environment, place: None, running: None, guardian };
+        let mut fleet = Self {
+            root,
+            arguments,
+            environment,
+            place: None,
+            running: None,
+            guardian,
+            is_kept: false,
+        };
+        fleet.restart(&[]).await;
+        fleet
+    }
+
+    /// Starts a fleet that keeps its data when it is stopped.
+    pub async fn start_kept(arguments: &[&str]) -> Self {
+        let mut fleet = Self::start(arguments, &[]).await;
+        // Nothing was done with the first one, which would take its data along.
+        fleet.kill();
+        fleet.is_kept = true;
         fleet.restart(&[]).await;
         fleet
     }
@@ -128,7 +150,10 @@ impl Fleet {
                 command.env_remove(name);
             }
         }
-        command.arg("dev").arg("--data").arg(self.data()).arg("--temporary").args(&self.arguments);
+        command.arg("dev").arg("--data").arg(self.data()).args(&self.arguments);
+        if !self.is_kept {
+            command.arg("--temporary");
+        }
         command.envs(self.environment.iter().cloned()).envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn().unwrap();
@@ -164,6 +189,16 @@ impl Fleet {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Asks the process to end, and waits until it has.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let pid = self.running.as_ref().expect("the fleet runs").id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        eventually("the fleet has ended", STOPPED_WITHIN, async || {
+            self.ended().ok_or_else(|| "it runs on".to_owned())
+        })
+        .await
     }
 
     /// Where it is.

@@ -33,14 +33,15 @@ pub struct Checked {
 /// When Postgres fails.
 pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checked> {
     let now = app.0.store.time().await?;
-    let draft = match request::parse(body, &platforms::names(), now) {
-        Ok(draft) => draft,
-        Err(problems) => return Ok(Err(Refused::Invalid(problems))),
-    };
-    let mut problems = Vec::new();
+    let (draft, mut problems) = request::read(body, &platforms::names(), now);
+    if !body.is_object() {
+        return Ok(Err(Refused::Invalid(problems)));
+    }
     let brand = app.0.store.brand(caller.tenant, &draft.brand_slug).await?;
     let accounts = match &brand {
         Some(brand) => app.0.store.accounts_of_brand(caller.tenant, brand.id).await?,
+        // A slug that is missing was told of already.
+        None if draft.brand_slug.is_empty() => Vec::new(),
         None => {
             problems.push(missing(
                 "brandSlug",
@@ -59,10 +60,18 @@ pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checke
         .chain(draft.platforms.iter().map(String::as_str))
         .collect();
     let addressed: Vec<&str> = addressed.into_iter().collect();
-    problems.extend(request::unaddressed(&draft, &addressed));
+    for problem in request::unaddressed(&draft, &addressed) {
+        if !problems.iter().any(|known| known.field == problem.field) {
+            problems.push(problem);
+        }
+    }
     for name in addressed {
         let Some(platform) = platforms::find(name) else { continue };
-        problems.extend(check_platform(platform, caller.profile, &draft, &targets, &assets));
+        for problem in check_platform(platform, caller.profile, &draft, &targets, &assets) {
+            if !is_told(&problems, &problem) {
+                problems.push(problem);
+            }
+        }
     }
     match brand {
         Some(brand) if problems.is_empty() => {
@@ -74,6 +83,12 @@ pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checke
         }
         _ => Ok(Err(Refused::Invalid(problems))),
     }
+}
+
+/// What is missing for a platform because it could not be read was told of where it stands.
+fn is_told(problems: &[Rejection], missing: &Rejection) -> bool {
+    let name = missing.field.rsplit('.').next();
+    missing.rule == Rule::Required && problems.iter().any(|known| Some(&*known.field) == name)
 }
 
 /// Every violation of one platform's rules, for each kind of account that is addressed.

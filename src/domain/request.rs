@@ -17,7 +17,7 @@ use std::time::Duration;
 pub const LATE_MAX: Duration = Duration::from_secs(60);
 
 /// A post as its sender wrote it, read and well-formed. It is stored as it stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Draft {
     /// The brand it is for.
@@ -48,10 +48,17 @@ pub struct Draft {
 /// # Errors
 /// Every violation that shows without looking at the database or at a platform's own options.
 pub fn parse(body: &Value, platforms: &[&str], now: Timestamp) -> Result<Draft, Vec<Rejection>> {
+    let (draft, problems) = read(body, platforms, now);
+    if problems.is_empty() { Ok(draft) } else { Err(problems) }
+}
+
+/// Reads the JSON of `POST /v1/posts` as far as it can be read, with what is wrong in it: so that
+/// the rest can be checked too, and every violation told at once.
+pub fn read(body: &Value, platforms: &[&str], now: Timestamp) -> (Draft, Vec<Rejection>) {
     let mut fields = Fields::new(body.as_object(), "", None);
     if !body.is_object() {
         fields.wrong_type("body".to_owned(), "an object", body);
-        return Err(fields.finish());
+        return (Draft::default(), fields.finish());
     }
     let brand_slug = fields.required_text("brandSlug", "Name the brand that the post is for.");
     let text = fields.text("text").unwrap_or_default().to_owned();
@@ -90,7 +97,7 @@ pub fn parse(body: &Value, platforms: &[&str], now: Timestamp) -> Result<Draft, 
         let addressed: Vec<&str> = draft.platforms.iter().map(String::as_str).collect();
         problems.extend(unaddressed(&draft, &addressed));
     }
-    if problems.is_empty() { Ok(draft) } else { Err(problems) }
+    (draft, problems)
 }
 
 /// The options given to platforms that no target belongs to; `addressed` are those that one does.

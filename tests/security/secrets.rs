@@ -34,12 +34,12 @@ async fn live(scene: &Scene<'_>) {
     scene.sim.fault(&lost.handle, fault).await;
     scene.published(&scene.say(&lost, "Lost").await).await;
 
-    // A refresh whose answer is lost, and a platform that repeats what it was sent.
+    // A refresh whose outcome nobody knows.
     let torn = scene.connect("torn").await;
     age(scene.fleet, &torn, Duration::from_secs(20)).await;
-    let echo = json!({"error": "invalid_request", "error_description": "sim_echo"});
+    let body = json!({"error": "server_error", "error_description": "Try again later."});
     let fault = json!({
-        "kind": "serverError", "route": "oauth.token", "status": 500, "body": echo, "count": 1,
+        "kind": "serverError", "route": "oauth.token", "status": 500, "body": body, "count": 1,
     });
     scene.sim.faults(json!([fault])).await;
     let held = scene.say(&torn, "Torn").await;

@@ -40,9 +40,6 @@ CREATE TABLE deliveries (
 -- One remote post is the receipt of one delivery.
 CREATE UNIQUE INDEX deliveries_by_remote ON deliveries (account_id, remote_id)
     WHERE remote_id IS NOT NULL;
--- What the sweep looks for: open intents and open questions.
-CREATE INDEX deliveries_in_doubt ON deliveries (deadline_at)
-    WHERE status IN ('sending', 'reconciling');
 
 CREATE TABLE attempts (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -59,7 +59,14 @@ impl Store {
             .application_name("postfleet")
             // The statements of workers are long and their batches short: planning one anew, or
             // compiling it, costs more than running it.
-            .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")]);
+            .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")])
+            // Every statement looks rows up by key. A plan that was made while a table was small
+            // would scan it for ever, so it may not even look cheap.
+            .options([
+                ("enable_seqscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
+            ]);
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(Duration::from_millis(config.acquire_ms))

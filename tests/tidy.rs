@@ -80,6 +80,10 @@ fn check(files: &[File]) -> Vec<Finding> {
 /// What Git tracks, and what it would track.
 fn project() -> Vec<File> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if !top.join(".git").exists() {
+        println!("this is no checkout of Git, so nothing tells which files are the project's");
+        return Vec::new();
+    }
     let mut git = Command::new("git");
     git.current_dir(top).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let listed = git.output().expect("git is needed to know which files are the project's");

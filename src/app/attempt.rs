@@ -3,6 +3,7 @@
 use crate::targets::{self, Address};
 use crate::{App, grants, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
+use base::digest::hex;
 use base::{Context, Fault, clock, crash};
 use domain::capability;
 use domain::content::{AssetFacts, Content};
@@ -14,8 +15,10 @@ use domain::post::Stage;
 use domain::time::Timestamp;
 use platforms::{AccountFacts, Adapter, Checkpoint, Grant, View};
 use queue::{Claimed, Gate, Outcome};
+use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
 use store::deliveries::Loaded;
+use store::doubts::Wording;
 use store::intents::{Guard, Intended};
 use store::jobs::{Job, JobKind};
 use store::settles::{Closing, Entry, Hold, Settle, Settled, Wake};
@@ -163,6 +166,28 @@ impl<'a> Attempt<'a> {
             .unwrap_or_else(|| self.adapter.visibility_delay())
     }
 
+    /// What tells the wording of this delivery from another's: the digest of its first segment.
+    pub fn wording_sha256(&self) -> String {
+        let first = self.content.segments.first();
+        hex(&Sha256::digest(first.map_or("", |segment| segment.text.as_str())))
+    }
+
+    /// An equal wording of the account may be out through another delivery.
+    pub async fn is_in_doubt(&self) -> Result<bool, Fault> {
+        let sha256 = self.wording_sha256();
+        self.app.0.store.is_in_doubt(self.wording(&sha256)).await
+    }
+
+    /// Remembers that this delivery may be out; before the settle that says so.
+    pub async fn doubt(&self) -> Result<(), Fault> {
+        let sha256 = self.wording_sha256();
+        self.app.0.store.doubt(self.wording(&sha256)).await
+    }
+
+    fn wording<'w>(&self, sha256: &'w str) -> Wording<'w> {
+        Wording { account: self.row.account, delivery: self.row.id, sha256 }
+    }
+
     /// A link of the platform, turned to where its calls go: a simulator shows its own posts.
     pub fn reachable(&self, permalink: String) -> String {
         let settings = self.app.0.settings.platforms.get(&self.row.platform);
@@ -197,7 +222,7 @@ impl<'a> Attempt<'a> {
 
     /// Writes a settle, as often as it takes: a process that lives does not forget an outcome.
     /// `None` when the row has moved on without us.
-    pub async fn write(&mut self, settle: Settle) -> Result<Option<Settled>, Fault> {
+    pub async fn write(&mut self, mut settle: Settle) -> Result<Option<Settled>, Fault> {
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
             .with_max_delay(Duration::from_secs(2))
@@ -219,9 +244,24 @@ impl<'a> Attempt<'a> {
                 }
                 Err(fault) => {
                     tracing::warn!(%fault, delivery = %self.row.id, "settling again");
+                    self.give_up_taken(&mut settle).await;
                     clock::pause(delays.next().unwrap_or(Duration::from_secs(2))).await;
                 }
             }
+        }
+    }
+
+    /// A receipt that another delivery holds can never be written: a person has to look which of
+    /// the two is out.
+    async fn give_up_taken(&self, settle: &mut Settle) {
+        let (account, delivery) = (self.row.account, self.row.id);
+        let Some((id, _)) = &settle.receipt else { return };
+        let taken = self.app.0.store.is_remote_id_taken(account, id, delivery).await;
+        if matches!(taken, Ok(true)) {
+            let detail = format!("the platform's {id} is the receipt of another delivery");
+            settle.failure = Some(show::failure(&Failure::Unknown { detail }));
+            settle.status = Status::Review;
+            settle.receipt = None;
         }
     }
 
@@ -335,6 +375,7 @@ impl<'a> Attempt<'a> {
                 };
             }
             Decision::Reconcile { at } => {
+                self.doubt().await?;
                 settle.status = Status::Reconciling;
                 settle.has_doubt = true;
                 settle.absences = 0;

@@ -29,6 +29,8 @@ use store::settles::{Entry, Wake};
 const INTENT_MARGIN: Duration = Duration::from_secs(5);
 /// Behind a slow call, the next job of an account gives its slot back after this long.
 const TURN_MAX: Duration = Duration::from_secs(2);
+/// An equal wording in doubt is looked after this often at least.
+const DOUBT_PAUSE_MAX: Duration = Duration::from_secs(15);
 /// The largest reply that is read; lists of a hundred posts are a tenth of it.
 const REPLY_BYTES_MAX: usize = 2 << 20;
 
@@ -161,6 +163,7 @@ async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fau
         guard: attempt.guard(),
         endpoint: trip.call.endpoint,
         request_sha256: digest(&trip.call.request, attempt.assets()),
+        wording_sha256: attempt.wording_sha256(),
         time: deadline + INTENT_MARGIN,
     };
     // From before the commit, so that the local deadline is never later than the stored one.
@@ -175,8 +178,17 @@ async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fau
             trip.sent_by = Some(asked_at + INTENT_MARGIN);
             Event::Intended
         }
+        None if attempt.is_in_doubt().await? => {
+            Event::Limited { until: attempt.now() + doubt_pause(attempt) }
+        }
         None => Event::Refused,
     })
+}
+
+/// When to look again whether an equal wording is cleared: that takes two look-ups, one
+/// visibility delay apart.
+fn doubt_pause(attempt: &Attempt<'_>) -> Duration {
+    (attempt.visibility_delay() / 4).clamp(Duration::from_millis(250), DOUBT_PAUSE_MAX)
 }
 
 /// The last look before the bytes.

@@ -103,6 +103,7 @@ async fn abandoned(attempt: &mut Attempt<'_>) -> Result<Outcome, Fault> {
     if let Some(deadline) = attempt.row.deadline_at.filter(|at| *at > attempt.now()) {
         return Ok(Outcome::ReleaseAt(deadline));
     }
+    attempt.doubt().await?;
     let mut settle = attempt.settled(Status::Reconciling, attempt.ask(None));
     settle.hold = Hold::Abandoned;
     settle.has_doubt = true;

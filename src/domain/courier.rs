@@ -44,7 +44,7 @@ pub enum End {
     Reply,
     /// No readable reply; whether it left decides the class.
     NoReply(Sent),
-    /// The limiter has no permit before this instant.
+    /// It may not leave before this instant: a limit, or an equal wording in doubt.
     Limited {
         /// When to ask again.
         until: Timestamp,
@@ -60,7 +60,7 @@ pub enum End {
 pub enum Event {
     /// A permit was given.
     Permitted,
-    /// No permit before this instant.
+    /// No permit before this instant, or an equal wording may be out and has to be cleared first.
     Limited {
         /// When to ask again.
         until: Timestamp,
@@ -119,6 +119,7 @@ impl Courier {
             (Order::Sign, Event::NotSigned) => Order::End(End::Unsigned),
             (Order::Intend, Event::Intended) => Order::Fence,
             (Order::Intend, Event::Refused) => Order::End(End::Stale),
+            (Order::Intend, Event::Limited { until }) => Order::End(End::Limited { until }),
             (Order::Fence, Event::Open) => Order::Send,
             (Order::Fence, Event::Closed) if irreversible => Order::Withdraw(Cause::Fenced),
             (Order::Fence, Event::Closed) => Order::End(End::Stale),
@@ -148,7 +149,7 @@ mod tests {
             match order {
                 Order::Meter => vec![Event::Permitted, Event::Limited { until }],
                 Order::Sign => vec![Event::Signed, Event::NotSigned],
-                Order::Intend => vec![Event::Intended, Event::Refused],
+                Order::Intend => vec![Event::Intended, Event::Refused, Event::Limited { until }],
                 Order::Fence => vec![Event::Open, Event::Closed],
                 Order::Send => {
                     vec![Event::Replied, Event::Silent(Sent::No), Event::Silent(Sent::Maybe)]

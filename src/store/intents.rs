@@ -33,6 +33,8 @@ pub struct Intent {
     pub endpoint: &'static str,
     /// SHA-256 of the request before it was signed.
     pub request_sha256: String,
+    /// SHA-256 of the wording, as [`crate::doubts::Wording`] has it.
+    pub wording_sha256: String,
     /// Nobody else sends for this long.
     pub time: Duration,
 }
@@ -47,30 +49,39 @@ pub struct Intended {
 }
 
 impl Store {
-    /// Commits intents; `None` for each whose guard matched no row, or that is not due.
+    /// Commits intents; `None` for each whose guard matched no row, that is not due, or whose
+    /// wording may be out already through another delivery of the account.
     ///
     /// # Errors
     /// When Postgres fails; then none is committed.
     pub async fn intend(&self, intents: Vec<Intent>) -> Result<Vec<Option<Intended>>, Fault> {
+        let asked: Vec<Uuid> = intents.iter().map(|i| i.guard.delivery.uuid()).collect();
+        // In the order of their ids, and so the rows are locked.
+        let mut intents = intents;
+        intents.sort_by_key(|i| i.guard.delivery);
         let ids: Vec<Uuid> = intents.iter().map(|i| i.guard.delivery.uuid()).collect();
         let number = |f: fn(&Intent) -> i64| intents.iter().map(f).collect::<Vec<_>>();
         let rows = sqlx::query(
             "WITH i AS (
                  SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[],
-                     $5::bigint[], $6::bigint[], $7::text[], $8::text[])
-                     AS t (id, epoch, lease, revision, checkpoint_no, time_ms, endpoint, sha256)
-             ), locked AS (
-                 SELECT d.id FROM deliveries d JOIN i ON i.id = d.id ORDER BY d.id FOR UPDATE OF d
+                     $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[])
+                     AS t (id, epoch, lease, revision, checkpoint_no, time_ms, endpoint, sha256,
+                         wording)
              ), u AS (
                  UPDATE deliveries d
                  SET status = 'sending', epoch = i.epoch, lease = i.lease,
                      intended_at = coalesce(d.intended_at, clock_timestamp()),
                      deadline_at = clock_timestamp() + i.time_ms * interval '1 millisecond',
                      updated_at = clock_timestamp()
-                 FROM i JOIN locked ON locked.id = i.id
+                 FROM i
                  WHERE d.id = i.id AND (d.epoch < i.epoch OR d.epoch = i.epoch AND d.lease = i.lease)
                      AND d.revision = i.revision AND d.checkpoint_no = i.checkpoint_no
                      AND d.due_at <= clock_timestamp() AND d.status IN ('scheduled', 'ready')
+                     AND NOT EXISTS (
+                         SELECT FROM doubts o JOIN deliveries e ON e.id = o.delivery_id
+                         WHERE o.account_id = d.account_id AND o.delivery_id <> d.id
+                             AND o.wording_sha256 = i.wording
+                             AND e.status IN ('sending', 'reconciling'))
                  RETURNING d.id, d.intended_at, d.deadline_at, d.checkpoint_no, d.epoch, d.lease,
                      i.endpoint, i.sha256
              ), written AS (
@@ -89,6 +100,7 @@ impl Store {
         .bind(number(|i| i64::try_from(i.time.as_millis()).unwrap_or(i64::MAX)))
         .bind(intents.iter().map(|i| i.endpoint.to_owned()).collect::<Vec<_>>())
         .bind(intents.iter().map(|i| i.request_sha256.clone()).collect::<Vec<_>>())
+        .bind(intents.iter().map(|i| i.wording_sha256.clone()).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await?;
         let mut committed = HashMap::new();
@@ -97,6 +109,6 @@ impl Store {
             let deadline_at = convert::time(row, "deadline_at")?;
             committed.insert(row.try_get::<Uuid, _>("id")?, Intended { first_at, deadline_at });
         }
-        Ok(ids.iter().map(|id| committed.get(id).copied()).collect())
+        Ok(asked.iter().map(|id| committed.get(id).copied()).collect())
     }
 }

@@ -8,6 +8,7 @@ pub mod assets;
 pub mod convert;
 pub mod credentials;
 pub mod deliveries;
+pub mod doubts;
 pub mod events;
 pub mod gates;
 pub mod intents;

@@ -8,9 +8,10 @@ use base::Fault;
 use domain::delivery::Status;
 use domain::time::Timestamp;
 use serde_json::Value;
-use sqlx::Row;
 use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, Row};
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 /// Under which condition a settle is written.
@@ -121,7 +122,9 @@ pub struct Settled {
     pub due_at: Option<Timestamp>,
 }
 
-const SETTLE: &str = "
+/// The rows come in the order of their ids, and so they are locked: two batches never wait for
+/// each other in a circle.
+const WRITE: &str = "
 WITH i AS (
     SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::int[], $5::int[], $6::text[],
         $7::text[], $8::jsonb[], $9::int[], $10::int[], $11::boolean[], $12::int[], $13::jsonb[],
@@ -132,8 +135,6 @@ WITH i AS (
             auth_refusals, has_doubt, absences, failure, failed_stage, remote_id, permalink,
             outcome, http_status, detail, wake, queue, due_at, gate, gate_until, gate_reason,
             kind)
-), locked AS (
-    SELECT d.id FROM deliveries d JOIN i ON i.id = d.id ORDER BY d.id FOR UPDATE OF d
 ), u AS (
     UPDATE deliveries d
     SET status = i.status, epoch = i.epoch, lease = i.lease,
@@ -146,7 +147,7 @@ WITH i AS (
         permalink = coalesce(i.permalink, d.permalink),
         published_at = CASE WHEN i.status = 'published' THEN clock_timestamp() END,
         updated_at = clock_timestamp()
-    FROM i JOIN locked ON locked.id = i.id
+    FROM i
     WHERE d.id = i.id AND CASE i.hold
         WHEN 'sending' THEN
             d.status = 'sending' AND d.epoch = i.epoch AND d.lease = i.lease
@@ -159,38 +160,45 @@ WITH i AS (
             AND d.revision = i.revision AND d.checkpoint_no = i.checkpoint_no
             AND (d.epoch < i.epoch OR d.epoch = i.epoch AND d.lease = i.lease)
         END
-    RETURNING d.id, d.checkpoint_no, d.platform, d.account_id, d.tenant_id
+    RETURNING d.id, d.checkpoint_no, i.outcome, i.http_status, i.detail, i.wake, i.queue,
+        i.due_at, i.gate, i.gate_until, i.gate_reason, i.kind
 ), ledger AS (
     UPDATE attempts a
-    SET outcome = i.outcome, http_status = i.http_status, detail = i.detail,
+    SET outcome = u.outcome, http_status = u.http_status, detail = u.detail,
         ended_at = clock_timestamp()
-    FROM u JOIN i ON i.id = u.id
-    WHERE a.delivery_id = u.id AND i.outcome IS NOT NULL
-        AND (a.outcome IS NULL OR i.outcome IN ('found', 'absent') AND a.outcome = 'silent')
+    FROM u
+    WHERE a.delivery_id = u.id AND u.outcome IS NOT NULL
+        AND (a.outcome IS NULL OR u.outcome IN ('found', 'absent') AND a.outcome = 'silent')
 ), gone AS (
-    DELETE FROM jobs j USING u JOIN i ON i.id = u.id
+    DELETE FROM jobs j USING u
     WHERE j.subject = u.id AND j.kind IN ('publish', 'reconcile')
-        AND (i.wake = 'drop' OR i.wake = 'arm' AND j.kind <> i.kind)
+        AND (u.wake = 'drop' OR u.wake = 'arm' AND j.kind <> u.kind)
     RETURNING j.subject, j.shard, j.fair_group, j.lane
-), moved AS (
+)";
+
+/// What is left to do when nothing is armed and no gate closes: most settles.
+const DONE: &str = "
+SELECT u.id, u.checkpoint_no, NULL::bigint AS generation, NULL::timestamptz AS due_at FROM u";
+
+const ARM: &str = ", moved AS (
     UPDATE jobs j
-    SET queue = i.queue, due_at = coalesce(i.due_at, clock_timestamp()),
+    SET queue = u.queue, due_at = coalesce(u.due_at, clock_timestamp()),
         armed_at = clock_timestamp(), generation = nextval('job_generation')
-    FROM u JOIN i ON i.id = u.id
-    WHERE j.subject = u.id AND j.kind = i.kind AND i.wake = 'arm'
+    FROM u
+    WHERE j.subject = u.id AND j.kind = u.kind AND u.wake = 'arm'
     RETURNING j.subject, j.generation, j.due_at
 ), armed AS (
     INSERT INTO jobs (kind, subject, queue, shard, fair_group, lane, due_at)
-    SELECT i.kind, u.id, i.queue, g.shard, g.fair_group, g.lane,
-        coalesce(i.due_at, clock_timestamp())
-    FROM u JOIN i ON i.id = u.id JOIN gone g ON g.subject = u.id
-    WHERE i.wake = 'arm'
+    SELECT u.kind, u.id, u.queue, g.shard, g.fair_group, g.lane,
+        coalesce(u.due_at, clock_timestamp())
+    FROM u JOIN gone g ON g.subject = u.id
+    WHERE u.wake = 'arm'
     RETURNING subject, generation, due_at
 ), closed AS (
     INSERT INTO gates (scope_key, until_at, reason)
-    SELECT DISTINCT ON (i.gate) i.gate, i.gate_until, i.gate_reason
-    FROM u JOIN i ON i.id = u.id WHERE i.gate IS NOT NULL
-    ORDER BY i.gate, i.gate_until DESC
+    SELECT DISTINCT ON (u.gate) u.gate, u.gate_until, u.gate_reason
+    FROM u WHERE u.gate IS NOT NULL
+    ORDER BY u.gate, u.gate_until DESC
     ON CONFLICT (scope_key) DO UPDATE
     SET until_at = greatest(gates.until_at, EXCLUDED.until_at), reason = EXCLUDED.reason,
         closed_at = clock_timestamp()
@@ -199,16 +207,23 @@ SELECT u.id, u.checkpoint_no, coalesce(moved.generation, armed.generation) AS ge
     coalesce(moved.due_at, armed.due_at) AS due_at
 FROM u LEFT JOIN moved ON moved.subject = u.id LEFT JOIN armed ON armed.subject = u.id";
 
+static PLAIN: LazyLock<String> = LazyLock::new(|| format!("{WRITE}{DONE}"));
+static FULL: LazyLock<String> = LazyLock::new(|| format!("{WRITE}{ARM}"));
+
 impl Store {
     /// Writes settles; `None` for each whose guard matched no row: a late worker's.
     ///
     /// # Errors
     /// When Postgres fails; then none is written.
     pub async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<Option<Settled>>, Fault> {
-        let all = &settles;
+        let mut all: Vec<&Settle> = settles.iter().collect();
+        all.sort_by_key(|s| s.guard.delivery);
+        let is_plain = |s: &&Settle| !matches!(s.wake, Wake::Arm { .. }) && s.closing.is_none();
+        let sql = if all.iter().all(is_plain) { &PLAIN } else { &FULL };
         let ids: Vec<Uuid> = all.iter().map(|s| s.guard.delivery.uuid()).collect();
-        let text = |f: &dyn Fn(&Settle) -> Option<String>| all.iter().map(f).collect::<Vec<_>>();
-        let count = |f: &dyn Fn(&Settle) -> i32| all.iter().map(f).collect::<Vec<_>>();
+        let text =
+            |f: &dyn Fn(&Settle) -> Option<String>| all.iter().map(|s| f(s)).collect::<Vec<_>>();
+        let count = |f: &dyn Fn(&Settle) -> i32| all.iter().map(|s| f(s)).collect::<Vec<_>>();
         let arm = |s: &Settle| match &s.wake {
             Wake::Arm { kind, queue, due_at } => Some((*kind, queue.clone(), *due_at)),
             Wake::Keep | Wake::Drop => None,
@@ -219,7 +234,8 @@ impl Store {
             Wake::Arm { .. } => Some("arm".to_owned()),
         };
         let gate = |s: &Settle| s.closing.clone();
-        let rows = sqlx::query(SETTLE)
+        // Both are constants of this file.
+        let rows = sqlx::query(AssertSqlSafe(sql.as_str()))
             .bind(&ids)
             .bind(all.iter().map(|s| s.guard.epoch).collect::<Vec<_>>())
             .bind(all.iter().map(|s| s.guard.lease).collect::<Vec<_>>())
@@ -261,6 +277,7 @@ impl Store {
             };
             written.insert(row.try_get::<Uuid, _>("id")?, settled);
         }
-        Ok(ids.iter().map(|id| written.get(id).copied()).collect())
+        let id = |s: &Settle| s.guard.delivery.uuid();
+        Ok(settles.iter().map(|s| written.get(&id(s)).copied()).collect())
     }
 }

@@ -3,6 +3,7 @@
 mod again;
 mod apart;
 mod cancel;
+mod failures;
 mod flush;
 mod limit;
 mod list;

@@ -124,6 +124,7 @@ impl<'a> Attempt<'a> {
         View {
             content: &self.content,
             account: &self.facts,
+            app: &self.row.app,
             assets: &self.assets,
             asset_urls: &[],
             intended_at: self.row.intended_at,

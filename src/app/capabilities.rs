@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// A row for each platform and each kind of account.
 pub fn capabilities(caller: &Caller) -> Vec<Value> {
-    let rows = platforms::ALL.into_iter().flat_map(|platform| {
+    let rows = platforms::ALL.iter().copied().flat_map(|platform| {
         let kinds = platform.account_kinds().iter();
         kinds.map(move |kind| row(platform, caller.profile, kind))
     });
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_account_has_a_row() {
-        for platform in platforms::ALL {
+        for platform in platforms::ALL.iter().copied() {
             for kind in platform.account_kinds() {
                 let row = row(platform, Profile::Spec, kind);
                 assert_eq!(

@@ -179,7 +179,8 @@ async fn identify(
         && replies.len() < IDENTIFY_CALLS_MAX
     {
         match auth.identify(registration, grant, &replies) {
-            Identifying::Ask(call) => {
+            Identifying::Ask { after, call } => {
+                clock::pause(after).await;
                 let deadline = clock::now() + CALL_MAX;
                 replies.push(courier::send_ready(app, platform, *call, deadline).await?);
             }

@@ -77,7 +77,7 @@ impl Settings {
         if let Some(name) = sections.keys().find(|name| platforms::find(name).is_none()) {
             return Err(Fault::new(format!("[platforms.{name}] names no platform")));
         }
-        for platform in platforms::ALL {
+        for platform in platforms::ALL.iter().copied() {
             let name = platform.name();
             let section = sections.get(name).cloned().unwrap_or_default();
             let read = read_platform(&public_url, name, &section);
@@ -88,7 +88,7 @@ impl Settings {
 
     /// Every platform's calls stay on this machine: only then may crash points be armed.
     pub fn is_loopback(&self) -> bool {
-        let with_adapter = platforms::ALL.into_iter().filter(|p| p.adapter().is_some());
+        let with_adapter = platforms::ALL.iter().copied().filter(|p| p.adapter().is_some());
         with_adapter
             .filter_map(|platform| self.platforms.get(platform.name()))
             .all(|settings| settings.base.is_loopback())

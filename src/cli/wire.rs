@@ -73,7 +73,7 @@ impl Fleet {
 
 /// Every role, on every platform that has an adapter.
 pub fn all_duties() -> Duties {
-    let with_adapter = platforms::ALL.into_iter().filter(|p| p.adapter().is_some());
+    let with_adapter = platforms::ALL.iter().copied().filter(|p| p.adapter().is_some());
     Duties {
         roles: Role::ALL.to_vec(),
         platforms: with_adapter.map(|platform| platform.name().to_owned()).collect(),

@@ -5,10 +5,14 @@
 
 #![deny(missing_docs)]
 
+#[cfg(test)]
+mod conformance;
 pub mod instagram;
 pub mod linkedin;
 mod options;
 pub mod port;
+#[cfg(test)]
+mod rig;
 #[cfg(test)]
 mod rules_tests;
 pub mod sim;
@@ -19,15 +23,15 @@ pub mod youtube;
 pub use port::*;
 
 /// Every platform. A sixth one is its folder and a line here.
-pub static ALL: [&dyn Platform; 5] =
-    [&x::X, &linkedin::LinkedIn, &instagram::Instagram, &threads::Threads, &youtube::YouTube];
+pub static ALL: &[&dyn Platform] =
+    &[&x::X, &linkedin::LinkedIn, &instagram::Instagram, &threads::Threads, &youtube::YouTube];
 
 /// The platform of this name.
 pub fn find(name: &str) -> Option<&'static dyn Platform> {
-    ALL.into_iter().find(|platform| platform.name() == name)
+    ALL.iter().copied().find(|platform| platform.name() == name)
 }
 
 /// The names of all platforms, in the order of [`ALL`].
-pub fn names() -> [&'static str; 5] {
-    ALL.map(Platform::name)
+pub fn names() -> Vec<&'static str> {
+    ALL.iter().map(|platform| platform.name()).collect()
 }

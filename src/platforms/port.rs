@@ -1,5 +1,6 @@
 //! The traits that an adapter folder implements and the values that cross them.
 
+use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::{AssetFacts, Content};
 use domain::failure::{Effect, Failure};
@@ -26,6 +27,8 @@ pub trait Platform: Send + Sync {
     fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content;
     /// The dialect, once it is spoken.
     fn adapter(&self) -> Option<&'static dyn Adapter>;
+    /// A simulated platform with nobody on it, once there is one.
+    fn simulator(&self) -> Option<Box<dyn Simulator>>;
 }
 
 /// A dialect: how to connect, publish, ask, and read refusals.
@@ -191,6 +194,8 @@ pub struct View<'a> {
     pub content: &'a Content,
     /// The account it goes out on.
     pub account: &'a AccountFacts,
+    /// Which of our registrations it was connected through ([`App::name`]).
+    pub app: &'a str,
     /// The files, in the order of [`domain::capability::assets_named`]: those of the segments
     /// first, then those that options name.
     pub assets: &'a [AssetFacts],
@@ -214,7 +219,8 @@ pub trait Publish: Send + Sync {
     /// # Errors
     /// The failure that the reply amounts to.
     fn read(&self, at: &Checkpoint, reply: &Reply, view: &View<'_>) -> Result<Checkpoint, Failure>;
-    /// The checkpoint to go on from after `why`; also called where no reply came.
+    /// The checkpoint to go on from after `why`; also called where no reply came. When the post
+    /// is out already, [`Publish::next`] of it is [`Step::Published`], whatever failed after.
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint;
 }
 
@@ -310,15 +316,29 @@ pub struct Identity {
 /// The next step of finding out whom a fresh grant belongs to.
 pub enum Identifying {
     /// Carry this read-only call, which is signed already, and come back with its reply.
-    Ask(Box<Call>),
+    Ask {
+        /// Wait so long first; usually not at all.
+        after: Duration,
+        /// The call.
+        call: Box<Call>,
+    },
     /// These, to choose from; never none.
     Done(Vec<Identity>),
     /// It is of no use here.
     Refused(Failure),
 }
 
+impl Identifying {
+    /// Asks at once.
+    pub fn ask(call: Call) -> Self {
+        Self::Ask { after: Duration::ZERO, call: Box::new(call) }
+    }
+}
+
 /// Connecting, signing, refreshing. The only place in a folder that sees a grant.
 pub trait Auth: Send + Sync {
+    /// The names of the registrations that the platform can have; the only one is `default`.
+    fn apps(&self) -> &'static [&'static str];
     /// The facts that need no code, of one of our registrations ([`App::name`]).
     fn profile(&self, app: &str) -> &'static OAuthProfile;
     /// Writes the grant into a request; called by the courier as its last change.

@@ -3,11 +3,19 @@
 //! Invariant: a simulator does no I/O and has no clock. Its state is a function of the requests it
 //! kept, in order, each with its time; so a log of them restores it after any death.
 
+pub(crate) mod accounts;
+pub(crate) mod consent;
+pub(crate) mod http;
+pub(crate) mod page;
+
 use crate::port::MONTHS;
+use ::http::{HeaderMap, Method, Response};
 use domain::time::Timestamp;
-use http::{HeaderMap, Method, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// The client secret that every registration has on a simulated platform; any client id will do.
+pub const CLIENT_SECRET: &str = "sim-secret";
 
 /// A request as it arrived, whole.
 #[derive(Debug, Clone)]
@@ -162,7 +170,7 @@ pub fn http_date(at: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::port::Reply;
-    use http::{HeaderValue, StatusCode};
+    use ::http::{HeaderMap, HeaderValue, StatusCode};
 
     #[test]
     fn a_date_header_reads_back() {

@@ -10,7 +10,9 @@ use crate::dev::{self, Private};
 use crate::say::{say, warn};
 use crate::sim::{Simulation, serve};
 use crate::wire::{self, Fleet};
+use app::settings::AppConfig;
 use base::{Context, Fault, clock, rng, shutdown, telemetry};
+use platforms::sim::CLIENT_SECRET;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -210,14 +212,24 @@ fn configure(config: &mut Config, private: &Private, urls: &Urls) -> Result<(), 
     config.queue.url.clone_from(&private.redis_url);
     config.server.public_url.clone_from(&urls.api);
     config.media.dir = private.data().join("media");
-    for (name, _) in sim::simulators() {
-        let platform = config.platforms.entry(name.to_owned()).or_default();
-        if platform.url.is_none() {
-            platform.url = Some(format!("{}/{name}", urls.sim));
+    for platform in platforms::ALL.iter().copied() {
+        let (name, Some(adapter)) = (platform.name(), platform.adapter()) else { continue };
+        let section = config.platforms.entry(name.to_owned()).or_default();
+        if section.url.is_none() {
+            section.url = Some(format!("{}/{name}", urls.sim));
         }
-        if platform.client_id.is_empty() && platform.apps.is_empty() {
-            platform.client_id = "postfleet-dev".to_owned();
-            platform.client_secret = Some(sim::client_secret().to_owned());
+        if !section.client_id.is_empty() || !section.apps.is_empty() {
+            continue;
+        }
+        for app in adapter.auth().apps() {
+            section.apps.insert(
+                (*app).to_owned(),
+                AppConfig {
+                    client_id: format!("postfleet-dev-{app}"),
+                    client_secret: Some(CLIENT_SECRET.to_owned()),
+                    client_secret_file: None,
+                },
+            );
         }
     }
     Ok(())

@@ -5,7 +5,6 @@ use crate::say::say;
 use crate::sim::{Simulation, serve};
 use base::{Context, Fault, shutdown, telemetry};
 use platforms::sim::Simulator;
-use platforms::x::sim::{CLIENT_SECRET, XSim};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,12 +56,10 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
 
 /// Every simulator under its platform's name.
 pub fn simulators() -> Vec<(&'static str, Box<dyn Simulator>)> {
-    vec![("x", Box::new(XSim::new()))]
-}
-
-/// The secret that every OAuth registration has on a simulated platform.
-pub const fn client_secret() -> &'static str {
-    CLIENT_SECRET
+    platforms::ALL
+        .iter()
+        .filter_map(|platform| Some((platform.name(), platform.simulator()?)))
+        .collect()
 }
 
 /// Listens on the loopback interface, on this port or another, and says where.

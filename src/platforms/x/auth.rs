@@ -36,6 +36,10 @@ static PROFILE: OAuthProfile = OAuthProfile {
 };
 
 impl Auth for X {
+    fn apps(&self) -> &'static [&'static str] {
+        &["default"]
+    }
+
     fn profile(&self, _app: &str) -> &'static OAuthProfile {
         &PROFILE
     }
@@ -58,7 +62,7 @@ impl Auth for X {
         let Some(reply) = replies.first() else {
             let mut call = whoami();
             self.sign(&mut call.request, grant);
-            return Identifying::Ask(Box::new(call));
+            return Identifying::ask(call);
         };
         match read_user(reply) {
             Ok(facts) => Identifying::Done(vec![Identity { facts, grant: grant.clone() }]),

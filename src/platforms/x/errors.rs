@@ -252,55 +252,7 @@ fn by_our_clock(reply: &Reply, reset: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-    use serde_json::Value;
-
-    /// When the replies of the folder are said to have come.
-    const AT: &str = "2026-11-23T12:00:00Z";
-
-    fn reply(case: &Value) -> Reply {
-        let mut headers = HeaderMap::new();
-        for (name, value) in case["headers"].as_object().unwrap() {
-            let name: HeaderName = name.parse().unwrap();
-            headers.insert(name, HeaderValue::from_str(value.as_str().unwrap()).unwrap());
-        }
-        let body = match &case["body"] {
-            Value::String(text) => text.clone().into_bytes(),
-            Value::Null => Vec::new(),
-            json => json.to_string().into_bytes(),
-        };
-        let status = case["status"].as_u64().unwrap() as u16;
-        let status = StatusCode::from_u16(status).unwrap();
-        Reply { status, headers, body, at: Timestamp::parse(AT).unwrap() }
-    }
-
-    #[test]
-    fn every_reply_of_the_folder_has_the_class_it_states() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/x/replies");
-        let mut seen = 0;
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            let name = path.display();
-            assert!(case["source"].as_str().is_some_and(|s| !s.is_empty()), "{name}: no source");
-            let kind = case["kind"].as_str().unwrap();
-            assert!(["recorded", "documented", "reported"].contains(&kind), "{name}: {kind}");
-            let effect: Effect = serde_json::from_value(case["effect"].clone()).unwrap();
-            let failure = classify(effect, &reply(&case));
-            let actual = serde_json::to_value(&failure).unwrap();
-            // Only the members that the file states are compared, so that words stay X's own.
-            match case["failure"].as_object() {
-                None => assert_eq!(actual, Value::Null, "{name}"),
-                Some(expected) => {
-                    for (member, value) in expected {
-                        assert_eq!(&actual[member], value, "{name}: {member} of {actual}");
-                    }
-                }
-            }
-            seen += 1;
-        }
-        assert!(seen >= 30, "only {seen} replies were found");
-    }
+    use crate::conformance::reply;
 
     #[test]
     fn the_words_of_a_post_do_not_change_the_class() {

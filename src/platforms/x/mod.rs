@@ -18,6 +18,7 @@ mod tests;
 mod wire;
 
 use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
+use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
 use domain::failure::{Effect, Failure, Scope};
@@ -90,6 +91,10 @@ impl Platform for X {
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {
         Some(&X)
+    }
+
+    fn simulator(&self) -> Option<Box<dyn Simulator>> {
+        Some(Box::new(sim::XSim::new()))
     }
 }
 

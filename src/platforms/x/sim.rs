@@ -15,17 +15,14 @@ mod tweets;
 mod windows;
 mod wire;
 
+use crate::sim::http::{bearer, typed};
 use crate::sim::{Accepted, Answered, Control, Fetched, Inbound, Simulator, http_date};
 use domain::time::Timestamp;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
+use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use state::{Caller, State};
-use url::form_urlencoded;
 use windows::Permit;
-
-/// The client secret that every registration has here; any client id will do.
-pub const CLIENT_SECRET: &str = "sim-secret";
 
 /// The simulated platform X.
 #[derive(Debug, Default, PartialEq)]
@@ -73,11 +70,8 @@ impl XSim {
     /// Authorization, scope and limits come first, as on X; then the handler.
     fn authorized(&mut self, request: &Inbound, route: Route<'_>, now: Timestamp) -> Answered {
         let refused = |state: &State, account: Option<usize>, refusal: Refusal| Answered {
-            response: respond(refusal.status, &refusal.body),
-            is_kept: false,
-            accepted: None,
             account: account.map(|at| state.account(at).id.clone()),
-            fetches: Vec::new(),
+            ..Answered::of(respond(refusal.status, &refusal.body))
         };
         let caller = match self.state.caller(bearer(&request.headers), now) {
             Ok(caller) => caller,
@@ -161,7 +155,7 @@ impl XSim {
                 respond(refusal.status, &refusal.body)
             }
         };
-        Answered { response, is_kept, accepted: None, account: None, fetches: Vec::new() }
+        Answered { is_kept, ..Answered::of(response) }
     }
 }
 
@@ -316,11 +310,8 @@ impl Refusal {
 }
 
 fn respond(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
-    let mut response = Response::new(body.to_string().into_bytes());
-    *response.status_mut() = status;
     let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
+    typed(status, kind, body.to_string().into_bytes())
 }
 
 fn write_limits(headers: &mut HeaderMap, permit: &Permit) {
@@ -337,16 +328,6 @@ fn write_limits(headers: &mut HeaderMap, permit: &Permit) {
         write("x-app-limit-24hour-remaining", window.remaining);
         write("x-app-limit-24hour-reset", window.reset_s);
     }
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
-}
-
-/// The value of a query or form field; of the first one where it stands twice.
-fn field(form: &str, name: &str) -> Option<String> {
-    let mut pairs = form_urlencoded::parse(form.as_bytes());
-    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// The body as JSON of one shape, in X's words where it is not.

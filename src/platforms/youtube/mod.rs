@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod options;
 
 use crate::port::{Adapter, Platform};
+use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
 use domain::rejection::Rejection;
@@ -38,6 +39,10 @@ impl Platform for YouTube {
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {
+        None
+    }
+
+    fn simulator(&self) -> Option<Box<dyn Simulator>> {
         None
     }
 }

@@ -1,9 +1,9 @@
 //! How the simulated X shows a wording: links as t.co, three characters escaped.
 
-use super::state::hex;
+use crate::sim::http::digest;
+use crate::sim::page::escaped;
 use domain::text;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// A wording as the API shows it, with the links that were shortened.
 pub(super) struct Shown {
@@ -61,11 +61,6 @@ impl Shown {
 }
 
 fn short(id: u64, number: usize) -> String {
-    let digest = Sha256::digest(format!("t.co:{id}:{number}"));
-    format!("https://t.co/{}", &hex(&digest)[..10])
-}
-
-/// The three characters that X escapes; enough for a page of HTML between tags, too.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let digest = digest(format!("t.co:{id}:{number}"));
+    format!("https://t.co/{}", &digest[..10])
 }

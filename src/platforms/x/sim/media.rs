@@ -2,8 +2,9 @@
 
 use super::state::{Caller, State};
 use super::wire::{Append, Category, Describe, Initialize};
-use super::{Outcome, Refusal, field, json_body};
+use super::{Outcome, Refusal, json_body};
 use crate::sim::Inbound;
+use crate::sim::http::field;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::time::Timestamp;

@@ -1,30 +1,29 @@
 //! OAuth of the simulated X: consent, codes that live 30 s, refresh tokens that work once.
 
-use super::pages;
 use super::state::{Caller, State};
-use super::{CLIENT_SECRET, Outcome, Refusal, field, respond};
-use crate::sim::Inbound;
+use super::{Outcome, Refusal, respond};
+use crate::sim::consent::{self, Asked, Chosen};
+use crate::sim::http::field;
+use crate::sim::page::refused;
+use crate::sim::{CLIENT_SECRET, Inbound};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use domain::time::Timestamp;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-use url::Url;
 
 /// docs.x.com: a code lives 30 s.
 const CODE_LIFE: Duration = Duration::from_secs(30);
 /// docs.x.com: an access token lives two hours.
 const ACCESS_LIFE: Duration = Duration::from_secs(7_200);
-/// The longest handle taken; X itself stops at 15.
-const HANDLE_CHARS_MAX: usize = 30;
 /// The longest state, docs.x.com.
 const STATE_CHARS_MAX: usize = 500;
 
 /// What an authorize request has to name.
-pub(super) const ASKED: [&str; 6] =
+const ASKED: [&str; 6] =
     ["client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"];
 
 /// A code that was given out.
@@ -61,49 +60,31 @@ pub(super) struct Access {
 
 /// `GET /i/oauth2/authorize`: the page with the accounts to choose from.
 pub(super) fn consent(state: &State, request: &Inbound) -> Response<Vec<u8>> {
-    match asked(&request.query) {
-        Ok(fields) => pages::consent(state, &fields),
-        Err(missing) => pages::refused(&missing),
-    }
+    let story = "asks to post, upload files and stay signed in.";
+    asked(&request.query).map_or_else(|page| page, |asked| asked.page(story, state.handles()))
 }
 
 /// `POST /i/oauth2/authorize`: one account chosen, or a no.
 pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Response<Vec<u8>> {
-    // The page repeats the fields in its form; a test may leave them in the query alone.
-    let form = format!("{}&{}", String::from_utf8_lossy(&request.body), request.query);
-    let fields = match asked(&form) {
-        Ok(fields) => fields,
-        Err(missing) => return pages::refused(&missing),
+    let form = consent::form(request);
+    let chosen = asked(&form).map(|asked| consent::choose(&form, asked, "access_denied"));
+    let (handle, asked) = match chosen {
+        Ok(Chosen::Account(handle, asked)) => (handle, asked),
+        Ok(Chosen::Over(page)) | Err(page) => return page,
     };
-    let value = |name: &str| fields.iter().find(|(key, _)| *key == name).map_or("", |(_, v)| v);
-    let Ok(mut target) = Url::parse(value("redirect_uri")) else {
-        return pages::refused("redirect_uri is not a URL.");
-    };
-    if field(&form, "deny").is_some() {
-        let answer = [("error", "access_denied"), ("state", value("state"))];
-        target.query_pairs_mut().extend_pairs(answer);
-        return found(&target);
-    }
-    let handle = field(&form, "account").unwrap_or_default();
-    let handle = handle.trim().trim_start_matches('@');
-    let is_char = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if handle.is_empty() || handle.len() > HANDLE_CHARS_MAX || !handle.chars().all(is_char) {
-        return pages::refused("account is 1 to 30 letters, digits, dashes and underscores.");
-    }
-    let account = state.sign_up(handle);
+    let account = state.sign_up(&handle);
     let code = state.token("code");
     let issued = Code {
         account,
-        client_id: value("client_id").into(),
-        redirect_uri: value("redirect_uri").into(),
-        scopes: value("scope").split_whitespace().map(Into::into).collect(),
-        challenge: value("code_challenge").into(),
-        is_hashed: value("code_challenge_method") == "S256",
+        client_id: asked.value("client_id").into(),
+        redirect_uri: asked.value("redirect_uri").into(),
+        scopes: asked.value("scope").split_whitespace().map(Into::into).collect(),
+        challenge: asked.value("code_challenge").into(),
+        is_hashed: asked.value("code_challenge_method") == "S256",
         issued_at: now,
     };
     state.codes.insert(code.clone(), issued);
-    target.query_pairs_mut().append_pair("state", value("state")).append_pair("code", &code);
-    found(&target)
+    asked.send_back(&code)
 }
 
 /// `POST /2/oauth2/token`.
@@ -231,7 +212,7 @@ pub(super) fn me(state: &State, caller: Caller, request: &Inbound) -> Outcome {
             "verified" | "protected" => json!(false),
             "verified_type" => json!("none"),
             "profile_image_url" => json!("https://abs.twimg.com/sticky/default_profile.png"),
-            "public_metrics" => json!({ "tweet_count": account.posts.len() }),
+            "public_metrics" => json!({ "tweet_count": account.own.posts.len() }),
             _ => {
                 let told = format!("The `user.fields` query parameter value [{name}] is unknown.");
                 return Err(Refusal::invalid("user.fields", &told));
@@ -242,24 +223,16 @@ pub(super) fn me(state: &State, caller: Caller, request: &Inbound) -> Outcome {
     Ok((StatusCode::OK, json!({ "data": user })))
 }
 
-/// The fields of an authorize request, or what is wrong with them.
-fn asked(form: &str) -> Result<Vec<(&'static str, String)>, String> {
-    if field(form, "response_type").as_deref() != Some("code") {
-        return Err("response_type has to be code.".into());
+/// An authorize request, or the page that says what is wrong with it.
+fn asked(form: &str) -> Result<Asked, Response<Vec<u8>>> {
+    let asked = Asked::read(form, &ASKED, &[])?;
+    if !["S256", "plain"].contains(&asked.value("code_challenge_method")) {
+        return Err(refused("code_challenge_method is S256 or plain."));
     }
-    let mut fields = vec![("response_type", "code".to_owned())];
-    for name in ASKED {
-        let value = field(form, name).filter(|value| !value.is_empty());
-        fields.push((name, value.ok_or_else(|| format!("{name} is missing."))?));
+    if asked.value("state").chars().count() > STATE_CHARS_MAX {
+        return Err(refused("state has at most 500 characters."));
     }
-    let value = |name: &str| fields.iter().find(|(key, _)| *key == name).map_or("", |(_, v)| v);
-    if !["S256", "plain"].contains(&value("code_challenge_method")) {
-        return Err("code_challenge_method is S256 or plain.".into());
-    }
-    if value("state").chars().count() > STATE_CHARS_MAX {
-        return Err("state has at most 500 characters.".into());
-    }
-    Ok(fields)
+    Ok(asked)
 }
 
 /// The client id that proved itself, and the form.
@@ -288,13 +261,4 @@ fn client(request: &Inbound) -> Result<(String, String), Refusal> {
 fn oauth_error(status: u16, error: &str, told: &str) -> Refusal {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     Refusal { status, body: json!({ "error": error, "error_description": told }) }
-}
-
-fn found(target: &Url) -> Response<Vec<u8>> {
-    let mut response = Response::new(Vec::new());
-    *response.status_mut() = StatusCode::FOUND;
-    if let Ok(location) = HeaderValue::from_str(target.as_str()) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    response
 }

@@ -1,9 +1,10 @@
 //! How strict the simulated X is.
 
 use crate::port::Auth;
-use crate::sim::{Inbound, Simulator};
+use crate::rig::{Rig, VERIFIER, form};
+use crate::sim::Inbound;
 use crate::x::X;
-use crate::x::tests::rig::{Rig, VERIFIER, app, form};
+use crate::x::tests::connected;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ fn create(rig: &mut Rig, body: &Value) -> StatusCode {
 
 #[test]
 fn a_create_is_taken_only_as_documented() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let refused = [
         json!({ "text": "a", "colour": "red" }),
         json!({ "text": " " }),
@@ -61,23 +62,23 @@ fn a_create_is_taken_only_as_documented() {
 
 #[test]
 fn the_same_wording_is_refused_for_a_day() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let body = json!({ "text": "again" });
     assert_eq!(create(&mut rig, &body), StatusCode::CREATED);
     rig.wait(3_600);
     assert_eq!(create(&mut rig, &body), StatusCode::FORBIDDEN);
-    let mut other = Rig::connected("beta");
+    let mut other = connected("beta");
     assert_eq!(create(&mut other, &body), StatusCode::CREATED);
 }
 
 #[test]
 fn only_ones_own_posts_are_answered_and_deleted() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let (_, made) = send(&mut rig, Method::POST, "/2/tweets", &json!({ "text": "mine" }));
     let id = made["data"]["id"].as_str().unwrap().to_owned();
     let mine = rig.grant.take();
     let code = rig.consent("beta");
-    let reply = rig.carry(&X.exchange(&app(), &code, Some(VERIFIER)));
+    let reply = rig.carry_ready(&X.exchange(&rig.app.clone(), &code, Some(VERIFIER)));
     rig.grant = X.read_grant(&reply, None).ok();
     let answer = json!({ "text": "b", "reply": { "in_reply_to_tweet_id": id } });
     assert_eq!(create(&mut rig, &answer), StatusCode::FORBIDDEN);
@@ -92,7 +93,7 @@ fn only_ones_own_posts_are_answered_and_deleted() {
 
 #[test]
 fn every_authorized_answer_tells_its_window_and_its_date() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let request = request(&rig, Method::POST, "/2/tweets", &json!({ "text": "a" }));
     assert_eq!(rig.sim.route(&request), Some("tweets.create"));
     assert_eq!(rig.sim.account(&request), Some(rig.facts.remote_id.clone()));
@@ -107,7 +108,7 @@ fn every_authorized_answer_tells_its_window_and_its_date() {
 
 #[test]
 fn a_denial_goes_back_with_its_state() {
-    let mut rig = Rig::new();
+    let mut rig = Rig::new(&X, "default");
     let query = form(&[
         ("response_type", "code"),
         ("client_id", "c"),
@@ -127,7 +128,7 @@ fn a_denial_goes_back_with_its_state() {
 
 #[test]
 fn the_pages_show_what_is_out_and_escape_it() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let (_, made) = send(&mut rig, Method::POST, "/2/tweets", &json!({ "text": "<b>one</b>" }));
     let id = made["data"]["id"].as_str().unwrap().to_owned();
     let answer = json!({ "text": "two", "reply": { "in_reply_to_tweet_id": id } });

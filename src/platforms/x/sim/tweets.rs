@@ -1,9 +1,10 @@
 //! Posts of the simulated X: create, delete, and the timeline they are found in.
 
 use super::links;
-use super::state::{Caller, FIRST_POST, State, hex};
+use super::state::{Caller, FIRST_POST, State};
 use super::wire::{Create, Poll};
-use super::{Outcome, Refusal, field, json_body};
+use super::{Outcome, Refusal, json_body};
+use crate::sim::http::field;
 use crate::sim::{Accepted, Inbound};
 use domain::capability::Counting;
 use domain::text;
@@ -65,21 +66,14 @@ pub(super) fn create(
     let parent = parent(state, caller, &body)?;
     let wording: [u8; 32] = Sha256::digest(body.text.as_bytes()).into();
     let account = state.account(caller.account);
-    let last = account.wordings.get(&wording).filter(|_| !body.text.is_empty());
+    let last = account.own.wordings.get(&wording).filter(|_| !body.text.is_empty());
     if last.is_some_and(|last| now.since(*last) < DUPLICATE_WINDOW) {
         let told = "You are not allowed to create a Tweet with duplicate content.";
         return Err(Refusal::forbidden(told));
     }
     let at = state.tweets.len();
-    let accepted = Accepted {
-        platform: "x".into(),
-        route: "tweets.create".into(),
-        account: account.id.clone(),
-        remote_id: id(at).to_string(),
-        text: body.text.clone(),
-        digest: hex(&wording),
-        at: now,
-    };
+    let ids = [account.id.as_str(), &id(at).to_string()];
+    let accepted = Accepted::new(["x", "tweets.create"], ids, &body.text, now);
     state.tweets.push(Tweet {
         account: caller.account,
         text: body.text,
@@ -90,8 +84,8 @@ pub(super) fn create(
         is_deleted: false,
     });
     let account = state.account_mut(caller.account);
-    account.posts.push(at);
-    account.wordings.insert(wording, now);
+    account.own.posts.push(at);
+    account.own.wordings.insert(wording, now);
     state.accepted.push(accepted);
     let text = shown(state, at).text;
     let id = id(at).to_string();
@@ -111,16 +105,9 @@ pub(super) fn delete(state: &mut State, caller: Caller, id: &str, now: Timestamp
     let text = state.tweets[at].text.clone();
     let wording: [u8; 32] = Sha256::digest(text.as_bytes()).into();
     let account = state.account_mut(caller.account);
-    account.wordings.remove(&wording);
-    let accepted = Accepted {
-        platform: "x".into(),
-        route: "tweets.delete".into(),
-        account: account.id.clone(),
-        remote_id: id.into(),
-        text,
-        digest: hex(&wording),
-        at: now,
-    };
+    account.own.wordings.remove(&wording);
+    let ids = [account.id.as_str(), id];
+    let accepted = Accepted::new(["x", "tweets.delete"], ids, &text, now);
     state.accepted.push(accepted);
     Ok((StatusCode::OK, json!({ "data": { "deleted": true } })))
 }
@@ -148,7 +135,7 @@ pub(super) fn timeline(state: &State, id: &str, request: &Inbound, now: Timestam
     };
     let fields = asked("tweet.fields").or_else(|| asked("post.fields")).unwrap_or_default();
     let seen_until = now - Duration::from_millis(state.limits.timeline_delay_ms);
-    let posts = &state.account(account).posts;
+    let posts = &state.account(account).own.posts;
     let mut listed = posts.iter().rev().take(TIMELINE_MAX).filter(|at| {
         let tweet = &state.tweets[**at];
         **at < before

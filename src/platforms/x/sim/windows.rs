@@ -39,14 +39,6 @@ pub(super) struct Window {
     ends_at: Timestamp,
 }
 
-/// A window that a test has used up.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Block {
-    account: Option<usize>,
-    route: Option<String>,
-    until: Timestamp,
-}
-
 /// Whose calls a window counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Whose {
@@ -101,22 +93,6 @@ impl Limits {
     }
 }
 
-impl Block {
-    pub fn new(account: Option<usize>, route: Option<String>, until: Timestamp) -> Self {
-        Self { account, route, until }
-    }
-
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        self.until > now
-    }
-
-    fn holds(&self, route: &str, account: usize, now: Timestamp) -> bool {
-        self.is_live(now)
-            && self.account.is_none_or(|held| held == account)
-            && self.route.as_deref().is_none_or(|held| held == route)
-    }
-}
-
 impl State {
     /// Takes a place in the windows of a route, when there is one in all of them.
     pub fn meter(&mut self, route: &'static str, caller: Caller, now: Timestamp) -> Permit {
@@ -128,8 +104,7 @@ impl State {
                 .map(|limit| self.look(route, Whose::Account(caller.account), limit, now)),
             app: app.map(|limit| self.look(route, Whose::App(caller.app), limit, now)),
         };
-        let held = self.blocks.iter().filter(|block| block.holds(route, caller.account, now));
-        if let Some(until) = held.map(|block| block.until).max() {
+        if let Some(until) = self.blocks.until(route, caller.account, now) {
             let calls_max = account.map_or(0, |limit| i64::from(limit.calls_max));
             let reset_s = seconds(until);
             permit.account = Some(Shown { calls_max, remaining: 0, reset_s });

@@ -1,9 +1,9 @@
 //! What goes out, and what is done when it does not.
 
-use super::rig::{Rig, VERIFIER, app, post, segment};
+use super::{connected, timeline};
 use crate::port::{Auth, Grant, Publish, Step};
-use crate::sim::{Control, Simulator};
-use crate::x::sim::XSim;
+use crate::rig::{Kept, Rig, VERIFIER, post, segment};
+use crate::sim::Control;
 use crate::x::{X, auth, errors};
 use domain::content::{Content, MediaKind, Segment};
 use domain::failure::{Effect, Failure, Scope};
@@ -12,13 +12,17 @@ use serde_json::json;
 use std::time::Duration;
 
 fn create_body(rig: &Rig) -> serde_json::Value {
-    let (request, _) = rig.log.iter().rfind(|(r, _)| r.path == "/2/tweets").unwrap();
+    let kept = rig.log.iter().filter_map(|(kept, _)| match kept {
+        Kept::Request(request) => Some(request),
+        Kept::Fetched(..) => None,
+    });
+    let request = kept.filter(|request| request.path == "/2/tweets").next_back().unwrap();
     serde_json::from_slice(&request.body).unwrap()
 }
 
 #[test]
 fn a_text_goes_out_in_one_call() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     assert_eq!(rig.facts.kind, "standard");
     let receipt = rig.publish(&post("Hello & good morning")).unwrap();
     assert_eq!(receipt.permalink, format!("https://x.com/acme/status/{}", receipt.remote_id));
@@ -29,14 +33,14 @@ fn a_text_goes_out_in_one_call() {
 
 #[test]
 fn four_images_are_described_and_attached_in_order() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let media = (0..4_u8)
         .map(|n| rig.file(MediaKind::Image, vec![n; 5_000], Some(&format!("picture {n}"))))
         .collect();
     let content =
         Content { segments: vec![Segment { text: "Look".into(), media }], ..Content::default() };
     rig.publish(&content).unwrap();
-    let listed = rig.timeline();
+    let listed = timeline(&mut rig);
     assert_eq!(listed[0]["attachments"]["media_keys"].as_array().unwrap().len(), 4);
     let described = rig.calls.iter().filter(|call| **call == "media.metadata").count();
     assert_eq!(described, 4);
@@ -46,7 +50,7 @@ fn four_images_are_described_and_attached_in_order() {
 #[test]
 fn a_gif_and_a_film_wait_for_their_processing() {
     for (kind, size) in [(MediaKind::Gif, 9_000), (MediaKind::Video, 9 * 1024 * 1024)] {
-        let mut rig = Rig::connected("acme");
+        let mut rig = connected("acme");
         let film = rig.file(kind, vec![7; size], None);
         let content = Content {
             segments: vec![Segment { text: "Watch".into(), media: vec![film] }],
@@ -63,7 +67,7 @@ fn a_gif_and_a_film_wait_for_their_processing() {
 
 #[test]
 fn a_film_that_x_cannot_read_is_a_media_failure() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let film = rig.file(MediaKind::Video, b"UNSUPPORTED film".to_vec(), None);
     let content = Content {
         segments: vec![Segment { text: "Watch".into(), media: vec![film] }],
@@ -75,13 +79,13 @@ fn a_film_that_x_cannot_read_is_a_media_failure() {
 
 #[test]
 fn a_chain_answers_itself_and_its_files_stand_where_they_belong() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let image = rig.file(MediaKind::Image, vec![1; 100], None);
     let mut segments: Vec<Segment> = (1..=5).map(|n| segment(&format!("part {n}"))).collect();
     segments[3].media.push(image);
     let content = Content { segments, ..Content::default() };
     let receipt = rig.publish(&content).unwrap();
-    let listed = rig.timeline();
+    let listed = timeline(&mut rig);
     assert_eq!(listed.len(), 5);
     for (newer, older) in listed.iter().zip(&listed[1..]) {
         assert_eq!(newer["referenced_tweets"][0]["id"], older["id"]);
@@ -92,9 +96,9 @@ fn a_chain_answers_itself_and_its_files_stand_where_they_belong() {
 
 #[test]
 fn a_chain_goes_on_after_the_last_segment_that_is_out() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let content = Content { segments: vec![segment("one"), segment("two")], ..post("") };
-    let at = X.start(&rig.view(&content, None));
+    let at = X.start(&rig.view(&content));
     let at = rig.step(&at, &content).unwrap().unwrap();
     rig.wait(3_600);
     rig.publish_from(at, &content).unwrap();
@@ -104,7 +108,7 @@ fn a_chain_goes_on_after_the_last_segment_that_is_out() {
 
 #[test]
 fn a_poll_and_the_circle_of_answers_travel_in_the_body() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let options = json!({
         "poll": { "options": ["yes", "no"], "durationMinutes": 60 },
         "replySettings": "following",
@@ -118,7 +122,7 @@ fn a_poll_and_the_circle_of_answers_travel_in_the_body() {
 
 #[test]
 fn an_expired_file_goes_up_again_before_the_post() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let image = rig.file(MediaKind::Image, vec![1; 100], None);
     let content = Content {
         segments: vec![Segment { text: "Late".into(), media: vec![image] }],
@@ -127,7 +131,7 @@ fn an_expired_file_goes_up_again_before_the_post() {
     let at = rig.until("tweets.create", &content);
     rig.wait(25 * 3_600);
     let grant = rig.grant.clone().unwrap();
-    let reply = rig.carry(&X.refresh(&app(), &grant).unwrap());
+    let reply = rig.carry_ready(&X.refresh(&rig.app, &grant).unwrap());
     rig.grant = X.read_grant(&reply, Some(&grant)).ok();
     rig.publish_from(at, &content).unwrap();
     assert_eq!(rig.calls.iter().filter(|call| **call == "media.initialize").count(), 2);
@@ -135,14 +139,14 @@ fn an_expired_file_goes_up_again_before_the_post() {
 
 #[test]
 fn an_upload_that_x_forgot_begins_anew() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let image = rig.file(MediaKind::Image, vec![1; 100], None);
     let content = Content {
         segments: vec![Segment { text: "Again".into(), media: vec![image] }],
         ..Content::default()
     };
     let at = rig.until("media.finalize", &content);
-    let other = Rig::connected("acme");
+    let other = connected("acme");
     (rig.sim, rig.grant, rig.log) = (other.sim, other.grant, other.log);
     let (recovered, why) = rig.step(&at, &content).unwrap_err();
     assert!(matches!(why, Failure::Transient { .. }), "{why:?}");
@@ -151,7 +155,7 @@ fn an_upload_that_x_forgot_begins_anew() {
 
 #[test]
 fn a_refused_file_goes_up_again_when_a_user_asks_for_another_try() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let image = rig.file(MediaKind::Image, vec![1; 100], None);
     let content = Content {
         segments: vec![Segment { text: "Again".into(), media: vec![image] }],
@@ -159,23 +163,23 @@ fn a_refused_file_goes_up_again_when_a_user_asks_for_another_try() {
     };
     let at = rig.until("tweets.create", &content);
     let why = Failure::Media { asset: None, detail: "Your media IDs are invalid.".into() };
-    let at = X.recover(&at, &why, &rig.view(&content, None));
+    let at = X.recover(&at, &why, &rig.view(&content));
     rig.publish_from(at, &content).unwrap();
     assert_eq!(rig.calls.iter().filter(|call| **call == "media.initialize").count(), 2);
 }
 
 #[test]
 fn silence_changes_nothing_about_a_create() {
-    let rig = Rig::connected("acme");
+    let rig = connected("acme");
     let content = post("Hello");
-    let at = X.start(&rig.view(&content, None));
+    let at = X.start(&rig.view(&content));
     let why = Failure::Unknown { detail: "no reply".into() };
-    assert_eq!(X.recover(&at, &why, &rig.view(&content, None)), at);
+    assert_eq!(X.recover(&at, &why, &rig.view(&content)), at);
 }
 
 #[test]
 fn a_chunk_that_is_too_large_is_cut_smaller() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let film = rig.file(MediaKind::Video, vec![7; 3 * 1024 * 1024], None);
     let content = Content {
         segments: vec![Segment { text: "Watch".into(), media: vec![film] }],
@@ -185,7 +189,7 @@ fn a_chunk_that_is_too_large_is_cut_smaller() {
     let mut reply = rig.carry(&auth::whoami());
     reply.status = StatusCode::PAYLOAD_TOO_LARGE;
     let why = errors::classify(Effect::Repeatable, &reply).unwrap();
-    let at = X.recover(&at, &why, &rig.view(&content, None));
+    let at = X.recover(&at, &why, &rig.view(&content));
     let before = rig.calls.len();
     rig.publish_from(at, &content).unwrap();
     let chunks = rig.calls[before..].iter().filter(|call| **call == "media.append").count();
@@ -194,15 +198,15 @@ fn a_chunk_that_is_too_large_is_cut_smaller() {
 
 #[test]
 fn a_spent_refresh_token_kills_its_family() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let first = rig.grant.clone().unwrap();
-    let reply = rig.carry(&X.refresh(&app(), &first).unwrap());
+    let reply = rig.carry_ready(&X.refresh(&rig.app, &first).unwrap());
     let Ok(second) = X.read_grant(&reply, Some(&first)) else {
         panic!("a fresh refresh token works");
     };
     assert!(second.refresh_token != first.refresh_token);
     assert_eq!(rig.carry(&auth::whoami()).status, StatusCode::OK, "the old access token serves on");
-    let reply = rig.carry(&X.refresh(&app(), &first).unwrap());
+    let reply = rig.carry_ready(&X.refresh(&rig.app, &first).unwrap());
     let refused = X.read_grant(&reply, Some(&first)).err();
     assert!(matches!(refused, Some(Failure::Auth { revoked: true, .. })), "{refused:?}");
     rig.grant = Some(second);
@@ -211,9 +215,10 @@ fn a_spent_refresh_token_kills_its_family() {
 
 #[test]
 fn a_code_works_once_for_thirty_seconds_and_for_its_verifier() {
-    let mut rig = Rig::new();
+    let mut rig = Rig::new(&X, "default");
     let exchanged = |rig: &mut Rig, code: &str, verifier: &str| {
-        rig.carry(&X.exchange(&app(), code, Some(verifier))).status
+        let call = X.exchange(&rig.app, code, Some(verifier));
+        rig.carry_ready(&call).status
     };
     let code = rig.consent("acme");
     assert_eq!(exchanged(&mut rig, &code, VERIFIER), StatusCode::OK);
@@ -228,17 +233,17 @@ fn a_code_works_once_for_thirty_seconds_and_for_its_verifier() {
 #[test]
 fn a_premium_account_writes_long_posts_and_a_standard_one_does_not() {
     let long = "word ".repeat(100);
-    let mut rig = Rig::connected("premium_acme");
+    let mut rig = connected("premium_acme");
     assert_eq!(rig.facts.kind, "premium");
     rig.publish(&post(&long)).unwrap();
-    let failure = Rig::connected("acme").publish(&post(&long)).unwrap_err();
+    let failure = connected("acme").publish(&post(&long)).unwrap_err();
     let field = Some("text".to_owned());
     assert!(matches!(failure, Failure::Content { field: f, .. } if f == field));
 }
 
 #[test]
 fn a_limit_opens_when_the_headers_say() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let limits = json!({ "account": { "tweets.create": { "callsMax": 2, "windowS": 900 } } });
     assert!(rig.sim.control(&Control::Limits { limits }, rig.now));
     rig.publish(&post("one")).unwrap();
@@ -256,7 +261,7 @@ fn a_limit_opens_when_the_headers_say() {
 
 #[test]
 fn controls_do_what_they_say() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let minute = 60;
     rig.sim.control(&Control::UnauthorizedAll { s: minute }, rig.now);
     let failure = rig.publish(&post("one")).unwrap_err();
@@ -272,18 +277,18 @@ fn controls_do_what_they_say() {
     rig.sim.control(&Control::ExpireToken { account: account.clone() }, rig.now);
     assert!(matches!(rig.publish(&post("three")), Err(Failure::Auth { .. })));
     let grant = rig.grant.clone().unwrap();
-    let reply = rig.carry(&X.refresh(&app(), &grant).unwrap());
+    let reply = rig.carry_ready(&X.refresh(&rig.app, &grant).unwrap());
     rig.grant = X.read_grant(&reply, Some(&grant)).ok();
     rig.publish(&post("three")).unwrap();
     rig.sim.control(&Control::Revoke { account }, rig.now);
     let grant: Grant = rig.grant.clone().unwrap();
-    let reply = rig.carry(&X.refresh(&app(), &grant).unwrap());
+    let reply = rig.carry_ready(&X.refresh(&rig.app, &grant).unwrap());
     assert!(matches!(X.read_grant(&reply, None).err(), Some(Failure::Auth { revoked: true, .. })));
 }
 
 #[test]
 fn stuck_processing_is_waited_for() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     rig.sim.control(&Control::StuckProcessing { s: 300 }, rig.now);
     let film = rig.file(MediaKind::Video, vec![7; 5_000], None);
     let content = Content {
@@ -292,14 +297,14 @@ fn stuck_processing_is_waited_for() {
     };
     let started = rig.now;
     let at = rig.until("media.status", &content);
-    assert!(matches!(X.next(&at, &rig.view(&content, None)), Step::Call(_)));
+    assert!(matches!(X.next(&at, &rig.view(&content)), Step::Call(_)));
     rig.publish_from(at, &content).unwrap();
     assert!(rig.now.since(started) >= Duration::from_secs(300));
 }
 
 #[test]
 fn the_kept_requests_restore_the_state() {
-    let mut rig = Rig::connected("acme");
+    let mut rig = connected("acme");
     let film = rig.file(MediaKind::Video, vec![7; 5_000], Some("a film"));
     let media = vec![film];
     let content = Content {
@@ -308,10 +313,11 @@ fn the_kept_requests_restore_the_state() {
     };
     rig.publish(&content).unwrap();
     rig.publish(&post("two")).unwrap_err();
-    rig.timeline();
-    let mut restored = XSim::new();
-    for (request, at) in &rig.log {
-        restored.answer(request, *at);
-    }
-    assert!(restored == rig.sim);
+    timeline(&mut rig);
+    let mut restored = rig.restored();
+    assert_eq!(restored.accepted(), rig.sim.accepted());
+    assert_eq!(restored.accounts(), rig.sim.accounts());
+    let feed = rig.page("/feed");
+    std::mem::swap(&mut rig.sim, &mut restored);
+    assert_eq!(rig.page("/feed"), feed);
 }

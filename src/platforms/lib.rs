@@ -9,6 +9,7 @@
 mod conformance;
 pub mod instagram;
 pub mod linkedin;
+mod meta;
 mod options;
 pub mod port;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One lease's work on a delivery: what was loaded, where it stands, and how it is written back.
 
 use crate::targets::{self, Address};
-use crate::{App, grants, show, wakeup};
+use crate::{App, checkpoints, grants, origin, publish, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
 use base::{Context, Fault, clock, crash};
@@ -13,7 +13,7 @@ use domain::failure::{Failure, Scope};
 use domain::id::DeliveryId;
 use domain::post::Stage;
 use domain::time::Timestamp;
-use platforms::{AccountFacts, Adapter, Checkpoint, Grant, View};
+use platforms::{AccountFacts, Adapter, Checkpoint, Grant, Step, View};
 use queue::{Claimed, Gate, Outcome};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
@@ -41,6 +41,7 @@ pub(crate) struct Attempt<'a> {
     content: Content,
     facts: AccountFacts,
     assets: Vec<AssetFacts>,
+    asset_urls: Vec<String>,
     loaded_at: Instant,
 }
 
@@ -93,7 +94,14 @@ impl<'a> Attempt<'a> {
             kind: row.kind.clone(),
         };
         let grant = grants::open(app, row.tenant, &row.platform, &row.credential).await?;
-        let stored = row.checkpoint.clone().map(Checkpoint);
+        let stored = match row.checkpoint.clone() {
+            Some(stored) => Some(checkpoints::open(app, row.tenant, row.id, stored).await?),
+            None => None,
+        };
+        let asset_urls = match adapter.pulls_media() {
+            true => assets.iter().map(|a| origin::link(app, row.tenant, a.id, row.now)).collect(),
+            false => Vec::new(),
+        };
         let mut attempt = Self {
             checkpoint: Checkpoint(serde_json::Value::Null),
             checkpoint_no: row.checkpoint_no,
@@ -107,6 +115,7 @@ impl<'a> Attempt<'a> {
             content,
             facts,
             assets,
+            asset_urls,
             loaded_at,
             row,
         };
@@ -126,7 +135,7 @@ impl<'a> Attempt<'a> {
             account: &self.facts,
             app: &self.row.app,
             assets: &self.assets,
-            asset_urls: &[],
+            asset_urls: &self.asset_urls,
             intended_at: self.row.intended_at,
             now: self.now(),
         }
@@ -224,6 +233,11 @@ impl<'a> Attempt<'a> {
     /// Writes a settle, as often as it takes: a process that lives does not forget an outcome.
     /// `None` when the row has moved on without us.
     pub async fn write(&mut self, mut settle: Settle) -> Result<Option<Settled>, Fault> {
+        if let Some(clear) = settle.checkpoint.take_if(|_| self.adapter.has_secret_checkpoints()) {
+            let (tenant, delivery) = (self.row.tenant, self.row.id);
+            let sealed = checkpoints::seal(self.app, tenant, delivery, &clear).await?;
+            settle.checkpoint = Some(sealed);
+        }
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
             .with_max_delay(Duration::from_secs(2))
@@ -340,6 +354,15 @@ impl<'a> Attempt<'a> {
     ) -> Result<Option<Outcome>, Fault> {
         let view = self.view();
         let recovered = self.adapter.publish().recover(&self.checkpoint, failure, &view);
+        // What is out stays out, whatever failed after it.
+        if let Step::Published(receipt) = self.adapter.publish().next(&recovered, &view) {
+            tracing::warn!(
+                delivery = %self.row.id, platform = self.row.platform, detail = failure.detail(),
+                "a step after publishing failed"
+            );
+            self.checkpoint = recovered;
+            return publish::published(self, receipt, entry).await.map(Some);
+        }
         let moved = (recovered != self.checkpoint).then_some(recovered);
         let mut settle = self.settled(Status::Ready, Wake::Drop);
         settle.entry = entry;
@@ -435,7 +458,7 @@ impl<'a> Attempt<'a> {
                 settle.failure = failure.as_ref().map(show::failure);
                 self.end(settle).await.map(Some)
             }
-            Renewal::Dead(failure) => {
+            Renewal::NoMeans(failure) | Renewal::Dead(failure) => {
                 let settle = self.settled(Status::Ready, Wake::Drop);
                 self.disconnect(settle, &failure).await
             }

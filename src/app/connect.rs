@@ -5,8 +5,10 @@ use crate::show::{self, AccountView};
 use crate::{Answer, App, Refused, courier, grants, refresh};
 use base::{Context, Fault, clock, rng};
 use domain::failure::Failure;
+use domain::rejection::{Rejection, RejectionType, Rule, excerpt};
 use oauth2::{CsrfToken, PkceCodeChallenge, PkceCodeVerifier};
 use platforms::{App as Registration, Auth, Grant, Identifying, Identity, Platform};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 use store::accounts::Connection;
@@ -38,7 +40,11 @@ pub async fn authorize(
     let Some(brand) = app.0.store.brand(caller.tenant, brand_slug).await? else {
         return Ok(Err(Refused::NotFound(format!("There is no brand {brand_slug:?}."))));
     };
-    let name = registration.unwrap_or("default");
+    let apps = auth.apps();
+    let name = match registration.or(apps.first().copied().filter(|_| is_default(apps))) {
+        Some(name) if apps.contains(&name) => name,
+        asked => return Ok(Err(unknown_app(platform, apps, asked))),
+    };
     let Some(registered) = registration_of(app, platform, name) else {
         return Ok(Err(Refused::Conflict {
             code: "platform_not_configured",
@@ -203,6 +209,30 @@ fn registration_of<'a>(
     name: &str,
 ) -> Option<&'a Registration> {
     app.0.settings.platforms.get(platform.name())?.registrations.get(name)
+}
+
+/// The first registration is meant where nothing is said, unless none is called so.
+fn is_default(apps: &[&str]) -> bool {
+    apps.first() == Some(&"default")
+}
+
+/// The caller has to name one of the platform's registrations.
+fn unknown_app(platform: &dyn Platform, apps: &[&str], asked: Option<&str>) -> Refused {
+    let name = platform.name();
+    let message = match asked {
+        Some(asked) => format!("{name} has no app {:?}.", excerpt(asked)),
+        None => format!("{name} has {} apps, so the request has to name one.", apps.len()),
+    };
+    Refused::Invalid(vec![Rejection {
+        kind: RejectionType::ValidationError,
+        rule: Rule::OutOfRange,
+        platform: Some(name.to_owned()),
+        field: "app".to_owned(),
+        message,
+        limit: json!(apps),
+        actual: json!(asked),
+        resolution: format!("Set `app` to one of: {}.", apps.join(", ")),
+    }])
 }
 
 fn refused(platform: &dyn Platform, failure: &Failure) -> Refused {

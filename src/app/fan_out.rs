@@ -108,10 +108,13 @@ fn publish(
         app: &account.app,
         account: account.id,
     };
-    let has_media = !draft.media.is_empty()
+    let adapter = platforms::find(&account.platform).and_then(|platform| platform.adapter());
+    // Where media are fetched, a text too is first put into a container.
+    let is_staged = adapter.is_some_and(|adapter| adapter.pulls_media())
+        || !draft.media.is_empty()
         || draft.medias.contains_key(&account.platform)
         || draft.options.get(&account.platform).is_some_and(|o| o.contains_key("thread"));
-    let start = if has_media { delivery.due_at - STAGING } else { delivery.due_at };
+    let start = if is_staged { delivery.due_at - STAGING } else { delivery.due_at };
     Arm {
         kind: JobKind::Publish,
         queue: targets::publish_queue(&account.platform),

@@ -149,7 +149,9 @@ async fn renew(attempt: &mut Attempt<'_>) -> Result<Option<Outcome>, Fault> {
     match renew(attempt.app, attempt.row.account, &attempt.row.app, seen).await? {
         Renewal::Done => attempt.reload_grant().await.map(|()| None),
         Renewal::Later { at, .. } => later(attempt, at).await.map(Some),
-        Renewal::Dead(failure) => review(attempt, failure.detail().to_owned()).await.map(Some),
+        Renewal::NoMeans(failure) | Renewal::Dead(failure) => {
+            review(attempt, failure.detail().to_owned()).await.map(Some)
+        }
     }
 }
 

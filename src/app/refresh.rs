@@ -30,6 +30,8 @@ pub(crate) enum Renewal {
         /// Why, if the platform said so.
         failure: Option<Failure>,
     },
+    /// Nothing but its owner's consent renews it; it may serve on until it ends.
+    NoMeans(Failure),
     /// Only its owner can help.
     Dead(Failure),
 }
@@ -54,6 +56,7 @@ pub(crate) async fn renew(
     let result = match &renewal {
         Renewal::Done => "renewed",
         Renewal::Later { .. } => "failed",
+        Renewal::NoMeans(_) => "no_means",
         Renewal::Dead(_) => "dead",
     };
     metrics::counter!("postfleet_refreshes_total", "result" => result).increment(1);
@@ -73,7 +76,7 @@ async fn call(app: &App, turn: RefreshTurn, registration: &str) -> Result<Renewa
     let Some(call) = auth.refresh(registration, &old) else {
         let detail = "the platform gave no means to renew this token".to_owned();
         turn.give_back().await?;
-        return Ok(Renewal::Dead(Failure::Auth { revoked: true, detail }));
+        return Ok(Renewal::NoMeans(Failure::Auth { revoked: true, detail }));
     };
     let reply = match courier::send_ready(app, platform, call, turn.deadline_at).await {
         Ok(reply) => reply,
@@ -176,7 +179,10 @@ async fn work(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
         // The renewal has armed the next refresh under a new generation.
         Renewal::Done => Ok(Outcome::Done),
         Renewal::Later { at, .. } => Ok(Outcome::ReleaseAt(at)),
-        Renewal::Dead(failure) => {
+        Renewal::NoMeans(_) if credential.expires_at > base::clock::now() => {
+            Ok(Outcome::ReleaseAt(credential.expires_at))
+        }
+        Renewal::NoMeans(failure) | Renewal::Dead(failure) => {
             app.0.store.disconnect_account(account.tenant, id, failure.detail()).await?;
             drop().await?;
             Ok(Outcome::Done)

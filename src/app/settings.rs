@@ -80,6 +80,13 @@ impl Settings {
         for platform in platforms::ALL.iter().copied() {
             let name = platform.name();
             let section = sections.get(name).cloned().unwrap_or_default();
+            let apps = platform.adapter().map(|adapter| adapter.auth().apps()).unwrap_or_default();
+            if let Some(app) = section.apps.keys().find(|app| !apps.contains(&app.as_str())) {
+                return Err(Fault::new(format!(
+                    "[platforms.{name}.apps.{app}] is not one of its apps: {}",
+                    apps.join(", ")
+                )));
+            }
             let read = read_platform(&public_url, name, &section);
             all.insert(name.to_owned(), read.context(format!("reading [platforms.{name}]"))?);
         }

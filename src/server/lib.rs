@@ -11,6 +11,7 @@ mod frame;
 mod health;
 mod media;
 mod oauth;
+mod origin;
 mod page;
 mod posts;
 
@@ -143,6 +144,7 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/posts/{id}/retry", post(posts::retry))
         // The library has its own limit; files are streamed past every other.
         .route("/v1/media", post(media::upload).layer(DefaultBodyLimit::disable()))
+        .route("/m/{signed}", get(origin::fetch))
         .route("/v1/brands", post(brands::ensure).get(brands::list))
         .route("/v1/brands/{slug}/accounts", get(brands::accounts))
         .route("/v1/platforms", get(capabilities::list))

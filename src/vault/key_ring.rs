@@ -6,6 +6,7 @@ use crate::secret::DataKey;
 use base::{Context, Fault};
 use domain::id::TenantId;
 use std::path::Path;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A tenant's data key, wrapped; fit for the database.
@@ -58,6 +59,17 @@ impl KeyRing {
         }
         bytes.copy_from_slice(&plain);
         Ok(DataKey(Key::new(bytes)))
+    }
+
+    /// A tag over `message` that only a holder of the key file can make, for one purpose.
+    pub fn tag(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        self.first.tag(purpose, message)
+    }
+
+    /// The tag was made with one of the keys, for this purpose and this message.
+    pub fn is_tag(&self, purpose: &str, message: &[u8], tag: &[u8]) -> bool {
+        let mut keys = std::iter::once(&self.first).chain(&self.others);
+        keys.any(|key| bool::from(key.tag(purpose, message).ct_eq(tag)))
     }
 
     /// The same data key wrapped under the first key, or `None` when it already is. After this was

@@ -5,6 +5,7 @@
 use base::{Context, Fault, rng};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -52,6 +53,19 @@ impl Key {
 
     pub(crate) fn bytes(&self) -> &[u8; KEY_SIZE_BYTES] {
         self.bytes.expose_secret()
+    }
+
+    /// A tag over `message`, for one purpose (HMAC-SHA-256, RFC 2104).
+    pub(crate) fn tag(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        // Any length of key is taken, so this cannot be refused.
+        let Ok(mut mac) = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(self.bytes()) else {
+            panic!("HMAC takes keys of every length");
+        };
+        mac.update(b"postfleet tag\0");
+        mac.update(&(purpose.len() as u64).to_be_bytes());
+        mac.update(purpose.as_bytes());
+        mac.update(message);
+        mac.finalize().into_bytes().into()
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {

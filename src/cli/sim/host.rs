@@ -6,7 +6,7 @@ use super::log::{Entry, Log};
 use base::Fault;
 use domain::time::Timestamp;
 use http::{HeaderValue, Response, StatusCode, header};
-use platforms::sim::{Control, Inbound, Simulator};
+use platforms::sim::{Control, Fetch, Fetched, Inbound, Simulator};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,13 +24,18 @@ pub struct Inner {
     /// The state machine.
     pub simulator: Box<dyn Simulator>,
     log: Log,
+    /// What was to be fetched when the process before this one died.
+    owed: Vec<Fetch>,
 }
 
 /// What becomes of a request.
 #[derive(Debug)]
 pub enum Outcome {
     /// The connection breaks without an answer.
-    Reset,
+    Reset {
+        /// What the platform goes and fetches nevertheless.
+        fetches: Vec<Fetch>,
+    },
     /// An answer leaves.
     Answer {
         /// The answer.
@@ -39,6 +44,8 @@ pub enum Outcome {
         slow: Duration,
         /// It breaks off after so many bytes.
         cut: Option<usize>,
+        /// What the platform goes and fetches.
+        fetches: Vec<Fetch>,
     },
 }
 
@@ -68,11 +75,21 @@ impl Hosted {
         mut simulator: Box<dyn Simulator>,
         folder: &Path,
     ) -> Result<Self, Fault> {
+        let mut owed: Vec<Fetch> = Vec::new();
         let log = Log::open(&folder.join(format!("{name}.ndjson")), |at, entry| match entry {
-            Entry::Request(request) => drop(simulator.answer(&request, at)),
+            Entry::Request(request) => owed.extend(simulator.answer(&request, at).fetches),
             Entry::Control(control) => drop(simulator.control(&control, at)),
+            Entry::Fetched(key, fetched) => {
+                owed.retain(|fetch| fetch.key != key);
+                simulator.fetched(&key, &fetched, at);
+            }
         })?;
-        Ok(Self { name, inner: Mutex::new(Inner { simulator, log }) })
+        Ok(Self { name, inner: Mutex::new(Inner { simulator, log, owed }) })
+    }
+
+    /// What was to be fetched when the process before this one died.
+    pub fn take_owed(&self) -> Vec<Fetch> {
+        std::mem::take(&mut self.lock().owed)
     }
 
     /// The state machine, alone.
@@ -92,11 +109,12 @@ impl Hosted {
             }
         }
         if hit.resets == Some(When::Before) {
-            return Outcome::Reset;
+            return Outcome::Reset { fetches: Vec::new() };
         }
         if let Some((status, body, When::Before)) = hit.error {
             let response = error(status, &body);
-            return Outcome::Answer { response, slow: hit.slow, cut: hit.cut };
+            let fetches = Vec::new();
+            return Outcome::Answer { response, slow: hit.slow, cut: hit.cut, fetches };
         }
         let answered = inner.simulator.answer(request, now);
         if answered.is_kept
@@ -106,13 +124,26 @@ impl Hosted {
         }
         drop(inner);
         if hit.resets == Some(When::After) {
-            return Outcome::Reset;
+            return Outcome::Reset { fetches: answered.fetches };
         }
         let response = match hit.error {
             Some((status, body, When::After)) => error(status, &body),
             _ => answered.response,
         };
-        Outcome::Answer { response, slow: hit.slow, cut: hit.cut }
+        let fetches = answered.fetches;
+        Outcome::Answer { response, slow: hit.slow, cut: hit.cut, fetches }
+    }
+
+    /// Takes in what a fetch brought.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn fetched(&self, key: &str, fetched: &Fetched, world: &World) -> Result<(), Fault> {
+        let mut inner = self.lock();
+        let now = world.clock.now();
+        inner.log.fetched(now, key, fetched)?;
+        inner.simulator.fetched(key, fetched, now);
+        Ok(())
     }
 
     fn meet(&self, inner: &Inner, request: &Inbound, world: &World) -> Hit {
@@ -189,5 +220,5 @@ fn error(status: u16, body: &Value) -> Response<Vec<u8>> {
 /// Our own disk failed: nothing may be promised, so the connection breaks.
 fn broken(fault: &Fault) -> Outcome {
     tracing::error!(%fault, "a simulator could not keep a request");
-    Outcome::Reset
+    Outcome::Reset { fetches: Vec::new() }
 }

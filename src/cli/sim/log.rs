@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use platforms::sim::{Control, Inbound};
+use platforms::sim::{Control, Fetched, Inbound};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -39,6 +39,8 @@ pub enum Entry {
     Request(Inbound),
     /// A control that was carried out.
     Control(Control),
+    /// What the simulator fetched, under its own name for it.
+    Fetched(String, Fetched),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,6 +51,18 @@ struct Line<'a> {
     request: Option<Kept<'a>>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     control: Option<Cow<'a, Control>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    fetched: Option<Brought>,
+}
+
+/// A fetch as it is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Brought {
+    key: String,
+    status: u16,
+    content_type: String,
+    body_base64: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,7 +132,7 @@ impl Log {
             body,
             body_base64,
         };
-        self.write(&Line { at, request: Some(kept), control: None })
+        self.write(&Line { at, request: Some(kept), control: None, fetched: None })
     }
 
     /// Keeps a control.
@@ -126,7 +140,26 @@ impl Log {
     /// # Errors
     /// The disk refuses.
     pub fn control(&mut self, at: Timestamp, control: &Control) -> Result<(), Fault> {
-        self.write(&Line { at, request: None, control: Some(Cow::Borrowed(control)) })
+        self.write(&Line {
+            at,
+            request: None,
+            control: Some(Cow::Borrowed(control)),
+            fetched: None,
+        })
+    }
+
+    /// Keeps what was fetched.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn fetched(&mut self, at: Timestamp, key: &str, fetched: &Fetched) -> Result<(), Fault> {
+        let fetched = Some(Brought {
+            key: key.to_owned(),
+            status: fetched.status,
+            content_type: fetched.content_type.clone(),
+            body_base64: STANDARD.encode(&fetched.body),
+        });
+        self.write(&Line { at, request: None, control: None, fetched })
     }
 
     /// Forgets everything.
@@ -155,10 +188,14 @@ fn headers(headers: &HeaderMap) -> BTreeMap<Cow<'_, str>, Cow<'_, str>> {
 
 fn read(line: &[u8]) -> Result<(Timestamp, Entry), Fault> {
     let line: Line<'_> = serde_json::from_slice(line)?;
-    match (line.request, line.control) {
-        (Some(kept), None) => Ok((line.at, Entry::Request(restore(kept)?))),
-        (None, Some(control)) => Ok((line.at, Entry::Control(control.into_owned()))),
-        _ => Err(Fault::new("neither a request nor a control")),
+    match (line.request, line.control, line.fetched) {
+        (Some(kept), None, None) => Ok((line.at, Entry::Request(restore(kept)?))),
+        (None, Some(control), None) => Ok((line.at, Entry::Control(control.into_owned()))),
+        (None, None, Some(Brought { key, status, content_type, body_base64 })) => {
+            let body = STANDARD.decode(body_base64)?;
+            Ok((line.at, Entry::Fetched(key, Fetched { status, content_type, body })))
+        }
+        _ => Err(Fault::new("neither a request, nor a control, nor a fetch")),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod control;
 mod faults;
+mod fetch;
 mod host;
 mod listen;
 mod log;
@@ -50,6 +51,7 @@ pub(crate) struct World {
     clock: control::Clock,
     is_at_root: bool,
     delay: Duration,
+    http: base::http::Http,
 }
 
 /// Restores the simulators from their logs and serves them until `shutdown`.
@@ -75,7 +77,13 @@ pub async fn serve(
         clock,
         is_at_root: simulation.is_at_root,
         delay: simulation.delay,
+        http: base::http::Http::new()?,
     });
+    for hosted in &world.hosted {
+        for fetch in hosted.take_owed() {
+            tokio::spawn(fetch::perform(Arc::clone(&world), hosted.name, fetch));
+        }
+    }
     let service = Router::new()
         .merge(control::routes())
         .fallback(answer)
@@ -115,6 +123,10 @@ async fn answer(
         body: body.into(),
     };
     let outcome = hosted.handle(&inbound, &world);
+    let (Outcome::Answer { fetches, .. } | Outcome::Reset { fetches }) = &outcome;
+    for fetch in fetches.clone() {
+        tokio::spawn(fetch::perform(Arc::clone(&world), hosted.name, fetch));
+    }
     perform(outcome, world.delay, &switch).await
 }
 
@@ -143,11 +155,11 @@ fn find<'a>(world: &'a World, path: &'a str) -> Option<(&'a Hosted, &'a str)> {
 
 async fn perform(outcome: Outcome, delay: Duration, switch: &Switch) -> Response {
     match outcome {
-        Outcome::Reset => {
+        Outcome::Reset { .. } => {
             switch.reset();
             StatusCode::OK.into_response()
         }
-        Outcome::Answer { response, slow, cut } => {
+        Outcome::Answer { response, slow, cut, .. } => {
             let wait = delay + slow;
             if !wait.is_zero() {
                 clock::pause(wait).await;

@@ -22,6 +22,8 @@ pub struct Account {
     pub id: String,
     /// On which platform.
     pub platform: String,
+    /// Through which of the fleet's registrations; `default` where there is one.
+    pub app: String,
     /// The name a person knows it by.
     pub handle: String,
     /// `connected` or `needs_reconnect`.
@@ -64,6 +66,9 @@ pub struct Delivery {
     /// The name a person knows the account by.
     #[serde(default)]
     pub account: String,
+    /// Through which of the fleet's registrations it is connected; `default` where there is one.
+    #[serde(default)]
+    pub app: String,
     /// On which platform.
     pub platform: String,
     /// Where it stands.

@@ -19,7 +19,7 @@ fn signal(name: &str, pid: u32) {
 /// The posts are on their way: some are out, most are not.
 async fn under_way(fleet: &Fleet) {
     eventually("posts are under way", Duration::from_secs(20), async || {
-        let count = fleet.sim().accepted().await.len();
+        let count = fleet.sim().accepted("x").await.len();
         if count >= 5 { Ok(()) } else { Err(count.to_string()) }
     })
     .await;

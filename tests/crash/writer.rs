@@ -98,7 +98,7 @@ impl Writer {
         })
         .await;
         assert_eq!(ended.len(), self.posts, "none is lost");
-        compare(&ended, &fleet.sim().accepted().await);
+        compare(&ended, &fleet.sim().accepted("x").await);
         ended
     }
 }

@@ -47,7 +47,7 @@ async fn a_wiped_redis_loses_no_post_and_doubles_none() {
     let taken = |wanted: usize| {
         let scene = &scene;
         async move || {
-            let accepted = scene.sim.accepted().await;
+            let accepted = scene.sim.accepted("x").await;
             if accepted.len() >= wanted { Ok(accepted) } else { Err(accepted.len().to_string()) }
         }
     };
@@ -59,5 +59,5 @@ async fn a_wiped_redis_loses_no_post_and_doubles_none() {
         scene.published(post).await;
     }
     let digests: BTreeSet<&str> = accepted.iter().map(|one| one.digest.as_str()).collect();
-    assert_eq!((digests.len(), scene.sim.accepted().await.len()), (POSTS, POSTS));
+    assert_eq!((digests.len(), scene.sim.accepted("x").await.len()), (POSTS, POSTS));
 }

@@ -30,7 +30,7 @@ async fn a_connected_account_shows_its_name_and_kind() {
     assert_eq!(shown["kind"], "standard");
     assert!(shown["handle"].as_str().unwrap().ends_with(&account.handle));
     // Once more is the same account with another grant.
-    let again = scene.connect_as(&account.handle).await;
+    let again = scene.connect_as(account.way, &account.handle).await;
     assert_eq!(again.id, account.id);
     assert_eq!(version(scene.fleet, &account).await, 2);
 }
@@ -128,7 +128,7 @@ async fn a_revoked_account_fails_its_posts_until_it_is_connected_again() {
     let refused = scene.try_post(json!({"text": "More", "accounts": [account.id]})).await;
     assert_eq!(refused.details(422)[0]["type"], "PlatformAuthError", "{refused:?}");
 
-    let again = scene.connect_as(&account.handle).await;
+    let again = scene.connect_as(account.way, &account.handle).await;
     assert_eq!(again.id, account.id);
     scene.order(&post, "retry").await.data();
     let shown = scene.published(&post).await;

@@ -26,7 +26,8 @@ pub async fn age(fleet: &Fleet, account: &Account, left: Duration) {
     let ring = KeyRing::open(&fleet.data().join("key")).unwrap();
     let key = ring.unwrap(&Wrapped(data_key), tenant).unwrap();
     let subject = &account.id;
-    let associated = Associated { tenant, subject, platform: "x", field: "grant", version };
+    let platform = account.way.0;
+    let associated = Associated { tenant, subject, platform, field: "grant", version };
     let clear = key.open(&associated, &sealed).unwrap();
     let mut grant: Value = serde_json::from_slice(clear.bytes()).unwrap();
     let ends = clock::now() + left;

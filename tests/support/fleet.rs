@@ -29,13 +29,14 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(90);
 const LOG_SHOWN: usize = 60;
 
 /// Makes outcomes that are looked up settle within seconds instead of minutes.
-pub const SWIFT: [(&str, &str); 5] = [
-    ("POSTFLEET__PLATFORMS__X__VISIBILITY_DELAY_MS", "1500"),
-    ("POSTFLEET__PLATFORMS__X__CALL_DEADLINE_MS", "2000"),
+pub const SWIFT: [(&str, &str); 3] = [
     ("POSTFLEET__WORKERS__SWEEP_EVERY_MS", "1000"),
     ("POSTFLEET__QUEUE__LEASE_MS", "3000"),
     ("POSTFLEET__QUEUE__RENEW_EVERY_MS", "1000"),
 ];
+
+/// The same, for each platform.
+const PATIENCE: [(&str, &str); 2] = [("VISIBILITY_DELAY_MS", "1500"), ("CALL_DEADLINE_MS", "2000")];
 
 static SHARED: OnceCell<Fleet> = OnceCell::const_new();
 // Fleets that start at the same instant would look for the same free ports.
@@ -101,7 +102,13 @@ impl Fleet {
         guardian.arg(GUARDIAN).arg(PROGRAM).arg(&root).process_group(0);
         guardian.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let environment = SWIFT.iter().chain(environment).map(owned).collect();
+        let each = platforms::names().into_iter().flat_map(|name| {
+            let name = name.to_uppercase();
+            PATIENCE.map(|(key, value)| {
+                (format!("POSTFLEET__PLATFORMS__{name}__{key}"), value.to_owned())
+            })
+        });
+        let environment = each.chain(SWIFT.iter().chain(environment).map(owned)).collect();
         let mut arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
         for port in ["--api-port", "--sim-port"] {
             arguments.extend([port.to_owned(), free_port().to_string()]);

@@ -24,9 +24,27 @@ pub struct Scene<'a> {
     pub brand: String,
 }
 
-/// A connected account on X.
+/// A way to connect: a platform, and which of our registrations where it has several.
+pub type Way = (&'static str, Option<&'static str>);
+
+/// X, as most tests need no other.
+pub const X: Way = ("x", None);
+
+/// One account of each kind that a brand would have.
+pub const WAYS: [Way; 6] = [
+    X,
+    ("linkedin", Some("personal")),
+    ("linkedin", Some("organization")),
+    ("instagram", None),
+    ("threads", None),
+    ("youtube", None),
+];
+
+/// A connected account.
 #[derive(Debug, Clone)]
 pub struct Account {
+    /// How it was connected.
+    pub way: Way,
     /// Ours.
     pub id: String,
     /// The name a person knows it by.
@@ -58,25 +76,43 @@ impl<'a> Scene<'a> {
         (scene, account)
     }
 
-    /// Connects a fresh account through the consent page.
+    /// Connects a fresh account on X through the consent page.
     pub async fn connect(&self, name: &str) -> Account {
+        self.connect_on(X, name).await
+    }
+
+    /// Connects a fresh account through the consent page of a platform.
+    pub async fn connect_on(&self, way: Way, name: &str) -> Account {
         let handle = format!("{name}-{}", &rng::uuid().simple().to_string()[..8]);
-        self.connect_as(&handle).await
+        self.connect_as(way, &handle).await
+    }
+
+    /// One fresh account of each kind.
+    pub async fn connect_all(&self, name: &str) -> Vec<Account> {
+        let mut accounts = Vec::new();
+        for way in WAYS {
+            accounts.push(self.connect_on(way, name).await);
+        }
+        accounts
     }
 
     /// Connects the account of this handle, or connects it once more.
-    pub async fn connect_as(&self, handle: &str) -> Account {
+    pub async fn connect_as(&self, way: Way, handle: &str) -> Account {
         let client = &self.api.client;
-        let page = client.authorize("x", &self.brand, None).await.unwrap();
+        let page = client.authorize(way.0, &self.brand, way.1).await.unwrap();
         client.consent(&page, Some(handle)).await.unwrap();
         let accounts = client.accounts(&self.brand).await.unwrap();
         let bare = |name: &str| name.trim_start_matches('@').to_owned();
-        let found = accounts.into_iter().find(|account| bare(&account.handle) == handle);
+        let is_it = |a: &client::Account| a.platform == way.0 && bare(&a.handle) == handle;
+        let is_ours = |a: &client::Account| way.1.is_none_or(|app| a.app == app);
+        let found = accounts.into_iter().find(|account| is_it(account) && is_ours(account));
         let account = found.expect("the account is among the brand's");
-        assert_eq!((account.platform.as_str(), account.status.as_str()), ("x", "connected"));
-        let remote = self.sim.accounts().await.into_iter().find(|one| one["handle"] == handle);
+        assert_eq!(account.status, "connected");
+        let is_kind = |one: &Value| way.1.is_none_or(|app| one["kind"] == app);
+        let mut known = self.sim.accounts(way.0).await.into_iter();
+        let remote = known.find(|one| one["handle"] == handle && is_kind(one));
         let remote_id = remote.unwrap()["id"].as_str().unwrap().to_owned();
-        Account { id: account.id, handle: handle.to_owned(), remote_id }
+        Account { way, id: account.id, handle: handle.to_owned(), remote_id }
     }
 
     /// A post of this brand.
@@ -135,12 +171,17 @@ impl<'a> Scene<'a> {
         shown
     }
 
-    /// What X accepted from an account.
-    pub async fn accepted(&self, account: &Account) -> Vec<Accepted> {
-        self.sim.accepted_from(&account.remote_id).await
+    /// Orders a misfortune for an account.
+    pub async fn fault(&self, account: &Account, fault: Value) {
+        self.sim.fault_on(account.way.0, &account.remote_id, fault).await;
     }
 
-    /// The wordings that X accepted from an account.
+    /// What its platform accepted from an account.
+    pub async fn accepted(&self, account: &Account) -> Vec<Accepted> {
+        self.sim.accepted_from(account.way.0, &account.remote_id).await
+    }
+
+    /// The wordings that its platform accepted from an account.
     pub async fn texts(&self, account: &Account) -> Vec<String> {
         self.accepted(account).await.into_iter().map(|accepted| accepted.text).collect()
     }

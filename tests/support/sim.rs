@@ -20,22 +20,27 @@ impl Sim {
         Self { http: http.build().unwrap(), url: place.sim_url.clone(), logs }
     }
 
-    /// Everything that X accepted, oldest first.
-    pub async fn accepted(&self) -> Vec<Accepted> {
-        let shown = self.get("/_sim/accepted?platform=x").await;
+    /// Everything that a platform accepted, oldest first.
+    pub async fn accepted(&self, platform: &str) -> Vec<Accepted> {
+        let shown = self.get(&format!("/_sim/accepted?platform={platform}")).await;
         serde_json::from_value(shown).unwrap()
     }
 
-    /// What X accepted from one account, oldest first.
-    pub async fn accepted_from(&self, remote_id: &str) -> Vec<Accepted> {
-        self.accepted().await.into_iter().filter(|one| one.account == remote_id).collect()
+    /// What a platform accepted from one account, oldest first.
+    pub async fn accepted_from(&self, platform: &str, remote_id: &str) -> Vec<Accepted> {
+        self.accepted(platform).await.into_iter().filter(|one| one.account == remote_id).collect()
     }
 
     /// Orders misfortunes of X; each is an object without `platform`.
     pub async fn faults(&self, faults: Value) {
+        self.faults_on("x", faults).await;
+    }
+
+    /// Orders misfortunes of a platform; each is an object without `platform`.
+    pub async fn faults_on(&self, platform: &str, faults: Value) {
         let Value::Array(mut list) = faults else { panic!("faults come in a list") };
         for fault in &mut list {
-            fault["platform"] = "x".into();
+            fault["platform"] = platform.into();
         }
         let url = format!("{}/_sim/faults", self.url);
         let answer = self.http.post(url).json(&list).send().await.unwrap();
@@ -43,15 +48,28 @@ impl Sim {
         assert!(status.is_success(), "{status}: {}", answer.text().await.unwrap());
     }
 
-    /// Orders one misfortune for one account.
-    pub async fn fault(&self, account: &str, mut fault: Value) {
-        fault["account"] = account.into();
-        self.faults(json!([fault])).await;
+    /// Orders one misfortune for one account on X.
+    pub async fn fault(&self, account: &str, fault: Value) {
+        self.fault_on("x", account, fault).await;
     }
 
-    /// The accounts that X knows.
-    pub async fn accounts(&self) -> Vec<Value> {
-        match self.get("/_sim/accounts?platform=x").await {
+    /// Orders one misfortune for one account.
+    pub async fn fault_on(&self, platform: &str, account: &str, mut fault: Value) {
+        fault["account"] = account.into();
+        self.faults_on(platform, json!([fault])).await;
+    }
+
+    /// Replaces limits of a platform.
+    pub async fn limits(&self, platform: &str, limits: &Value) {
+        let url = format!("{}/_sim/limits?platform={platform}", self.url);
+        let answer = self.http.put(url).json(limits).send().await.unwrap();
+        let status = answer.status();
+        assert!(status.is_success(), "{status}: {}", answer.text().await.unwrap());
+    }
+
+    /// The accounts that a platform knows.
+    pub async fn accounts(&self, platform: &str) -> Vec<Value> {
+        match self.get(&format!("/_sim/accounts?platform={platform}")).await {
             Value::Array(accounts) => accounts,
             other => panic!("no list of accounts: {other}"),
         }

@@ -44,6 +44,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
         .await?
         .into_iter()
         .filter(|found| found.platform == *platform && found.status == "connected")
+        .filter(|found| app.as_ref().is_none_or(|app| found.app == *app))
         .filter(|found| match wanted {
             Some(wanted) => bare(&found.handle) == wanted,
             None => !before.contains(found),
@@ -55,7 +56,11 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     // Without a name and without a new account, one was connected again.
     let lines = if connected.is_empty() { before } else { connected };
     let line = lines.first().context("the brand has no account now")?;
-    say(format_args!("{}  {}  {}  {}", line.platform, line.handle, line.status, line.id));
+    let handle = match line.app.as_str() {
+        "default" => line.handle.clone(),
+        app => format!("{} ({app})", line.handle),
+    };
+    say(format_args!("{}  {handle}  {}  {}", line.platform, line.status, line.id));
     Ok(())
 }
 

@@ -85,9 +85,13 @@ pub async fn watch(
 
 /// Platform, account, status, and where to see it or why not.
 fn line(delivery: &Delivery, place: &Place) -> String {
-    let Delivery { platform, account, status, .. } = delivery;
+    let Delivery { platform, status, .. } = delivery;
+    let account = match delivery.app.as_str() {
+        "" | "default" => delivery.account.clone(),
+        app => format!("{} ({app})", delivery.account),
+    };
     let rest = link(delivery, place).or_else(|| reason(delivery)).unwrap_or_default();
-    format!("{platform:<10} {account:<20} {status:<12} {rest}").trim_end().to_owned()
+    format!("{platform:<10} {account:<22} {status:<12} {rest}").trim_end().to_owned()
 }
 
 /// Where a person can see it. A simulated platform has the same path below its own address.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tries postfleet on this machine: builds it, starts everything, connects accounts on the simulated
-# platforms, publishes a picture and a clip, and prints a line per delivery.
+# Tries postfleet on this machine: builds it, starts everything, connects six accounts on the
+# simulated platforms, publishes one post on all of them, and prints a line per delivery.
 #
 #   deploy/try.sh [--once] [--data DIR]
 #
@@ -73,31 +73,36 @@ POSTFLEET_SIM_URL=$(field simUrl)
 export POSTFLEET_URL POSTFLEET_API_KEY POSTFLEET_SIM_URL
 echo "API $POSTFLEET_URL, simulated platforms $POSTFLEET_SIM_URL"
 
-# One account on each platform of the list is what can be published on today.
-for platform in x; do
-  "$program" connect "$platform" --brand acme --account acme || { cat "$log" >&2; exit 1; }
+# One account of each kind; LinkedIn has two apps.
+ways="x linkedin:personal linkedin:organization instagram threads youtube"
+for way in $ways; do
+  app=${way#*:}
+  [ "$app" != "$way" ] || app=
+  "$program" connect "${way%%:*}" --brand acme --account acme ${app:+--app "$app"} ||
+    { cat "$log" >&2; exit 1; }
 done
 
-# enqueue TEXT FILE:ALT: prints the post's id.
-enqueue() {
-  "$program" post --brand acme --platform x --text "$1" --media "$2" | awk '{ print $1 }'
-}
+# One post, with own words and files where a platform wants them.
 now=$(date +%H:%M:%S)
-picture=$(enqueue "Dusk over the hills, $now" \
-  "$sample/image.png:Dark hills under an orange sky with a low sun")
-clip=$(enqueue "Two seconds of a test card, $now" "$sample/clip.mp4:A test card with a counter")
+post=$("$program" post --brand acme \
+  --platform x --platform linkedin --platform instagram --platform threads --platform youtube \
+  --text "Dusk over the hills, $now" \
+  --media "$sample/image.png:Dark hills under an orange sky with a low sun" \
+  --set threads.text="Dusk, and everyone may answer, $now" --set threads.replyControl=everyone \
+  --set instagram.text="The same hills by day, $now" \
+  --media-for instagram="$sample/day.jpg:Green hills under a blue sky" \
+  --set youtube.title="Two seconds of a test card" --set youtube.madeForKids=false \
+  --set youtube.text="A counter counts, $now" --media-for youtube="$sample/clip.mp4" |
+  awk '{ print $1 }')
 
+# A line per delivery: platform, account, status, link.
+all=$(echo "$ways" | wc -w)
 published=0
-all=0
-for post in $picture $clip; do
-  # A line per delivery: platform, account, status, link.
-  lines=$("$program" status "$post" --watch --timeout 10)
+if [ -n "$post" ]; then
+  lines=$("$program" status "$post" --watch --timeout 18)
   echo "$lines"
-  all=$((all + $(printf '%s\n' "$lines" | grep -c .)))
-  published=$((published + $(printf '%s\n' "$lines" | awk '$3 == "published"' | grep -c .)))
-done
-# A post that was refused has no delivery, and counts as one that is not out.
-[ "$all" -ge 2 ] || all=2
+  published=$(printf '%s\n' "$lines" | grep -c ' published ')
+fi
 
 echo "$published/$all published"
 if [ "$published" -ne "$all" ]; then

@@ -105,6 +105,8 @@ async fn take_turn(attempt: &mut Attempt<'_>) -> bool {
 /// Asks the limiter, for the account's and the app's windows at once.
 async fn meter(attempt: &Attempt<'_>, call: &Call) -> Result<Event, Fault> {
     let address = attempt.address();
+    let settings = attempt.app.0.settings.platforms.get(&attempt.row.platform);
+    let factor = settings.map_or(1, |settings| settings.limit_factor);
     let counts = |limit: &&Limit| limit.endpoint == call.endpoint;
     let windows: Vec<Window> = attempt
         .adapter
@@ -113,7 +115,7 @@ async fn meter(attempt: &Attempt<'_>, call: &Call) -> Result<Event, Fault> {
         .filter(counts)
         .map(|limit| Window {
             key: address.window(limit.scope, limit.endpoint, limit.window.as_secs()),
-            calls_max: limit.calls_max,
+            calls_max: limit.calls_max.saturating_mul(factor),
             window_ms: u64::try_from(limit.window.as_millis()).unwrap_or(u64::MAX),
         })
         .collect();

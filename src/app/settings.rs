@@ -27,6 +27,8 @@ pub struct PlatformConfig {
     pub visibility_delay_ms: Option<u64>,
     /// The longest deadline of a call, in milliseconds; the adapter's own figure without it.
     pub call_deadline_ms: Option<u64>,
+    /// Multiplies every documented limit, for an app that was granted more; 1 without it.
+    pub limit_factor: Option<u32>,
 }
 
 /// The section `[platforms.<name>.apps.<app>]`.
@@ -52,6 +54,8 @@ pub struct PlatformSettings {
     pub visibility_delay: Option<Duration>,
     /// Caps the deadlines of calls.
     pub call_deadline: Option<Duration>,
+    /// Multiplies the adapter's limits.
+    pub limit_factor: u32,
 }
 
 /// What an operator says about the platforms.
@@ -132,6 +136,7 @@ fn read_platform(
         registrations,
         visibility_delay: section.visibility_delay_ms.map(Duration::from_millis),
         call_deadline: section.call_deadline_ms.map(Duration::from_millis),
+        limit_factor: section.limit_factor.unwrap_or(1).max(1),
     })
 }
 

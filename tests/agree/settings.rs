@@ -53,7 +53,8 @@ fn keys_of(text: &str, section: &str) -> Vec<String> {
         let (key, _) = line.trim_start_matches(['#', ' ']).split_once(" = ")?;
         (!key.contains(' ')).then(|| key.to_owned())
     };
-    lines.take_while(|line| !line.starts_with('[')).filter_map(key).collect()
+    let is_same = |line: &&str| !line.trim_start_matches(['#', ' ']).starts_with('[');
+    lines.take_while(is_same).filter_map(key).collect()
 }
 
 // case: H-settings

@@ -1,7 +1,7 @@
 //! Somebody who enqueues many posts and lets no silence stop him, and a judge of what became of
 //! them.
 
-use crate::support::{Account, Fleet, Scene, api, eventually};
+use crate::support::{Account, Fleet, Scene, api, eventually, files};
 use futures::future::join_all;
 use platforms::sim::Accepted;
 use reqwest::Method;
@@ -13,10 +13,12 @@ use std::time::Duration;
 const SETTLED_WITHIN: Duration = Duration::from_secs(90);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Texts on a few accounts, each asked for under a key of its own until it is acknowledged.
+/// Posts on a few accounts, each asked for under a key of its own until it is acknowledged.
 pub(super) struct Writer {
     brand: String,
     accounts: Vec<Account>,
+    /// What every post says besides its text; with it, each one goes to all accounts.
+    everywhere: Option<Value>,
     posts: usize,
     begun: usize,
     pub acknowledged: BTreeSet<usize>,
@@ -26,6 +28,9 @@ pub(super) struct Writer {
 #[derive(Debug, sqlx::FromRow)]
 pub(super) struct Ended {
     text: String,
+    pub platform: String,
+    /// The platform's id of the account.
+    account: String,
     pub status: String,
     remote_id: Option<String>,
     failure: Option<Value>,
@@ -39,13 +44,26 @@ impl Writer {
         for _ in 0..accounts {
             connected.push(scene.connect(name).await);
         }
-        Self {
-            brand: scene.brand.clone(),
-            accounts: connected,
-            posts,
-            begun: 0,
-            acknowledged: BTreeSet::new(),
-        }
+        Self::with(&scene, posts, connected)
+    }
+
+    /// So many posts are to be written, each on one account of every kind, with files.
+    pub async fn everywhere(fleet: &Fleet, name: &str, posts: usize) -> Self {
+        let scene = Scene::on(fleet, name).await;
+        let connected = scene.connect_all(name).await;
+        let picture = scene.api.upload(files::jpeg(1_080, 1_080), "a.jpg").await;
+        let film = scene.api.upload(files::FILM.to_vec(), "a.mp4").await;
+        let everywhere = json!({
+            "media": [{"id": picture}],
+            "youtube": {"title": "A film", "media": [{"id": film}]},
+        });
+        Self { everywhere: Some(everywhere), ..Self::with(&scene, posts, connected) }
+    }
+
+    fn with(scene: &Scene<'_>, posts: usize, accounts: Vec<Account>) -> Self {
+        let brand = scene.brand.clone();
+        let (everywhere, acknowledged) = (None, BTreeSet::new());
+        Self { brand, accounts, everywhere, posts, begun: 0, acknowledged }
     }
 
     /// Asks for so many further posts, and for those whose answer was lost, all at once.
@@ -54,11 +72,15 @@ impl Writer {
         let api = fleet.api();
         let open = (0..self.begun).filter(|number| !self.acknowledged.contains(number));
         let asked = open.map(|number| {
-            let account = &self.accounts[number % self.accounts.len()].id;
             let key = format!("{}-{number}", self.brand);
-            let body = json!({
-                "brandSlug": self.brand, "text": format!("Post {key}"), "accounts": [account],
-            });
+            let mut body = self.everywhere.clone().unwrap_or_else(|| json!({}));
+            body["brandSlug"] = self.brand.clone().into();
+            body["text"] = format!("Post {key}").into();
+            let ids = self.accounts.iter().map(|account| account.id.as_str());
+            body["accounts"] = match self.everywhere {
+                Some(_) => ids.collect(),
+                None => ids.skip(number % self.accounts.len()).take(1).collect(),
+            };
             let request = api.request(Method::POST, "/v1/posts").header("Idempotency-Key", key);
             let request = request.json(&body).timeout(ANSWERED_WITHIN);
             async move { (number, api::try_send(request).await) }
@@ -97,16 +119,23 @@ impl Writer {
             if open.is_empty() { Ok(all) } else { Err(told) }
         })
         .await;
-        assert_eq!(ended.len(), self.posts, "none is lost");
-        compare(&ended, &fleet.sim().accepted("x").await);
+        let each = if self.everywhere.is_some() { self.accounts.len() } else { 1 };
+        assert_eq!(ended.len(), self.posts * each, "none is lost");
+        let platforms: BTreeSet<&str> = self.accounts.iter().map(|a| a.way.0).collect();
+        let mut accepted = Vec::new();
+        for platform in platforms {
+            accepted.extend(fleet.sim().accepted(platform).await);
+        }
+        compare(&ended, &accepted);
         ended
     }
 }
 
 async fn deliveries(fleet: &Fleet) -> Vec<Ended> {
     sqlx::query_as(
-        "SELECT p.draft->>'text' AS text, d.status, d.remote_id, d.failure
-         FROM deliveries d JOIN posts p ON p.id = d.post_id",
+        "SELECT p.draft->>'text' AS text, d.platform, a.remote_id AS account, d.status,
+             d.remote_id, d.failure
+         FROM deliveries d JOIN posts p ON p.id = d.post_id JOIN accounts a ON a.id = d.account_id",
     )
     .fetch_all(&mut fleet.postgres().await)
     .await
@@ -114,24 +143,31 @@ async fn deliveries(fleet: &Fleet) -> Vec<Ended> {
 }
 
 fn compare(ended: &[Ended], accepted: &[Accepted]) {
-    let texts: BTreeSet<&str> = ended.iter().map(|one| one.text.as_str()).collect();
-    assert_eq!(texts.len(), ended.len(), "one delivery for each text");
-    let mut remote: BTreeMap<&str, &Accepted> = BTreeMap::new();
+    let asked: BTreeSet<(&str, &str)> = ended.iter().map(Ended::key).collect();
+    assert_eq!(asked.len(), ended.len(), "one delivery for each text and account");
+    let mut remote: BTreeMap<(&str, &str), &Accepted> = BTreeMap::new();
     for one in accepted {
-        assert!(texts.contains(one.text.as_str()), "nobody asked for {one:?}");
-        let twice = remote.insert(&one.text, one);
+        let key = (one.account.as_str(), one.text.as_str());
+        assert!(asked.contains(&key), "nobody asked for {one:?}");
+        let twice = remote.insert(key, one);
         assert!(twice.is_none(), "sent twice: {one:?} and {twice:?}");
     }
-    let digests: BTreeSet<&str> = accepted.iter().map(|one| one.digest.as_str()).collect();
-    assert_eq!(digests.len(), accepted.len(), "a digest for each text");
-    for Ended { text, status, remote_id, failure } in ended {
-        match (status.as_str(), remote.get(text.as_str())) {
+    for one in ended {
+        let Ended { text, platform, status, remote_id, failure, .. } = one;
+        match (status.as_str(), remote.get(&one.key())) {
             ("published", Some(there)) => {
                 assert_eq!(remote_id.as_deref(), Some(there.remote_id.as_str()), "{text}");
             }
-            ("published", None) => panic!("published, but not there: {text}"),
+            ("published", None) => panic!("published, but not there: {text} on {platform}"),
             _ => assert!(failure.is_some(), "a person is told why: {text}"),
         }
+    }
+}
+
+impl Ended {
+    /// What tells it from every other.
+    fn key(&self) -> (&str, &str) {
+        (&self.account, &self.text)
     }
 }
 
@@ -160,8 +196,14 @@ mod tests {
     }
 
     fn ours(text: &str, remote_id: &str) -> Ended {
-        let (text, remote_id) = (text.to_owned(), Some(remote_id.to_owned()));
-        Ended { text, status: "published".into(), remote_id, failure: None }
+        Ended {
+            text: text.to_owned(),
+            platform: "x".into(),
+            account: "1".into(),
+            status: "published".into(),
+            remote_id: Some(remote_id.to_owned()),
+            failure: None,
+        }
     }
 
     #[test]

@@ -59,6 +59,12 @@ impl Sim {
         self.faults_on(platform, json!([fault])).await;
     }
 
+    /// Ends every misfortune of a platform that was ordered and has not come yet.
+    pub async fn forgive(&self, platform: &str) {
+        let url = format!("{}/_sim/faults?platform={platform}", self.url);
+        assert!(self.http.delete(url).send().await.unwrap().status().is_success());
+    }
+
     /// Replaces limits of a platform.
     pub async fn limits(&self, platform: &str, limits: &Value) {
         let url = format!("{}/_sim/limits?platform={platform}", self.url);
@@ -93,7 +99,13 @@ impl Sim {
 
     /// Every line of X's log.
     pub fn log(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.logs.join("x.ndjson")).unwrap_or_default();
+        self.log_of("x")
+    }
+
+    /// Every line of a platform's log.
+    pub fn log_of(&self, platform: &str) -> Vec<Value> {
+        let file = self.logs.join(format!("{platform}.ndjson"));
+        let text = std::fs::read_to_string(file).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 

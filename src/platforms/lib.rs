@@ -18,14 +18,23 @@ mod rig;
 mod rules_tests;
 pub mod sim;
 pub mod threads;
+#[cfg(test)]
+mod toy;
 pub mod x;
 pub mod youtube;
 
 pub use port::*;
 
 /// Every platform. A sixth one is its folder and a line here.
-pub static ALL: &[&dyn Platform] =
-    &[&x::X, &linkedin::LinkedIn, &instagram::Instagram, &threads::Threads, &youtube::YouTube];
+pub static ALL: &[&dyn Platform] = &[
+    &x::X,
+    &linkedin::LinkedIn,
+    &instagram::Instagram,
+    &threads::Threads,
+    &youtube::YouTube,
+    #[cfg(test)]
+    &toy::Toy,
+];
 
 /// The platform of this name.
 pub fn find(name: &str) -> Option<&'static dyn Platform> {

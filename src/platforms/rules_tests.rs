@@ -417,7 +417,7 @@ fn the_extended_profile_takes_what_the_platforms_take() {
 
 #[test]
 fn the_list_of_platforms_is_found_by_name() {
-    assert_eq!(crate::names(), vec!["x", "linkedin", "instagram", "threads", "youtube"]);
+    assert_eq!(crate::names()[..5], ["x", "linkedin", "instagram", "threads", "youtube"]);
     assert!(crate::names().iter().all(|name| find(name).unwrap().name() == *name));
     assert!(find("twitter").is_none());
 }

@@ -13,6 +13,14 @@ pub fn now() -> Timestamp {
     Timestamp::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// The present by this machine's wall clock, in microseconds since 1970: for benches, whose parts
+/// are processes of one machine.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
 /// A point on the clock that never goes back, to measure from.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
 pub fn stopwatch() -> Instant {

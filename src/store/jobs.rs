@@ -196,6 +196,35 @@ impl Store {
         job.ok_or_else(|| Fault::new("arming a job returned no row"))
     }
 
+    /// Arms many wake-ups on their own, in one transaction.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn arm_jobs(&self, wakes: &[Arm]) -> Result<Vec<Job>, Fault> {
+        let mut tx = self.pool.begin().await?;
+        let jobs = arm(&mut tx, wakes).await?;
+        tx.commit().await?;
+        Ok(jobs)
+    }
+
+    /// Takes wake-ups away that are still of these generations, many in one statement.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn finish_jobs(&self, kind: JobKind, done: &[(Uuid, i64)]) -> Result<(), Fault> {
+        let (subjects, generations): (Vec<Uuid>, Vec<i64>) = done.iter().copied().unzip();
+        sqlx::query(
+            "DELETE FROM jobs j USING UNNEST($2::uuid[], $3::bigint[]) AS t (subject, generation)
+             WHERE j.kind = $1 AND j.subject = t.subject AND j.generation = t.generation",
+        )
+        .bind(kind.as_str())
+        .bind(subjects)
+        .bind(generations)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Takes one wake-up away if it is still of this generation.
     ///
     /// # Errors

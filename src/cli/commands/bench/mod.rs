@@ -1,8 +1,9 @@
-//! `postfleet bench`: measures the fleet against a bare loop of the same calls, in one run.
+//! `postfleet bench`: measures the fleet against a bare loop, and the queue alone.
 
 mod bare;
 mod cpu;
 mod publish;
+mod queue;
 
 use base::Fault;
 
@@ -17,6 +18,19 @@ pub struct Arguments {
 enum Work {
     /// Publishes text posts on simulated X and compares with a bare loop of the same calls.
     Publish(publish::Arguments),
+    /// Drains no-op jobs that are all due, with several worker processes.
+    Drain(queue::drain::Arguments),
+    /// From the push of a job to the start of its handler, at a steady rate.
+    Latency(queue::latency::Arguments),
+    /// Jobs that fall due at the same instant.
+    SameSecond(queue::burst::Arguments),
+    /// Jobs that fall due over some seconds, beside others that wait for tomorrow.
+    Spread(queue::burst::Arguments),
+    /// What a waiting job costs in Redis, and a busy worker in memory.
+    Memory(queue::memory::Arguments),
+    /// A worker process of the other benches.
+    #[command(hide = true)]
+    Worker(queue::worker::Arguments),
 }
 
 /// Runs one bench.
@@ -26,5 +40,10 @@ enum Work {
 pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     match &arguments.work {
         Work::Publish(arguments) => publish::run(arguments).await,
+        Work::Drain(arguments) => queue::drain::run(arguments).await,
+        Work::Latency(arguments) => queue::latency::run(arguments).await,
+        Work::SameSecond(arguments) | Work::Spread(arguments) => queue::burst::run(arguments).await,
+        Work::Memory(arguments) => queue::memory::run(arguments).await,
+        Work::Worker(arguments) => queue::worker::run(arguments).await,
     }
 }

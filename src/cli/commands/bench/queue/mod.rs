@@ -1,0 +1,43 @@
+//! The benches of the queue alone: no-op jobs, private servers, workers in processes of their own.
+
+pub mod burst;
+pub mod drain;
+pub mod latency;
+pub mod memory;
+mod rig;
+pub mod worker;
+
+use base::Fault;
+use serde_json::Value;
+
+/// What every bench of the queue takes.
+#[derive(clap::Args)]
+pub struct Common {
+    /// Worker processes.
+    #[arg(long, default_value_t = 2)]
+    processes: usize,
+    /// Jobs at once in each of them.
+    #[arg(long, default_value_t = 100)]
+    concurrency: usize,
+    /// Lanes, as accounts would be; each in a group of its tenant, 50 lanes a tenant.
+    #[arg(long, default_value_t = 2_000)]
+    lanes: u32,
+    /// One line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints figures, on one line if asked to.
+fn show(common: &Common, figures: &Value) -> Result<(), Fault> {
+    if common.json {
+        crate::say::say(figures);
+    } else {
+        crate::say::say(format_args!("{figures:#}"));
+    }
+    Ok(())
+}
+
+/// One digit behind the point.
+fn rounded(figure: f64) -> f64 {
+    (figure * 10.0).round() / 10.0
+}

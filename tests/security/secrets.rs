@@ -15,6 +15,19 @@ const TOKENS: u64 = 400;
 
 /// Everything that can happen to tokens: granted, renewed, refused, revoked, declined, lost.
 async fn live(scene: &Scene<'_>) {
+    let everybody = scene.connect_all("all").await;
+    let picture = scene.api.upload(files::jpeg(1_080, 1_080), "a.jpg").await;
+    let film = scene.api.upload(files::FILM.to_vec(), "a.mp4").await;
+    let body = json!({
+        "text": "Everywhere", "media": [{"id": picture}],
+        "accounts": everybody.iter().map(|account| &account.id).collect::<Vec<_>>(),
+        "youtube": {"title": "A film", "media": [{"id": film}]},
+    });
+    scene.published(&scene.post(body).await).await;
+    for account in &everybody {
+        scene.fault(account, json!({"kind": "expireToken"})).await;
+    }
+
     let quiet = scene.connect("quiet").await;
     let picture = scene.api.upload(files::picture(), "a.png").await;
     let body = json!({"text": "Look", "accounts": [quiet.id], "media": [{"id": picture}]});
@@ -107,9 +120,53 @@ fn secrets(fleet: &Fleet, log: &[Value]) -> BTreeSet<String> {
     all.insert(fleet.place().api_key.clone());
     let keys = fs::read_to_string(fleet.data().join("key")).unwrap();
     all.extend(keys.lines().map(str::trim).filter(|line| line.len() > 30).map(str::to_owned));
-    // A column of bytes shows them as hexadecimal digits.
+    spell(&mut all);
+    all
+}
+
+/// A column of bytes shows secrets as hexadecimal digits.
+fn spell(all: &mut BTreeSet<String>) {
     let spelt: Vec<String> = all.iter().map(|secret| hex(secret.as_bytes())).collect();
     all.extend(spelt);
+}
+
+/// What the other platforms were shown: tokens, codes, upload sessions, links to files.
+fn elsewhere(scene: &Scene<'_>) -> BTreeSet<String> {
+    const NAMES: [&str; 9] = [
+        "access_token",
+        "refresh_token",
+        "fb_exchange_token",
+        "code",
+        "state",
+        "code_verifier",
+        "upload_id",
+        "image_url",
+        "video_url",
+    ];
+    let mut all = BTreeSet::new();
+    for platform in platforms::names().into_iter().filter(|name| *name != "x") {
+        let mut found = BTreeSet::new();
+        for line in scene.sim.log_of(platform) {
+            let text = |name: &str| line["request"][name].as_str().unwrap_or_default().to_owned();
+            let bearer = line["request"]["headers"]["authorization"].as_str().unwrap_or_default();
+            found.extend(bearer.strip_prefix("Bearer ").map(str::to_owned));
+            for form in [text("query"), text("body")] {
+                let pairs = url::form_urlencoded::parse(form.as_bytes());
+                let secret = pairs.filter(|(name, _)| NAMES.contains(&&**name));
+                // Of a link, what is behind its last slash opens it.
+                let key = secret.map(|(_, v)| v.rsplit('/').next().unwrap_or_default().to_owned());
+                found.extend(key);
+            }
+            let upload = text("path").rsplit('/').next().unwrap_or_default().to_owned();
+            if text("path").contains("upload") && upload.len() > 20 {
+                found.insert(upload);
+            }
+        }
+        found.retain(|secret| secret.len() > 12);
+        assert!(found.len() > 3, "{platform}: the log shows secrets at work: {found:?}");
+        all.extend(found);
+    }
+    spell(&mut all);
     all
 }
 
@@ -175,7 +232,9 @@ async fn no_secret_of_a_full_run_is_in_postgres_redis_or_a_log() {
     let folder = tempfile::tempdir().unwrap();
     let (needles, dumps) = (folder.path().join("secrets"), folder.path().join("dumps"));
     fs::create_dir(&dumps).unwrap();
-    let all: Vec<String> = secrets(&fleet, &scene.sim.log()).into_iter().collect();
+    let mut all = secrets(&fleet, &scene.sim.log());
+    all.extend(elsewhere(&scene));
+    let all: Vec<String> = all.into_iter().collect();
     fs::write(&needles, all.join("\n")).unwrap();
     dump_postgres(&fleet, &dumps.join("postgres.sql"));
     dump_redis(&fleet, &dumps.join("redis")).await;

@@ -28,6 +28,10 @@ enum Work {
     Spread(queue::burst::Arguments),
     /// What a waiting job costs in Redis, and a busy worker in memory.
     Memory(queue::memory::Arguments),
+    /// One account is limited while others drain, against a run without it.
+    Lane(queue::lane::Arguments),
+    /// A worker dies with jobs in flight, and another one takes them.
+    Crash(queue::crash::Arguments),
     /// A worker process of the other benches.
     #[command(hide = true)]
     Worker(queue::worker::Arguments),
@@ -43,6 +47,8 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
         Work::Drain(arguments) => queue::drain::run(arguments).await,
         Work::Latency(arguments) => queue::latency::run(arguments).await,
         Work::SameSecond(arguments) | Work::Spread(arguments) => queue::burst::run(arguments).await,
+        Work::Lane(arguments) => queue::lane::run(arguments).await,
+        Work::Crash(arguments) => queue::crash::run(arguments).await,
         Work::Memory(arguments) => queue::memory::run(arguments).await,
         Work::Worker(arguments) => queue::worker::run(arguments).await,
     }

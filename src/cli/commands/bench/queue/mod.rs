@@ -1,7 +1,9 @@
 //! The benches of the queue alone: no-op jobs, private servers, workers in processes of their own.
 
 pub mod burst;
+pub mod crash;
 pub mod drain;
+pub mod lane;
 pub mod latency;
 pub mod memory;
 mod rig;

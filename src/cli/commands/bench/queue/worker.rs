@@ -8,7 +8,7 @@ use crate::say::say;
 use base::batch::Batcher;
 use base::{Context, Fault, clock, shutdown};
 use futures::FutureExt;
-use queue::{Claimed, Outcome, Queue, WorkerOptions};
+use queue::{Claimed, Gate, Outcome, Queue, WorkerOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +37,12 @@ pub struct Arguments {
     /// How long a job takes.
     #[arg(long, default_value_t = 0)]
     work_ms: u64,
+    /// This lane is refused by its platform each time, and its gate closes.
+    #[arg(long)]
+    limited: Option<String>,
+    /// For so long.
+    #[arg(long, default_value_t = 1_000)]
+    window_ms: u64,
     /// Where the records go at the end.
     #[arg(long)]
     records: PathBuf,
@@ -100,10 +106,18 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     let notes = Arc::clone(&records);
     let work = Duration::from_millis(arguments.work_ms);
     let options = WorkerOptions::new(QUEUE, arguments.concurrency);
+    let limited: Option<Arc<str>> = arguments.limited.as_deref().map(Into::into);
+    let window = Duration::from_millis(arguments.window_ms);
+    let gates = queue.clone();
     let handler = move |claimed: Claimed| {
+        let refusal = limited.as_ref().filter(|lane| **lane == claimed.lane);
+        let refusal = refusal.map(|_| (gates.clone(), window));
         notes.lock().unwrap_or_else(PoisonError::into_inner).push(Record::of(&claimed));
         let settles = settles.clone();
         async move {
+            if let Some((gates, window)) = refusal {
+                return refused(&gates, &claimed, window).await;
+            }
             if !work.is_zero() {
                 clock::pause(work).await;
             }
@@ -126,6 +140,17 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     // The processor time of this very process, before it ends and cannot be asked any more.
     say(format_args!("cpu_us {}", cpu::of_trees(&[std::process::id()]).as_micros()));
     Ok(())
+}
+
+/// A platform's limit: the gate of the account closes, and the job waits behind it.
+async fn refused(gates: &Queue, claimed: &Claimed, window: Duration) -> Outcome {
+    let until = clock::now() + window;
+    let account = claimed.lane.rsplit(':').next().unwrap_or_default();
+    let gate = Gate { scope_key: format!("account:{account}"), until };
+    match gates.close_gate(&gate).await {
+        Ok(()) => Outcome::ReleaseAt(until),
+        Err(_) => Outcome::Release,
+    }
 }
 
 async fn settles(url: &str) -> Result<Arc<Batcher<(Uuid, i64), ()>>, Fault> {

@@ -72,7 +72,7 @@ type Answer = Result<Value, Refusal>;
 /// `GET /o/oauth2/v2/auth`: the page with the accounts to choose from.
 pub(super) fn consent(state: &State, request: &Inbound) -> Response<Vec<u8>> {
     let story = "asks to upload videos and to see the channel.";
-    asked(&request.query).map_or_else(|page| page, |asked| asked.page(story, state.handles()))
+    asked(&request.query).map_or_else(|page| *page, |asked| asked.page(story, state.handles()))
 }
 
 /// `POST /o/oauth2/v2/auth`: one account chosen, or a no.
@@ -81,7 +81,8 @@ pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Res
     let chosen = asked(&form).map(|asked| consent::choose(&form, asked, "access_denied"));
     let (handle, asked) = match chosen {
         Ok(Chosen::Account(handle, asked)) => (handle, asked),
-        Ok(Chosen::Over(page)) | Err(page) => return page,
+        Ok(Chosen::Over(page)) => return page,
+        Err(page) => return *page,
     };
     let account = state.sign_up(&handle);
     let client_id = asked.value("client_id").to_owned();
@@ -225,24 +226,29 @@ fn give(state: &mut State, at: usize, now: Timestamp) -> Value {
 }
 
 /// An authorize request, or the page that says what is wrong with it.
-fn asked(form: &str) -> Result<Asked, Response<Vec<u8>>> {
-    let asked = Asked::read(form, &REQUIRED, &OPTIONAL)?;
+fn asked(form: &str) -> Result<Asked, Box<Response<Vec<u8>>>> {
+    let asked = Asked::read(form, &REQUIRED, &OPTIONAL).map_err(Box::new)?;
+    match flaw(&asked) {
+        Some(told) => Err(Box::new(refused(&told))),
+        None => Ok(asked),
+    }
+}
+
+/// What is wrong with the values of an authorize request.
+fn flaw(asked: &Asked) -> Option<String> {
     let is_one_of = |name, words: &[&str]| words.contains(&asked.value(name));
     if !is_one_of("code_challenge_method", &["", "plain", "S256"]) {
-        return Err(refused("code_challenge_method is S256 or plain."));
+        return Some("code_challenge_method is S256 or plain.".into());
     }
     if !is_one_of("access_type", &["", "online", "offline"]) {
-        return Err(refused("access_type is online or offline."));
+        return Some("access_type is online or offline.".into());
     }
     let is_prompt = |word: &str| ["none", "consent", "select_account"].contains(&word);
     if !asked.value("prompt").split_whitespace().all(is_prompt) {
-        return Err(refused("prompt is none, consent or select_account."));
+        return Some("prompt is none, consent or select_account.".into());
     }
     let unknown = asked.value("scope").split_whitespace().find(|scope| !SCOPES.contains(scope));
-    match unknown {
-        Some(scope) => Err(refused(&format!("invalid_scope: {scope}"))),
-        None => Ok(asked),
-    }
+    unknown.map(|scope| format!("invalid_scope: {scope}"))
 }
 
 /// The client id that proved itself, in the body or by Basic, and the form.

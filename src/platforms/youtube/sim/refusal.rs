@@ -66,7 +66,8 @@ impl Refusal {
         Self::api(StatusCode::UNAUTHORIZED, cause, told)
     }
 
-    /// The uploader's answer for an address that it does not know: no JSON.
+    /// The uploader's answer for an address that it does not know. That it is no JSON is assumed;
+    /// the guide names the status alone.
     pub fn not_found() -> Self {
         Self { status: StatusCode::NOT_FOUND, body: Value::Null }
     }

@@ -158,6 +158,7 @@ fn piece<'a>(request: &'a Inbound, session: &Session) -> Result<Option<(u64, &'a
     if last + 1 < total && !length.is_multiple_of(GRAIN_BYTES) {
         return refused("The number of bytes uploaded has to be a multiple of 262144.");
     }
+    // Assumed: the guide does not say what becomes of a piece behind a gap.
     if first > session.bytes.len() as u64 {
         return refused("The piece does not begin where the bytes that were kept end.");
     }
@@ -224,7 +225,8 @@ fn check_query(request: &Inbound) -> Result<(), Refusal> {
     }
 }
 
-/// The media type and the length of the file to come.
+/// The media type and the length of the file to come. The guide sends both headers always; that
+/// a request without them is refused, and how, is assumed.
 fn announced(request: &Inbound) -> Result<(String, u64), Refusal> {
     let told = |name| header(&request.headers, name).unwrap_or_default();
     let mime = told("x-upload-content-type");

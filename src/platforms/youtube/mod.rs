@@ -1,19 +1,53 @@
-//! YouTube Data API v3 (developers.google.com/youtube/v3, discovery revision 20261104): the rules.
+//! YouTube Data API v3 (developers.google.com/youtube/v3, discovery revision 20261104) with
+//! resumable uploads (…/guides/using_resumable_upload_protocol) and Google's OAuth 2.0.
 //!
-//! Quirks: the text is the description and counts bytes; exactly one video; a title is required.
-//! The dialect is not spoken yet. Invariant: this file only forwards.
+//! Quirks: the text is the description and counts bytes; exactly one video, a title is required;
+//! a video exists from the moment its last byte arrives, so only the last piece is irreversible;
+//! the address of an upload session is as good as a token, and tells exactly what became of it;
+//! a session that goes on answers 308, one that is gone 404 or 410, and both are answers, not
+//! failures; limits come as 403 and 400 without a time, the daily ones end at midnight Pacific; a
+//! refresh token serves for years and is not replaced.
+//! Invariant: this file only forwards.
 
+mod auth;
 pub mod capabilities;
+mod errors;
 pub mod options;
+mod pacific;
+mod publish;
+mod reconcile;
+pub mod sim;
+#[cfg(test)]
+mod tests;
+mod wire;
 
-use crate::port::{Adapter, Platform};
+use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
+use domain::failure::{Effect, Failure, Scope};
+use domain::limit::Limit;
 use domain::rejection::Rejection;
 use domain::request::Draft;
+use std::time::Duration;
 
-/// The platform YouTube.
+/// Where every call but those for tokens goes; the documentation's own examples use this host.
+const API: &str = "https://www.googleapis.com";
+
+/// Assumed: no figure is published. The session itself answers exactly and at once; a list of
+/// uploads is asked only when the session is gone, and has its own patience.
+const VISIBILITY_DELAY: Duration = Duration::from_secs(5);
+
+/// developers.google.com/youtube/v3/determine_quota_cost, 2026: uploads have a bucket of their
+/// own, for the whole project. Everything else shares units that no single endpoint can be told.
+static LIMITS: [Limit; 1] = [Limit {
+    endpoint: "videos.open",
+    scope: Scope::App,
+    calls_max: 100,
+    window: Duration::from_secs(24 * 3600),
+}];
+
+/// The platform YouTube and its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct YouTube;
 
@@ -39,10 +73,48 @@ impl Platform for YouTube {
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {
-        None
+        Some(&YouTube)
     }
 
     fn simulator(&self) -> Option<Box<dyn Simulator>> {
-        None
+        Some(Box::new(sim::YouTubeSim::new()))
+    }
+}
+
+impl Adapter for YouTube {
+    fn auth(&self) -> &dyn Auth {
+        self
+    }
+
+    fn publish(&self) -> &dyn Publish {
+        self
+    }
+
+    fn reconcile(&self) -> &dyn Reconcile {
+        self
+    }
+
+    fn limits(&self) -> &'static [Limit] {
+        &LIMITS
+    }
+
+    fn hosts(&self) -> &'static [&'static str] {
+        &["www.googleapis.com", "youtube.googleapis.com", "oauth2.googleapis.com"]
+    }
+
+    fn visibility_delay(&self) -> Duration {
+        VISIBILITY_DELAY
+    }
+
+    fn pulls_media(&self) -> bool {
+        false
+    }
+
+    fn has_secret_checkpoints(&self) -> bool {
+        true
+    }
+
+    fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {
+        errors::classify(effect, reply)
     }
 }

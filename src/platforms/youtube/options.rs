@@ -8,6 +8,7 @@ use domain::rejection::{Rejection, Rule};
 use domain::request::{Draft, Fields};
 use domain::text;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub(super) const NAME: &str = "youtube";
 /// YouTube takes the same from every channel.
@@ -29,7 +30,7 @@ const PRIVACY_STATUSES: [(&str, PrivacyStatus); 3] = [
 
 /// The typed options, as they stand in [`Content::options`]. The description is the text of the
 /// segment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Options {
     /// The title.
@@ -59,6 +60,14 @@ pub enum PrivacyStatus {
     Unlisted,
     /// The channel alone.
     Private,
+}
+
+impl Options {
+    /// The options of a content that [`content`] made. Those of anything else have no title, and
+    /// without one YouTube takes no video.
+    pub fn read(content: &Content) -> Self {
+        serde_json::from_value(Value::Object(content.options.clone())).unwrap_or_default()
+    }
 }
 
 /// The post as YouTube will carry it.

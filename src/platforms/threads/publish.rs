@@ -68,7 +68,7 @@ impl Publish for Threads {
         let next = match position.stage.clone() {
             Stage::Create | Stage::Publish { .. } => read_named(position, reply)?,
             Stage::Check { container, looks, .. } => {
-                checked(position, Checked { container, looks }, reply, view)?
+                checked(position, (container, looks), reply, view)?
             }
             Stage::Find { container, looks, is_out, .. } => {
                 looked(position, (container, looks, is_out), reply, view)?
@@ -152,16 +152,10 @@ fn read_named(position: Position, reply: &Reply) -> Result<Position, Failure> {
     }
 }
 
-/// The container that was looked at, and how often before.
-struct Checked {
-    container: Made,
-    looks: u32,
-}
-
-/// What a container's status leads to.
+/// What the status of a container leads to that was looked at so often before.
 fn checked(
     mut position: Position,
-    Checked { container, looks }: Checked,
+    (container, looks): (Made, u32),
     reply: &Reply,
     view: &View<'_>,
 ) -> Result<Position, Failure> {

@@ -79,8 +79,11 @@ fn judge_status(position: Position, container: Made, reply: &Reply) -> Verdict {
     let doubted = Position { is_doubted: true, ..position.clone() };
     match told.and_then(|named| named.status).as_deref() {
         Some("PUBLISHED") => ask_list(position, Why::Out),
-        Some("FINISHED") => Verdict::Absent(doubted.at(Stage::Publish { container }).save()),
-        Some("IN_PROGRESS") => Verdict::Absent(doubted.check(container, reply.at).save()),
+        // The same container goes on, and is looked at once more right before its publication:
+        // the lost call may still be on its way.
+        Some("FINISHED" | "IN_PROGRESS") => {
+            Verdict::Absent(doubted.check(container, reply.at).save())
+        }
         Some("ERROR") => ask_list(position, Why::Broken),
         // It may have been published before, and is forgotten now.
         Some("EXPIRED") => ask_list(position, Why::Lost),

@@ -33,7 +33,7 @@ const SCOPES: [&str; 10] = [
 pub(super) fn consent(state: &State, request: &Inbound) -> Response<Vec<u8>> {
     let story = "asks to see the profile and to post.";
     let known = state.accounts.all().iter().map(|account| account.handle.as_str());
-    asked(&request.query).map_or_else(|page| page, |asked| asked.page(story, known))
+    asked(&request.query).map_or_else(|page| *page, |asked| asked.page(story, known))
 }
 
 /// `POST /oauth/authorize`: one account chosen, or a no.
@@ -42,7 +42,8 @@ pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Res
     let chosen = asked(&form).map(|asked| consent::choose(&form, asked, "access_denied"));
     let (handle, asked) = match chosen {
         Ok(Chosen::Account(handle, asked)) => (handle, asked),
-        Ok(Chosen::Over(page)) | Err(page) => return page,
+        Ok(Chosen::Over(page)) => return page,
+        Err(page) => return *page,
     };
     let account = state.sign_up(&handle);
     let code = state.tokens.code(&asked, account, now);
@@ -104,14 +105,14 @@ fn grant_type(params: &Params, wanted: &str) -> Result<(), Refusal> {
 }
 
 /// An authorize request, or the page that says what is wrong with it.
-fn asked(form: &str) -> Result<Asked, Response<Vec<u8>>> {
-    let asked = Asked::read(form, &ASKED, &["state"])?;
+fn asked(form: &str) -> Result<Asked, Box<Response<Vec<u8>>>> {
+    let asked = Asked::read(form, &ASKED, &["state"]).map_err(Box::new)?;
     let mut scopes = asked.value("scope").split(',');
     if let Some(scope) = scopes.clone().find(|scope| !SCOPES.contains(scope)) {
-        return Err(refused(&format!("{scope} is no permission of Threads.")));
+        return Err(Box::new(refused(&format!("{scope} is no permission of Threads."))));
     }
     if !scopes.any(|scope| scope == SCOPES[0]) {
-        return Err(refused("threads_basic is needed for everything else."));
+        return Err(Box::new(refused("threads_basic is needed for everything else.")));
     }
     Ok(asked)
 }

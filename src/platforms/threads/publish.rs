@@ -174,6 +174,7 @@ fn checked(
             let detail = format!("the container is {status} after a publication in doubt");
             Err(Failure::Unknown { detail })
         }
+        // A publication that was refused for certain left nothing behind.
         Some("EXPIRED") => Ok(position.renewed()),
         Some("FINISHED") if age >= CONTAINER_LIFE && !position.is_doubted => Ok(position.renewed()),
         Some("FINISHED") if child.is_some() => {

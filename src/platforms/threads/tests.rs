@@ -1,6 +1,7 @@
 //! The adapter against the simulator, in virtual time.
 
 mod connecting;
+mod failing;
 mod publishing;
 mod reconciling;
 

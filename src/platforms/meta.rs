@@ -186,9 +186,16 @@ fn regained_at(reply: &Reply) -> Option<Timestamp> {
     Some(reply.at + Duration::from_secs(longest.saturating_mul(60)))
 }
 
-/// Meta's words, cut to a length that fits a log line.
+/// Meta's words, cut to a length that fits a log line. An address in them may be signed, so it
+/// stays out.
 fn detail(problem: &Problem, status: u16) -> String {
-    let words: String = problem.message.chars().take(DETAIL_CHARS_MAX).collect();
+    let is_address = |word: &&str| word.contains("://");
+    let words = problem.message.split(' ').map(|word| match Some(word).filter(is_address) {
+        Some(_) => "(address)",
+        None => word,
+    });
+    let words: String = words.collect::<Vec<_>>().join(" ");
+    let words: String = words.chars().take(DETAIL_CHARS_MAX).collect();
     match (words.trim(), problem.code, problem.subcode) {
         ("", 0, _) => format!("HTTP {status}"),
         ("", code, subcode) => format!("code {code}, subcode {subcode}"),

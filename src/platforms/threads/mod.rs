@@ -1,19 +1,55 @@
-//! Threads API (developers.facebook.com/docs/threads, 2026): the rules.
+//! Threads API 1.0, by its documentation of 2026 (developers.facebook.com/docs/threads) and
+//! Meta's sample collection (github.com/fbsamples/threads_api).
 //!
 //! Quirks: an emoji counts as many characters as its UTF-8 has bytes; media are fetched by the
-//! platform from a public URL. The dialect is not spoken yet. Invariant: this file only forwards.
+//! platform from a public URL; a post is made in two steps, a container that expires after a day
+//! and its publication; a limit is told with HTTP 400 and a code; a token lives sixty days and
+//! renews itself while it lives; PKCE is not documented and not sent. No idempotency key, but the
+//! container says whether it was published.
+//! Invariant: this file only forwards.
 
+mod auth;
 pub mod capabilities;
+mod errors;
 pub mod options;
+mod publish;
+mod reconcile;
+pub mod sim;
+#[cfg(test)]
+mod tests;
+mod wire;
 
-use crate::port::{Adapter, Platform};
+use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
+use domain::failure::{Effect, Failure, Scope};
+use domain::limit::Limit;
 use domain::rejection::Rejection;
 use domain::request::Draft;
+use std::time::Duration;
 
-/// The platform Threads.
+/// Where every call goes.
+const API: &str = "https://graph.threads.net";
+
+/// A rolling day: the window of every quota per profile.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Assumed: no figure is published; the docs advise 30 s between container and publication.
+const VISIBILITY_DELAY: Duration = Duration::from_secs(30);
+
+/// Posts of a profile in a day (docs, overview: 250; enforced by the platform at the publication).
+const POSTS_PER_DAY: u32 = 250;
+
+/// docs/threads/overview, 2026. What the calls themselves may cost follows from impressions.
+static LIMITS: [Limit; 1] = [Limit {
+    endpoint: "threads.publish",
+    scope: Scope::Account,
+    calls_max: POSTS_PER_DAY,
+    window: DAY,
+}];
+
+/// The platform Threads and its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threads;
 
@@ -39,10 +75,48 @@ impl Platform for Threads {
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {
-        None
+        Some(&Threads)
     }
 
     fn simulator(&self) -> Option<Box<dyn Simulator>> {
-        None
+        Some(Box::new(sim::ThreadsSim::new()))
+    }
+}
+
+impl Adapter for Threads {
+    fn auth(&self) -> &dyn Auth {
+        self
+    }
+
+    fn publish(&self) -> &dyn Publish {
+        self
+    }
+
+    fn reconcile(&self) -> &dyn Reconcile {
+        self
+    }
+
+    fn limits(&self) -> &'static [Limit] {
+        &LIMITS
+    }
+
+    fn hosts(&self) -> &'static [&'static str] {
+        &["graph.threads.net"]
+    }
+
+    fn visibility_delay(&self) -> Duration {
+        VISIBILITY_DELAY
+    }
+
+    fn pulls_media(&self) -> bool {
+        true
+    }
+
+    fn has_secret_checkpoints(&self) -> bool {
+        false
+    }
+
+    fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {
+        errors::classify(effect, reply)
     }
 }

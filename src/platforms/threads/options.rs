@@ -6,6 +6,7 @@ use domain::rejection::{Rejection, Rule};
 use domain::request::Draft;
 use domain::text;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 pub(super) const NAME: &str = "threads";
@@ -40,6 +41,24 @@ pub enum ReplyControl {
     AccountsYouFollow,
     /// Those whom the post mentions.
     MentionedOnly,
+}
+
+impl Options {
+    /// The options of a content that [`content`] made.
+    pub fn read(content: &Content) -> Self {
+        serde_json::from_value(Value::Object(content.options.clone())).unwrap_or_default()
+    }
+}
+
+impl ReplyControl {
+    /// The platform's own word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Everyone => "everyone",
+            Self::AccountsYouFollow => "accounts_you_follow",
+            Self::MentionedOnly => "mentioned_only",
+        }
+    }
 }
 
 /// The post as Threads will carry it.

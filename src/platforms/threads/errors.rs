@@ -1,0 +1,160 @@
+//! From a reply of Threads to the class of failure. Table first, code second.
+//!
+//! Sources: `platforms/threads.md` section 6, the Graph codes of `platforms/instagram.md` section
+//! 7 and the peers' error tables, with their evidence; each row has a reply in `replies/`.
+//! Invariant: only Meta's codes and its own words are matched, in the members where it puts them,
+//! never a post.
+
+use super::wire::{Refused, Words};
+use crate::meta::{self, Class, Row};
+use crate::port::Reply;
+use domain::failure::{Effect, Failure, Scope, server_error};
+use std::time::Duration;
+
+/// A used-up quota: the answer names no time, and a rolling day frees places one by one. Assumed.
+const QUOTA_WAIT: Duration = Duration::from_secs(3_600);
+/// An action that is blocked as spam: hours, by the peers. Assumed: four looks a day.
+const BLOCK_WAIT: Duration = Duration::from_secs(6 * 3_600);
+/// The longest piece of a container's own words that is kept.
+const DETAIL_CHARS_MAX: usize = 300;
+
+const REPEATABLE: Option<Effect> = Some(Effect::Repeatable);
+const IRREVERSIBLE: Option<Effect> = Some(Effect::Irreversible);
+
+/// What code 100, the invalid parameter, is about is told in words alone. In lower case.
+static WORDS: [(&str, Row); 4] = [
+    ("threads_api__link_limit_exceeded", Row(100, None, None, Class::Content(Some("text")))),
+    ("text must be at most", Row(100, None, None, Class::Content(Some("text")))),
+    ("text can't be blank", Row(100, None, None, Class::Content(Some("text")))),
+    // Five of six images of one host and format pass: the fetch, not the file, is to blame.
+    ("media could not be fetched", Row(100, None, REPEATABLE, Class::Transient)),
+];
+
+/// The first row that fits decides.
+static TABLE: [Row; 20] = [
+    Row(190, None, None, Class::Dead),
+    Row(102, None, None, Class::Dead),
+    // A permission is missing in this one token, as a person may leave one out on the consent
+    // page: connecting again asks for it, and nobody else's account has to rest.
+    Row(10, None, None, Class::Dead),
+    Row(200, None, None, Class::Dead),
+    // The registration itself, at the token endpoints.
+    Row(101, None, None, Class::Operator(Scope::App)),
+    // Blocked as spam. The peers saw posts that were out all the same: after a refusal the
+    // container is looked at before it is published again, which finds those.
+    Row(4, Some(2_207_051), None, Class::Quota(BLOCK_WAIT)),
+    Row(4, None, None, Class::Limit(Scope::App)),
+    Row(17, None, None, Class::Limit(Scope::Account)),
+    Row(32, None, None, Class::Limit(Scope::Account)),
+    Row(613, None, None, Class::Limit(Scope::Account)),
+    Row(9, None, None, Class::Quota(QUOTA_WAIT)),
+    Row(24, Some(4_279_009), None, Class::NotReady),
+    Row(9007, Some(2_207_027), None, Class::NotReady),
+    Row(24, None, None, Class::Gone),
+    // Also what an outage of 2026-05 answered to valid reads; of a publication it tells nothing.
+    Row(100, Some(33), REPEATABLE, Class::Gone),
+    Row(100, Some(33), IRREVERSIBLE, Class::Unclear),
+    Row(100, None, None, Class::Content(None)),
+    // 1/2207052, a fetch that failed, is among them: nothing is public before the publication.
+    Row(1, None, None, Class::Unclear),
+    Row(2, None, None, Class::Unclear),
+    Row(-1, None, None, Class::Unclear),
+];
+
+/// The platform restricted the account, seen with no code that peers wrote down: its owner has to
+/// act.
+const RESTRICTED: i64 = 4_279_013;
+
+/// The class of `reply`; `None` for a success, and for the refusal that proves one.
+pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
+    if effect == Effect::Repeatable && proves_publication(reply) {
+        return None;
+    }
+    let status = reply.status.as_u16();
+    // Whatever stands in it: nothing is concluded from a server error about a publication.
+    if effect == Effect::Irreversible && (reply.status.is_server_error() || status == 408) {
+        return Some(server_error(effect, status));
+    }
+    let problem = meta::problem(reply);
+    if problem.subcode == RESTRICTED {
+        let row = Row(problem.code, None, None, Class::Operator(Scope::Account));
+        return meta::classify(&[row], effect, reply);
+    }
+    let refused = refused(reply);
+    let row = WORDS.iter().find(|(phrase, row)| row.0 == refused.code && says(&refused, phrase));
+    match row {
+        Some((_, row)) if row.2.is_none_or(|wanted| wanted == effect) => {
+            meta::classify(std::slice::from_ref(row), effect, reply)
+        }
+        _ => meta::classify(&TABLE, effect, reply),
+    }
+}
+
+/// A container that is asked for its status and has none any more is a post by now.
+pub(super) fn proves_publication(reply: &Reply) -> bool {
+    let refused = refused(reply);
+    reply.status.is_client_error()
+        && refused.code == 100
+        && says(&refused, "nonexisting field (status)")
+}
+
+/// The failure of a container with the status `ERROR`: that of the file at this position, or of
+/// the text.
+pub(super) fn broken(
+    error_message: Option<&str>,
+    asset: Option<usize>,
+    has_media: bool,
+) -> Failure {
+    let words: String = error_message.unwrap_or_default().chars().take(DETAIL_CHARS_MAX).collect();
+    let detail = match words.trim() {
+        "" | "UNKNOWN" if has_media => "Threads could not take the media, without a reason".into(),
+        "" | "UNKNOWN" => "Threads could not take the post, without a reason".into(),
+        told => told.to_owned(),
+    };
+    if has_media {
+        Failure::Media { asset, detail }
+    } else {
+        Failure::Content { field: None, detail }
+    }
+}
+
+fn refused(reply: &Reply) -> Words {
+    serde_json::from_slice::<Refused>(&reply.body).unwrap_or_default().error
+}
+
+/// One of the members with the platform's own words has this phrase, in any case.
+fn says(words: &Words, phrase: &str) -> bool {
+    let told =
+        [Some(&words.message), words.error_user_title.as_ref(), words.error_user_msg.as_ref()];
+    told.into_iter().flatten().any(|text| text.to_lowercase().contains(phrase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::reply;
+    use serde_json::{Value, json};
+
+    fn class(effect: Effect, status: u16, error: &Value) -> Option<Failure> {
+        classify(effect, &reply(&json!({ "headers": {}, "status": status, "body": error })))
+    }
+
+    #[test]
+    fn a_server_error_of_a_publication_is_unknown_whatever_its_code() {
+        for code in [1, 2, 4, 24, 100, 190] {
+            let error = json!({ "error": { "message": "m", "code": code } });
+            let failure = class(Effect::Irreversible, 500, &error);
+            assert!(matches!(failure, Some(Failure::Unknown { .. })), "{code}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_the_platforms_words_is_not_kept() {
+        let told = "The media could not be fetched from this URI: https://m.example/a?sig=canary";
+        let failure =
+            class(Effect::Repeatable, 400, &json!({ "error": { "message": told, "code": 100 } }));
+        let failure = failure.unwrap();
+        assert!(matches!(failure, Failure::Transient { .. }), "{failure:?}");
+        assert!(!failure.detail().contains("canary"), "{failure:?}");
+    }
+}

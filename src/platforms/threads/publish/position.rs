@@ -1,0 +1,162 @@
+//! Where a delivery stands: the checkpoint of Threads and its moves.
+
+use super::super::wire::Listed;
+use super::{CONTAINER_LIFE, VISIBLE_WITHIN, segment};
+use crate::meta;
+use crate::port::{Checkpoint, View};
+use domain::failure::Failure;
+use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The checkpoint as it is stored, with its version.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "v")]
+enum Stored {
+    #[serde(rename = "1")]
+    V1(Position),
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(in super::super) struct Position {
+    /// The finished containers of a carousel's files, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub children: Vec<Made>,
+    /// A publication of the present container went unanswered once, and was then found not to
+    /// have happened.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_doubted: bool,
+    /// How far a look-up for the post has come.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub look: Option<Look>,
+    /// What comes next.
+    pub stage: Stage,
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in super::super) struct Made {
+    pub id: String,
+    pub at: Timestamp,
+}
+
+/// A look through the list of posts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in super::super) struct Look {
+    pub why: Why,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub page: Option<String>,
+}
+
+/// What the container said, so that the list is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in super::super) enum Why {
+    /// It is published: the list only has to name the id.
+    Out,
+    /// It could not be processed.
+    Broken,
+    /// It is expired or not known.
+    Lost,
+}
+
+/// What comes next: for the next file of a carousel, or for the post.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub(in super::super) enum Stage {
+    /// Make the container.
+    #[default]
+    Create,
+    /// Ask, from `check_at` on, whether the container is ready.
+    Check { container: Made, looks: u32, check_at: Timestamp },
+    /// Publish the post's container.
+    Publish { container: Made },
+    /// Look, from `look_at` on, for the post in the list: it is out, or else it may be.
+    Find { container: Made, looks: u32, look_at: Timestamp, is_out: bool },
+    /// Ask for the address of the post.
+    Link { post: String },
+    /// It is out.
+    Done {
+        post: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        link: Option<String>,
+    },
+}
+
+impl Stage {
+    /// It is out, as this post of the list.
+    pub fn found(post: &Listed) -> Self {
+        match &post.permalink {
+            Some(link) => Self::Done { post: post.id.clone(), link: Some(link.clone()) },
+            None => Self::Link { post: post.id.clone() },
+        }
+    }
+}
+
+impl Position {
+    /// Reads a checkpoint. One that is not ours must never be taken for a fresh delivery: that
+    /// would publish again what is out.
+    pub fn load(at: &Checkpoint) -> Self {
+        match serde_json::from_value(at.0.clone()) {
+            Ok(Stored::V1(position)) => position,
+            Err(refused) => {
+                panic!("a checkpoint of Threads is readable by every later version: {refused}")
+            }
+        }
+    }
+
+    /// The checkpoint to store.
+    pub fn save(self) -> Checkpoint {
+        // Strings, numbers and instants always serialize.
+        Checkpoint(serde_json::to_value(Stored::V1(self)).unwrap_or(Value::Null))
+    }
+
+    /// The same at another stage; a look-up belongs to the stage it was made from.
+    pub fn at(self, stage: Stage) -> Self {
+        Self { stage, look: None, ..self }
+    }
+
+    /// The file whose container is next, when the post is a carousel and has one left.
+    pub fn child(&self, view: &View<'_>) -> Option<usize> {
+        let files = segment(view).media.len();
+        let next = self.children.len();
+        (files > 1 && next < files).then_some(next)
+    }
+
+    /// A container that is too old to be built upon. After a publication in doubt it stays: only
+    /// it can tell whether the post is out.
+    pub fn old(&self, now: Timestamp) -> Option<&Made> {
+        let oldest = match &self.stage {
+            Stage::Create => self.children.first(),
+            Stage::Publish { container } => Some(container),
+            _ => None,
+        };
+        oldest.filter(|made| !self.is_doubted && now.since(made.at) >= CONTAINER_LIFE)
+    }
+
+    /// From the beginning: a file that stood in a carousel is not put into another one.
+    pub fn renewed(self) -> Self {
+        Self::default()
+    }
+
+    /// The container is looked at next.
+    pub fn check(self, container: Made, now: Timestamp) -> Self {
+        self.at(Stage::Check { container, looks: 0, check_at: now })
+    }
+
+    /// The container is published: its post is looked for.
+    pub fn out(self, container: Made, now: Timestamp) -> Self {
+        self.at(Stage::Find { container, looks: 0, look_at: now, is_out: true })
+    }
+
+    /// After a create that failed: without the files when they may be why.
+    pub fn without_children(mut self, why: &Failure, now: Timestamp) -> Self {
+        let is_young = self.children.last().is_some_and(|m| now.since(m.at) < VISIBLE_WITHIN);
+        let is_lost = meta::is_gone(why) || meta::is_not_ready(why) && !is_young;
+        if is_lost || matches!(why, Failure::Media { .. }) {
+            self.children.clear();
+        }
+        self
+    }
+}

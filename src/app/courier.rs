@@ -44,6 +44,8 @@ pub(crate) enum Ending {
         failure: Failure,
         /// What the ledger is told, when an intent is open.
         entry: Option<Entry>,
+        /// The refusal itself, where one came.
+        reply: Option<Reply>,
     },
     /// The limiter has no permit before this instant.
     Limited {
@@ -273,7 +275,8 @@ fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
         End::NoReply(sent) => {
             let detail = trip.silence.unwrap_or_default();
             let entry = entry("silent", None, &detail);
-            Ending::Failed { failure: no_reply(trip.call.effect, sent, detail), entry }
+            let failure = no_reply(trip.call.effect, sent, detail);
+            Ending::Failed { failure, entry, reply: None }
         }
         End::Reply => match (trip.reply, trip.failure) {
             (Some(reply), None) => {
@@ -285,8 +288,9 @@ fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
             (reply, Some(failure)) => {
                 let outcome =
                     if matches!(failure, Failure::Unknown { .. }) { "silent" } else { "replied" };
-                let entry = entry(outcome, reply.map(|r| r.status), failure.detail());
-                Ending::Failed { failure, entry }
+                let status = reply.as_ref().map(|reply| reply.status);
+                let entry = entry(outcome, status, failure.detail());
+                Ending::Failed { failure, entry, reply }
             }
             // The machine reaches this end only by way of a reply.
             (None, None) => Ending::Stale,

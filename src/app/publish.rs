@@ -120,7 +120,7 @@ async fn abandoned(attempt: &mut Attempt<'_>) -> Result<Outcome, Fault> {
 async fn take(attempt: &mut Attempt<'_>, call: Call) -> Result<Option<Outcome>, Fault> {
     match courier::carry(attempt, call).await? {
         Ending::Replied(reply) => read(attempt, &reply).await,
-        Ending::Failed { failure, entry } => {
+        Ending::Failed { failure, entry, .. } => {
             let history = attempt.history(&failure).await?;
             let decision = decide(&failure, &history, attempt.now());
             attempt.obey(decision, &failure, entry).await

@@ -47,8 +47,11 @@ async fn work(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
         let Some(call) = attempt.adapter.reconcile().ask(&attempt.checkpoint, round, &view) else {
             return review(&mut attempt, "the platform offers no way to ask".to_owned()).await;
         };
-        let reply = match courier::carry(&mut attempt, call).await? {
-            Ending::Replied(reply) => reply,
+        let (reply, failure) = match courier::carry(&mut attempt, call).await? {
+            Ending::Replied(reply) => (reply, None),
+            Ending::Failed { failure, reply: Some(reply), .. } if is_told(&failure) => {
+                (reply, Some(failure))
+            }
             Ending::Failed { failure, .. } => match failed(&mut attempt, &failure).await? {
                 Some(outcome) => return Ok(outcome),
                 None => continue,
@@ -58,16 +61,35 @@ async fn work(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
         };
         let view = attempt.view();
         let judged = attempt.adapter.reconcile();
-        match judged.judge(&attempt.checkpoint, round, &reply, &view) {
-            Verdict::Found { checkpoint, remote_id } => {
+        let verdict = judged.judge(&attempt.checkpoint, round, &reply, &view);
+        match (verdict, failure) {
+            // A refusal that tells nothing is a failed question.
+            (Verdict::Undecided(_), Some(failure)) => {
+                if let Some(outcome) = failed(&mut attempt, &failure).await? {
+                    return Ok(outcome);
+                }
+            }
+            (Verdict::Found { checkpoint, remote_id }, _) => {
                 return found(&mut attempt, checkpoint, &remote_id).await;
             }
-            Verdict::Absent(checkpoint) => return absent(&mut attempt, checkpoint).await,
-            Verdict::More(checkpoint) => attempt.checkpoint = checkpoint,
-            Verdict::Undecided(why) => return review(&mut attempt, why).await,
+            (Verdict::Absent(checkpoint), _) => return absent(&mut attempt, checkpoint).await,
+            (Verdict::More(checkpoint), _) => attempt.checkpoint = checkpoint,
+            (Verdict::Undecided(why), None) => return review(&mut attempt, why).await,
         }
     }
     review(&mut attempt, format!("{PAGES_MAX} pages did not reach back to the call")).await
+}
+
+/// A refusal can be the answer: what was asked for is not there any more.
+fn is_told(failure: &Failure) -> bool {
+    match failure {
+        Failure::Content { .. } | Failure::Media { .. } | Failure::Transient { .. } => true,
+        Failure::Auth { .. }
+        | Failure::RateLimit { .. }
+        | Failure::Duplicate { .. }
+        | Failure::Unknown { .. }
+        | Failure::Operator { .. } => false,
+    }
 }
 
 /// Adopts what was found, unless another delivery has it as its receipt already.

@@ -113,6 +113,8 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
             let is_last = history.attempts >= ATTEMPTS_MAX || at > patience_ends(history);
             if is_last { failed() } else { Decision::Retry { at } }
         }
+        // Found absent and sent again so often: a person had better look what happens there.
+        Failure::Unknown { .. } if history.attempts > ATTEMPTS_MAX => Decision::Review,
         Failure::Unknown { .. } => Decision::Reconcile { at: history.ask_at.max(now) },
         Failure::Operator { scope, .. } => Decision::Pause { scope: *scope, until: now + PAUSE },
     }
@@ -198,6 +200,11 @@ mod tests {
                 Decision::Retry { at: now + Duration::from_millis(500) },
             ),
             (Failure::Unknown { detail: detail() }, h, Decision::Reconcile { at: at(1_040) }),
+            (
+                Failure::Unknown { detail: detail() },
+                History { attempts: ATTEMPTS_MAX + 1, ..h },
+                Decision::Review,
+            ),
             (
                 Failure::Operator { scope: Scope::Platform, detail: detail() },
                 h,

@@ -85,7 +85,7 @@ impl Publish for LinkedIn {
     }
 
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
-        let position = Position::load(at).as_of(view.now, view);
+        let position = Position::load(at).due(view.now, view);
         match &position.stage {
             Stage::Done { post } => Step::Published(receipt(post)),
             Stage::Create { .. } => Step::Call(Box::new(position.create(view))),
@@ -98,7 +98,7 @@ impl Publish for LinkedIn {
         let mut position = Position::load(at);
         // A blind wait brings no replies: there was a call, so the wait was over.
         if let Stage::Process { check_at, .. } = position.stage {
-            position = position.as_of(check_at, view);
+            position = position.due(check_at, view);
         }
         match &position.stage {
             Stage::Create { .. } => {
@@ -113,7 +113,7 @@ impl Publish for LinkedIn {
     }
 
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint {
-        let mut position = Position::load(at).as_of(view.now, view);
+        let mut position = Position::load(at).due(view.now, view);
         match (&position.stage, why) {
             (Stage::Done { .. } | Stage::Initialize, _) => {}
             (Stage::Create { .. }, failure) if errors::is_early(failure) => {
@@ -181,7 +181,7 @@ impl Position {
     }
 
     /// The position as it is at `now`: an address may have ended, a blind wait be over.
-    pub fn as_of(mut self, now: Timestamp, view: &View<'_>) -> Self {
+    pub fn due(mut self, now: Timestamp, view: &View<'_>) -> Self {
         match &self.stage {
             Stage::Upload { file } if file.is_over(now) => self.stage = Stage::Initialize,
             Stage::Process { check_at, .. } if self.is_blind && *check_at <= now => {

@@ -27,7 +27,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 impl Reconcile for LinkedIn {
     fn ask(&self, at: &Checkpoint, round: u32, view: &View<'_>) -> Option<Call> {
         view.intended_at?;
-        let Stage::Create { start } = Position::load(at).as_of(view.now, view).stage else {
+        let Stage::Create { start } = Position::load(at).due(view.now, view).stage else {
             return None;
         };
         if view.account.kind != ORGANIZATION || round >= PAGES_MAX {
@@ -43,7 +43,7 @@ impl Reconcile for LinkedIn {
     }
 
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
-        let mut position = Position::load(at).as_of(view.now, view);
+        let mut position = Position::load(at).due(view.now, view);
         let (Some(intended_at), Stage::Create { start }) = (view.intended_at, &position.stage)
         else {
             return Verdict::Undecided("this post was not being made".into());

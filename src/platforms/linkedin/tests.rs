@@ -36,11 +36,11 @@ fn gallery(rig: &mut Rig, text: &str, count: u8) -> Content {
 
 /// The body of the last request to a path.
 fn body(rig: &Rig, path: &str) -> Value {
-    let kept = rig.log.iter().filter_map(|(kept, _)| match kept {
+    let mut kept = rig.log.iter().filter_map(|(kept, _)| match kept {
         Kept::Request(request) => Some(request),
         Kept::Fetched(..) => None,
     });
-    let request = kept.filter(|request| request.path == path).next_back().unwrap();
+    let request = kept.rfind(|request| request.path == path).unwrap();
     serde_json::from_slice(&request.body).unwrap()
 }
 

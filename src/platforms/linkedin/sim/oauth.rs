@@ -56,7 +56,7 @@ pub(super) struct Access {
 /// `GET /oauth/v2/authorization`: the page with the accounts to choose from.
 pub(super) fn consent(state: &State, request: &Inbound) -> Response<Vec<u8>> {
     asked(&request.query).map_or_else(
-        |page| page,
+        |page| *page,
         |(asked, kind)| {
             let story = match kind {
                 Kind::Person => "asks to post as you.",
@@ -72,7 +72,7 @@ pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Res
     let form = consent::form(request);
     let (asked, kind) = match asked(&form) {
         Ok(asked) => asked,
-        Err(page) => return page,
+        Err(page) => return *page,
     };
     let (handle, asked) = match consent::choose(&form, asked, "user_cancelled_authorize") {
         Chosen::Account(handle, asked) => (handle, asked),
@@ -183,8 +183,8 @@ pub(super) fn revoke(state: &mut State, request: &Inbound) -> Response<Vec<u8>> 
 }
 
 /// An authorize request and whom it is about, or the page that says what is wrong with it.
-fn asked(form: &str) -> Result<(Asked, Kind), Response<Vec<u8>>> {
-    let asked = Asked::read(form, &ASKED, &[])?;
+fn asked(form: &str) -> Result<(Asked, Kind), Box<Response<Vec<u8>>>> {
+    let asked = Asked::read(form, &ASKED, &[]).map_err(Box::new)?;
     let all_of =
         |known: &[&str]| asked.value("scope").split_whitespace().all(|s| known.contains(&s));
     let kind = if all_of(&FOR_PEOPLE) {
@@ -193,7 +193,7 @@ fn asked(form: &str) -> Result<(Asked, Kind), Response<Vec<u8>>> {
         Kind::Page
     } else {
         let told = "unauthorized_scope_error: an app has the scopes for people or those for pages.";
-        return Err(refused(told));
+        return Err(Box::new(refused(told)));
     };
     Ok((asked, kind))
 }

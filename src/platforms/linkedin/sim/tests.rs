@@ -156,7 +156,7 @@ fn an_image_serves_its_owner_once_it_is_processed() {
     let mut put = request(&rig, Method::PUT, path, &Value::Null);
     assert_eq!(send(&mut rig, put.clone()).0, 411);
     put.body = vec![1; 10];
-    assert_eq!(send(&mut rig, put.clone()).0, 201);
+    assert_eq!(send(&mut rig, put).0, 201);
     assert_eq!(create(&mut rig, &body).1["code"], "MEDIA_ASSET_PROCESSING");
     rig.wait(1);
     let (mine, facts) = (rig.grant.clone(), rig.facts.clone());
@@ -167,7 +167,8 @@ fn an_image_serves_its_owner_once_it_is_processed() {
     theirs["content"] = body["content"].clone();
     let (status, told) = create(&mut rig, &theirs);
     assert_eq!(status, 400, "the owner is another: {told}");
-    assert_eq!(send(&mut rig, put).0, 201, "the bearer of the address in its own name");
+    let foreign = request(&rig, Method::PUT, path, &json!(1));
+    assert_eq!(send(&mut rig, foreign).0, 404, "an address serves its owner alone");
     (rig.grant, rig.facts) = (mine, facts);
     assert_eq!(create(&mut rig, &body).0, 201);
 }

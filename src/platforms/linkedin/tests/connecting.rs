@@ -53,13 +53,16 @@ fn a_person_and_a_page_may_share_a_handle() {
 
 #[test]
 fn every_organization_that_the_member_may_post_for_is_offered_once() {
-    let roles = reply(200, &json!({ "elements": [
+    let roles = reply(
+        200,
+        &json!({ "elements": [
         acl("urn:li:organization:1", "ADMINISTRATOR", "APPROVED"),
         acl("urn:li:organization:2", "ANALYST", "APPROVED"),
         acl("urn:li:organization:3", "CONTENT_ADMINISTRATOR", "APPROVED"),
         acl("urn:li:organization:1", "CONTENT_ADMIN", "APPROVED"),
         acl("urn:li:organization:4", "ADMINISTRATOR", "REQUESTED"),
-    ] }));
+    ] }),
+    );
     let named = reply(200, &json!({ "id": 1, "localizedName": "Acme  Inc" }));
     let hidden = reply(404, &json!({ "status": 404 }));
     let known = LinkedIn.identify(&app("organization"), &grant(), &[roles, named, hidden]);

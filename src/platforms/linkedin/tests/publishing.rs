@@ -268,7 +268,9 @@ fn a_day_that_is_used_up_ends_at_midnight() {
     rig.now = retry_at;
     rig.publish(&post("three")).unwrap();
 
-    limit(&mut rig, json!({ "applicationDay": { "posts.create": 1 } }));
+    let limits =
+        json!({ "memberDay": { "posts.create": 9 }, "applicationDay": { "posts.create": 1 } });
+    limit(&mut rig, limits);
     rig.publish(&post("four")).unwrap();
     let failure = rig.publish(&post("five")).unwrap_err();
     assert!(matches!(failure, Failure::RateLimit { scope: Scope::App, .. }), "{failure:?}");

@@ -18,6 +18,7 @@ mod state;
 mod tests;
 mod wire;
 
+use super::options::NAME;
 use crate::sim::http::{bearer, field, header};
 use crate::sim::{Accepted, Answered, Control, Fetched, Inbound, Simulator, http_date};
 use domain::time::Timestamp;
@@ -26,8 +27,6 @@ use http::{HeaderValue, Response, StatusCode};
 use refusal::Refusal;
 use serde_json::Value;
 use state::{Caller, State};
-
-use super::options::NAME;
 
 /// The simulated platform LinkedIn.
 #[derive(Debug, Default, PartialEq)]

@@ -1,7 +1,7 @@
 //! From a reply of LinkedIn to the class of failure. Table first, code second.
 //!
 //! Sources: `platforms/linkedin.md` section 8 and the peers' error tables, both with their
-//! evidence; each row has a recorded or documented reply in `replies/`.
+//! evidence; each row has a reply in `replies/`, which says how it is known or that it is assumed.
 //! Invariant: only LinkedIn's own words are matched, in the members where it puts them, never a
 //! post.
 

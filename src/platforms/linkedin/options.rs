@@ -57,6 +57,13 @@ pub enum OAuthApp {
     Organization,
 }
 
+impl Options {
+    /// The options of a content that [`content`] made.
+    pub fn read(content: &Content) -> Self {
+        serde_json::from_value(Value::Object(content.options.clone())).unwrap_or_default()
+    }
+}
+
 /// The kind of account that the post means, as far as it tells.
 pub(super) fn account_kind(draft: &Draft) -> &'static str {
     let app = draft.options.get(NAME).and_then(|options| options.get("app"));

@@ -1,0 +1,101 @@
+//! What the simulated LinkedIn takes: every documented member that it plays, and no other.
+
+use serde::{Deserialize, Serialize};
+
+/// The body of `POST /rest/posts`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Create {
+    pub author: String,
+    pub commentary: String,
+    pub visibility: Visibility,
+    pub distribution: Distribution,
+    pub content: Option<Content>,
+    #[serde(rename = "lifecycleState")]
+    pub _lifecycle_state: LifecycleState,
+    #[serde(default)]
+    pub is_reshare_disabled_by_author: bool,
+}
+
+/// Who sees a post. `CONTAINER` is for groups, which are not simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Visibility {
+    Public,
+    Connections,
+    LoggedIn,
+}
+
+/// The only state that a post may be made in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum LifecycleState {
+    Published,
+}
+
+/// Where a post is shown.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Distribution {
+    pub feed_distribution: Feed,
+    /// Targeting is not simulated.
+    #[serde(default, rename = "targetEntities")]
+    pub _target_entities: [(); 0],
+    #[serde(default, rename = "thirdPartyDistributionChannels")]
+    pub _third_party_distribution_channels: [(); 0],
+}
+
+/// The feed it goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Feed {
+    MainFeed,
+    None,
+}
+
+/// What a post holds: one of them, or nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Content {
+    pub media: Option<Media>,
+    pub multi_image: Option<MultiImage>,
+}
+
+/// The only image of a post.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Media {
+    pub id: String,
+    #[serde(rename = "title")]
+    pub _title: Option<String>,
+    pub alt_text: Option<String>,
+}
+
+/// Several images of a post.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MultiImage {
+    pub images: Vec<Picture>,
+}
+
+/// One of several images.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Picture {
+    pub id: String,
+    pub alt_text: Option<String>,
+}
+
+/// The body of `POST /rest/images?action=initializeUpload`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Initialize {
+    pub initialize_upload_request: Owner,
+}
+
+/// Whose image it will be.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Owner {
+    pub owner: String,
+}

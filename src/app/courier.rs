@@ -136,7 +136,11 @@ async fn meter(attempt: &Attempt<'_>, call: &Call) -> Result<Event, Fault> {
 fn sign(attempt: &Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
     let mut request = trip.call.request.clone();
     let (app, platform) = (attempt.app, &attempt.row.platform);
-    check_host(app, platform, attempt.adapter.hosts(), &request)?;
+    // An address that the platform handed out can name any host; another one may be better.
+    if let Err(fault) = check_host(app, platform, attempt.adapter.hosts(), &request) {
+        trip.failure = Some(Failure::Transient { detail: fault.to_string() });
+        return Ok(Event::NotSigned);
+    }
     attempt.adapter.auth().sign(&mut request, &attempt.grant);
     trip.signed = Some(request);
     crash::point("courier.after_sign");
@@ -271,7 +275,11 @@ fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
     };
     match end {
         End::Limited { until } => Ending::Limited { until },
-        End::Stale | End::Unsigned => Ending::Stale,
+        End::Stale => Ending::Stale,
+        End::Unsigned => match trip.failure {
+            Some(failure) => Ending::Failed { failure, entry: None, reply: None },
+            None => Ending::Stale,
+        },
         End::NoReply(sent) => {
             let detail = trip.silence.unwrap_or_default();
             let entry = entry("silent", None, &detail);

@@ -39,14 +39,17 @@ impl Asked {
         form: &str,
         required: &[&'static str],
         optional: &[&'static str],
-    ) -> Result<Self, Response<Vec<u8>>> {
+    ) -> Result<Self, Box<Response<Vec<u8>>>> {
         if field(form, "response_type").as_deref() != Some("code") {
-            return Err(refused("response_type has to be code."));
+            return Err(Box::new(refused("response_type has to be code.")));
         }
         let mut fields = vec![("response_type", "code".to_owned())];
         for name in required {
             let value = field(form, name).filter(|value| !value.is_empty());
-            fields.push((name, value.ok_or_else(|| refused(&format!("{name} is missing.")))?));
+            fields.push((
+                name,
+                value.ok_or_else(|| Box::new(refused(&format!("{name} is missing."))))?,
+            ));
         }
         for name in optional {
             fields.extend(field(form, name).map(|value| (*name, value)));

@@ -86,7 +86,7 @@ impl Simulator for ToySim {
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/authorize") => Answered::of(match asked(&request.query) {
                 Ok(asked) => asked.page("asks to post.", handles),
-                Err(page) => page,
+                Err(page) => *page,
             }),
             ("POST", "/authorize") => {
                 let form = consent::form(request);
@@ -96,7 +96,8 @@ impl Simulator for ToySim {
                         let at = self.accounts.sign_up(&handle, id, Vec::new);
                         Answered::of(asked.send_back(&format!("code-{at}"))).kept()
                     }
-                    Ok(Chosen::Over(page)) | Err(page) => Answered::of(page),
+                    Ok(Chosen::Over(page)) => Answered::of(page),
+                    Err(page) => Answered::of(*page),
                 }
             }
             ("POST", "/token") => {

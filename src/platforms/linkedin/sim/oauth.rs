@@ -184,7 +184,7 @@ pub(super) fn revoke(state: &mut State, request: &Inbound) -> Response<Vec<u8>> 
 
 /// An authorize request and whom it is about, or the page that says what is wrong with it.
 fn asked(form: &str) -> Result<(Asked, Kind), Box<Response<Vec<u8>>>> {
-    let asked = Asked::read(form, &ASKED, &[]).map_err(Box::new)?;
+    let asked = Asked::read(form, &ASKED, &[])?;
     let all_of =
         |known: &[&str]| asked.value("scope").split_whitespace().all(|s| known.contains(&s));
     let kind = if all_of(&FOR_PEOPLE) {

@@ -106,7 +106,7 @@ fn grant_type(params: &Params, wanted: &str) -> Result<(), Refusal> {
 
 /// An authorize request, or the page that says what is wrong with it.
 fn asked(form: &str) -> Result<Asked, Box<Response<Vec<u8>>>> {
-    let asked = Asked::read(form, &ASKED, &["state"]).map_err(Box::new)?;
+    let asked = Asked::read(form, &ASKED, &["state"])?;
     let mut scopes = asked.value("scope").split(',');
     if let Some(scope) = scopes.clone().find(|scope| !SCOPES.contains(scope)) {
         return Err(Box::new(refused(&format!("{scope} is no permission of Threads."))));

@@ -61,7 +61,7 @@ pub(super) struct Access {
 /// `GET /i/oauth2/authorize`: the page with the accounts to choose from.
 pub(super) fn consent(state: &State, request: &Inbound) -> Response<Vec<u8>> {
     let story = "asks to post, upload files and stay signed in.";
-    asked(&request.query).map_or_else(|page| page, |asked| asked.page(story, state.handles()))
+    asked(&request.query).map_or_else(|page| *page, |asked| asked.page(story, state.handles()))
 }
 
 /// `POST /i/oauth2/authorize`: one account chosen, or a no.
@@ -70,7 +70,8 @@ pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Res
     let chosen = asked(&form).map(|asked| consent::choose(&form, asked, "access_denied"));
     let (handle, asked) = match chosen {
         Ok(Chosen::Account(handle, asked)) => (handle, asked),
-        Ok(Chosen::Over(page)) | Err(page) => return page,
+        Ok(Chosen::Over(page)) => return page,
+        Err(page) => return *page,
     };
     let account = state.sign_up(&handle);
     let code = state.token("code");
@@ -224,13 +225,13 @@ pub(super) fn me(state: &State, caller: Caller, request: &Inbound) -> Outcome {
 }
 
 /// An authorize request, or the page that says what is wrong with it.
-fn asked(form: &str) -> Result<Asked, Response<Vec<u8>>> {
+fn asked(form: &str) -> Result<Asked, Box<Response<Vec<u8>>>> {
     let asked = Asked::read(form, &ASKED, &[])?;
     if !["S256", "plain"].contains(&asked.value("code_challenge_method")) {
-        return Err(refused("code_challenge_method is S256 or plain."));
+        return Err(Box::new(refused("code_challenge_method is S256 or plain.")));
     }
     if asked.value("state").chars().count() > STATE_CHARS_MAX {
-        return Err(refused("state has at most 500 characters."));
+        return Err(Box::new(refused("state has at most 500 characters.")));
     }
     Ok(asked)
 }

@@ -16,7 +16,8 @@ fn create_body(rig: &Rig) -> serde_json::Value {
         Kept::Request(request) => Some(request),
         Kept::Fetched(..) => None,
     });
-    let request = kept.filter(|request| request.path == "/2/tweets").next_back().unwrap();
+    let mut posts = kept.filter(|request| request.path == "/2/tweets");
+    let request = posts.next_back().unwrap();
     serde_json::from_slice(&request.body).unwrap()
 }
 

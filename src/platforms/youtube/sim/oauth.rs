@@ -227,7 +227,7 @@ fn give(state: &mut State, at: usize, now: Timestamp) -> Value {
 
 /// An authorize request, or the page that says what is wrong with it.
 fn asked(form: &str) -> Result<Asked, Box<Response<Vec<u8>>>> {
-    let asked = Asked::read(form, &REQUIRED, &OPTIONAL).map_err(Box::new)?;
+    let asked = Asked::read(form, &REQUIRED, &OPTIONAL)?;
     match flaw(&asked) {
         Some(told) => Err(Box::new(refused(&told))),
         None => Ok(asked),

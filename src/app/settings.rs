@@ -81,7 +81,7 @@ impl Settings {
         if let Some(name) = sections.keys().find(|name| platforms::find(name).is_none()) {
             return Err(Fault::new(format!("[platforms.{name}] names no platform")));
         }
-        for platform in platforms::ALL.iter().copied() {
+        for platform in platforms::ALL {
             let name = platform.name();
             let section = sections.get(name).cloned().unwrap_or_default();
             let apps = platform.adapter().map(|adapter| adapter.auth().apps()).unwrap_or_default();

@@ -135,7 +135,7 @@ pub(crate) async fn assets_of(
 ) -> Result<BTreeMap<AssetId, AssetFacts>, Fault> {
     let mut ignored = Vec::new();
     let mut ids: BTreeSet<AssetId> = draft.media.iter().map(|media| media.id).collect();
-    for platform in platforms::ALL.iter().copied() {
+    for platform in platforms::ALL {
         ids.extend(capability::assets_named(&platform.content(draft, &mut ignored)));
     }
     app.0.store.assets(tenant, &ids.into_iter().collect::<Vec<_>>()).await

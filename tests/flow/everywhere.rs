@@ -205,7 +205,7 @@ impl Scene<'_> {
         let found = client.accounts(&self.brand).await.unwrap().into_iter();
         let account = found.filter(|a| a.platform == way.0).find(|a| a.handle.ends_with(&handle));
         let known = self.sim.accounts(way.0).await.into_iter();
-        let remote = known.filter(|one| one["handle"] == handle.as_str()).last().unwrap();
+        let remote = known.filter(|one| one["handle"] == handle.as_str()).next_back().unwrap();
         let remote_id = remote["id"].as_str().unwrap().to_owned();
         Account { way, id: account.unwrap().id, handle, remote_id }
     }

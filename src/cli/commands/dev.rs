@@ -212,7 +212,7 @@ fn configure(config: &mut Config, private: &Private, urls: &Urls) -> Result<(), 
     config.queue.url.clone_from(&private.redis_url);
     config.server.public_url.clone_from(&urls.api);
     config.media.dir = private.data().join("media");
-    for platform in platforms::ALL.iter().copied() {
+    for platform in platforms::ALL {
         let (name, Some(adapter)) = (platform.name(), platform.adapter()) else { continue };
         let section = config.platforms.entry(name.to_owned()).or_default();
         if section.url.is_none() {

@@ -1,0 +1,1 @@
+//! How strict the simulated Instagram is.

@@ -8,7 +8,7 @@
 
 use crate::meta::{self, ANY_CODE, Class, Row};
 use crate::port::Reply;
-use domain::failure::{Effect, Failure, Scope};
+use domain::failure::{Effect, Failure, Scope, server_error};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -109,7 +109,15 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
         let limit = Class::Limit(Scope::Account);
         return meta::classify(&[Row(code, None, None, limit)], effect, reply);
     }
-    meta::classify(&TABLE, effect, reply)
+    match meta::classify(&TABLE, effect, reply) {
+        // A server that failed may have refused only after it had published.
+        Some(Failure::Content { .. } | Failure::Media { .. })
+            if effect == Effect::Irreversible && reply.status.is_server_error() =>
+        {
+            Some(server_error(effect, reply.status.as_u16()))
+        }
+        failure => failure,
+    }
 }
 
 /// What a container's state `ERROR` amounts to, by the number in its text, as in `Error: Media

@@ -43,7 +43,7 @@ pub(super) fn consent(state: &State, login: Login, request: &Inbound) -> Respons
         Login::Instagram => "asks to see your professional account and to publish on it.",
     };
     let asked = asked(&request.query, login);
-    asked.map_or_else(|page| page, |asked| asked.page(story, state.handles()))
+    asked.map_or_else(|page| *page, |asked| asked.page(story, state.handles()))
 }
 
 /// One account chosen, or a no.
@@ -57,7 +57,8 @@ pub(super) fn allow(
     let chosen = asked(&form, login).map(|asked| consent::choose(&form, asked, "access_denied"));
     let (handle, asked) = match chosen {
         Ok(Chosen::Account(handle, asked)) => (handle, asked),
-        Ok(Chosen::Over(page)) | Err(page) => return page,
+        Ok(Chosen::Over(page)) => return page,
+        Err(page) => return *page,
     };
     let account = state.sign_up(&handle);
     let code = state.tokens.code(&asked, account, now);
@@ -71,14 +72,14 @@ pub(super) fn allow(
 }
 
 /// An authorize request, or the page that says what is wrong with it.
-fn asked(form: &str, login: Login) -> Result<Asked, Response<Vec<u8>>> {
-    let asked = Asked::read(form, &ASKED, &[])?;
+fn asked(form: &str, login: Login) -> Result<Asked, Box<Response<Vec<u8>>>> {
+    let asked = Asked::read(form, &ASKED, &[]).map_err(Box::new)?;
     let known: &[&str] = match login {
         Login::Facebook => &FACEBOOK_SCOPES,
         Login::Instagram => &INSTAGRAM_SCOPES,
     };
     match asked.value("scope").split(',').find(|scope| !known.contains(scope)) {
-        Some(scope) => Err(refused(&format!("Invalid Scopes: {scope}."))),
+        Some(scope) => Err(Box::new(refused(&format!("Invalid Scopes: {scope}.")))),
         None => Ok(asked),
     }
 }

@@ -96,6 +96,10 @@ fn judge_list(
         (Some(_), Some(_)) if state != Told::Published => {
             return Verdict::Undecided("several posts of this time look the same".into());
         }
+        // Any image without words looks like any other.
+        (Some(_), None) if state != Told::Published && is_wordless(view) => {
+            return Verdict::Undecided("a post without words is like every other".into());
+        }
         (Some(id), _) => {
             let remote_id = id.to_owned();
             position.stage = Stage::Link { media_id: remote_id.clone() };
@@ -122,6 +126,10 @@ fn judge_list(
             Verdict::Undecided(told.into())
         }
     }
+}
+
+fn is_wordless(view: &View<'_>) -> bool {
+    view.content.segments.iter().all(|segment| segment.text.trim().is_empty())
 }
 
 /// It is out, but not in the list yet: its container proves it until its id is seen.

@@ -62,7 +62,8 @@ fn a_reel_has_its_cover_and_its_other_authors() {
 
     let mut content = with_files(&mut connected("acme"), "Watch", &[MediaKind::Video]);
     content.options = options(&json!({ "kind": "reel", "thumbOffsetMs": 1500 }));
-    (rig.assets.truncate(1), rig.asset_urls.truncate(1));
+    rig.assets.truncate(1);
+    rig.asset_urls.truncate(1);
     rig.publish(&content).unwrap();
     assert_eq!(told(&rig, "/media", "thumb_offset")[1], Some("1500".to_owned()));
 }
@@ -282,8 +283,8 @@ fn controls_do_what_they_say() {
 
 #[test]
 fn the_options_of_a_post_read_back() {
-    let mut content = Content::default();
-    content.options = options(&json!({ "kind": "reel", "thumbOffsetMs": 5 }));
+    let options = options(&json!({ "kind": "reel", "thumbOffsetMs": 5 }));
+    let content = Content { options, ..Content::default() };
     let read = crate::instagram::options::Options::read(&content);
     assert_eq!(read.thumb_offset_ms, Some(5));
     assert_eq!(read.kind, Some(crate::instagram::options::Kind::Reel));

@@ -201,3 +201,17 @@ fn without_an_intent_there_is_nothing_to_ask() {
     let start = rig.start(&content);
     assert!(Instagram.ask(&start, 0, &rig.view(&content)).is_none());
 }
+
+#[test]
+fn a_post_without_words_is_adopted_only_when_its_container_says_that_it_is_out() {
+    let mut rig = connected("acme");
+    let content = image(&mut rig, "");
+    let at = rig.until("media.publish", &content);
+    rig.intended_at = Some(rig.now);
+    let list = json!({ "data": [listed("5", "", rig.now)] });
+    let state = |code: &str| json!({ "status_code": code });
+    let verdict = told(&rig, &at, &content, [state("PUBLISHED"), list.clone()]);
+    assert!(matches!(verdict, Verdict::Found { .. }), "{verdict:?}");
+    let verdict = told(&rig, &at, &content, [state("ERROR"), list]);
+    assert!(matches!(verdict, Verdict::Undecided(_)), "{verdict:?}");
+}

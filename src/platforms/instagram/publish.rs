@@ -206,6 +206,8 @@ impl Publish for Instagram {
             Stage::Publish { .. } if is_early => {
                 position.look_before(position.refusals + 1, view.now + NOT_READY_WAIT);
             }
+            // The look that a refused publication asked for was refused too: it is still owed.
+            Stage::Check { .. } if is_refused && position.refusals >= REFUSALS_MAX => {}
             // What the user changes is told anew, and its tries are counted anew.
             Stage::Create | Stage::Check { .. } if is_refused => position = Position::fresh(0),
             Stage::Create | Stage::Check { .. } if is_lost => position = position.renewed(),

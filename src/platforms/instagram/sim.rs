@@ -152,7 +152,12 @@ impl InstagramSim {
     }
 
     fn open(&mut self, request: &Inbound, route: Option<Route<'_>>, now: Timestamp) -> Answered {
-        let state = &mut self.state;
+        let called = header(&request.headers, "x-platform-host");
+        let is_there = |route: &Route<'_>| {
+            let host = route.token_host();
+            host.is_none() || called.is_none() || host == called
+        };
+        let (route, state) = (route.filter(is_there), &mut self.state);
         let (is_kept, response) = match route {
             Some(Route::Consent(login)) => (false, oauth::consent(state, login, request)),
             Some(Route::Allow(login)) => (true, oauth::allow(state, login, request, now)),
@@ -282,6 +287,18 @@ impl<'a> Route<'a> {
     fn is_open(self) -> bool {
         ["oauth.authorize", "oauth.token", "oauth.lengthen", "oauth.refresh", "pages"]
             .contains(&self.name())
+    }
+
+    /// The host of a token endpoint.
+    fn token_host(self) -> Option<&'static str> {
+        match self {
+            Self::Token(Login::Instagram) => Some("api.instagram.com"),
+            Self::Lengthen(Login::Instagram) | Self::Refresh => Some("graph.instagram.com"),
+            Self::Token(Login::Facebook) | Self::Lengthen(Login::Facebook) => {
+                Some("graph.facebook.com")
+            }
+            _ => None,
+        }
     }
 
     /// The permission that a token must have: under Facebook Login, under Instagram Login.

@@ -1,7 +1,7 @@
 //! The position of a delivery, and how it moves.
 //!
-//! Invariant: no container is given up for a new one without having said first that it is not out,
-//! once its publication was refused.
+//! Invariant: a container whose publication was refused is looked at before it is given up for a
+//! new one.
 
 use super::{
     CONTAINER_LIFE, Container, FIND_AFTER, FIND_LOOKS_MAX, NOT_READY_MAX, NOT_READY_WAIT,

@@ -3,6 +3,7 @@
 use super::{connected, image, limit};
 use crate::instagram::Instagram;
 use crate::instagram::auth::INSTAGRAM_LOGIN;
+use crate::meta;
 use crate::port::{Auth, Identifying, Reply};
 use crate::rig::Rig;
 use domain::failure::{Failure, Scope};
@@ -143,6 +144,11 @@ fn the_two_ways_have_hosts_and_tokens_of_their_own() {
     let content = image(&mut rig, "Hello");
     let failure = rig.publish(&content).unwrap_err();
     assert!(matches!(failure, Failure::Auth { .. }), "{failure:?}");
+    let url = "https://graph.facebook.com/refresh_access_token";
+    let token = rig.grant.as_ref().unwrap().access_token.clone();
+    let pairs = [("grant_type", "ig_refresh_token"), ("access_token", token.as_str())];
+    let reply = rig.carry_ready(&meta::get("oauth.refresh", url, &pairs));
+    assert_eq!(reply.status, StatusCode::NOT_FOUND);
 }
 
 #[test]

@@ -183,6 +183,19 @@ fn a_refused_container_that_turns_out_to_be_published_is_not_made_again() {
 }
 
 #[test]
+fn a_look_that_is_owed_stays_owed_when_it_is_refused() {
+    let mut rig = connected("acme");
+    let content = image(&mut rig, "Once");
+    let at = rig.until("media.publish", &content);
+    rig.lose(&at, &content);
+    let owed = refused(&rig, &at, &content, (100, 0));
+    let again = refused(&rig, &owed, &content, (100, 0));
+    assert_eq!(again, owed);
+    rig.publish_from(again, &content).unwrap();
+    assert_eq!(rig.sim.accepted().len(), 1);
+}
+
+#[test]
 fn a_refused_wording_is_told_anew() {
     let mut rig = connected("acme");
     let content = image(&mut rig, &"a".repeat(2_201));

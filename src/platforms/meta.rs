@@ -99,6 +99,9 @@ pub(crate) enum Class {
     NotReady,
 }
 
+/// Stands in a [`Row`] for any code: some subcodes mean the same under all of them.
+pub(crate) const ANY_CODE: i64 = 0;
+
 /// A row of a platform's table: code, subcode or any, effect or any, class. The first row that
 /// fits decides.
 #[derive(Debug)]
@@ -112,7 +115,7 @@ pub(crate) fn classify(table: &[Row], effect: Effect, reply: &Reply) -> Option<F
     let status = reply.status.as_u16();
     let problem = problem(reply);
     let fits = |row: &&Row| {
-        row.0 == problem.code
+        (row.0 == ANY_CODE || row.0 == problem.code)
             && row.1.is_none_or(|subcode| subcode == problem.subcode)
             && row.2.is_none_or(|wanted| wanted == effect)
     };

@@ -8,6 +8,7 @@ use domain::id::AssetId;
 use domain::rejection::{Rejection, Rule};
 use domain::request::{Draft, Fields};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub(super) const NAME: &str = "instagram";
 /// Business and Creator accounts take the same; others cannot be connected.
@@ -61,6 +62,13 @@ pub enum Kind {
     Feed,
     /// A video.
     Reel,
+}
+
+impl Options {
+    /// The options of a content that [`content`] made.
+    pub fn read(content: &Content) -> Self {
+        serde_json::from_value(Value::Object(content.options.clone())).unwrap_or_default()
+    }
 }
 
 /// The post as Instagram will carry it.

@@ -1,0 +1,185 @@
+//! The position of a delivery, and how it moves.
+//!
+//! Invariant: a container whose publication was refused is looked at before it is given up for a
+//! new one.
+
+use super::{
+    CONTAINER_LIFE, Container, FIND_AFTER, FIND_LOOKS_MAX, NOT_READY_MAX, NOT_READY_WAIT,
+    PROCESSING_MAX, Position, REFUSALS_MAX, RENEWALS_MAX, Stage, Stored, containers,
+};
+use crate::instagram::errors;
+use crate::instagram::wire::Status;
+use crate::meta;
+use crate::port::{Checkpoint, View};
+use domain::failure::Failure;
+use domain::time::Timestamp;
+use serde_json::Value;
+use std::time::Duration;
+
+impl Position {
+    /// A delivery that nothing is left of but the number of its beginnings.
+    pub fn fresh(renewals: u32) -> Self {
+        let (items, own, stage) = (Vec::new(), None, Stage::Create);
+        Self { items, finished: 0, own, refusals: 0, renewals, stage }
+    }
+
+    /// Reads a checkpoint. One that is not ours must never be taken for a fresh delivery: that
+    /// would publish again what is out.
+    pub fn load(at: &Checkpoint) -> Self {
+        match serde_json::from_value(at.0.clone()) {
+            Ok(Stored::V1(position)) => position,
+            Err(refused) => {
+                panic!("a checkpoint of Instagram is readable by every later version: {refused}")
+            }
+        }
+    }
+
+    /// The checkpoint to store.
+    pub fn save(self) -> Checkpoint {
+        // Strings, numbers and instants always serialize.
+        Checkpoint(serde_json::to_value(Stored::V1(self)).unwrap_or(Value::Null))
+    }
+
+    /// Everything anew, with new containers.
+    pub fn renewed(self) -> Self {
+        Self::fresh(self.renewals.saturating_add(1))
+    }
+
+    /// The container of the post itself, once there is one.
+    pub fn own(&self) -> Option<&Container> {
+        self.own.as_ref()
+    }
+
+    /// It is out, and its id is looked for.
+    pub fn find(&mut self, now: Timestamp) {
+        self.stage = Stage::Find { looks: 0, look_at: now };
+    }
+
+    /// The oldest container that counts, when it is too old.
+    pub fn aged(&self, now: Timestamp) -> Option<&Container> {
+        let oldest = self.own.as_ref().or(self.items.first());
+        oldest.filter(|container| now.since(container.made_at) >= CONTAINER_LIFE)
+    }
+
+    /// The container that is waited for.
+    pub fn checked(&self) -> Option<&Container> {
+        self.own.as_ref().or_else(|| self.items.get(self.finished))
+    }
+
+    /// A container was made.
+    pub fn make(&mut self, id: String, now: Timestamp, view: &View<'_>) {
+        let container = Container { id, made_at: now };
+        if self.items.len() < containers::items(view) {
+            self.items.push(container);
+        } else {
+            self.own = Some(container);
+        }
+        // All items are made before the first is waited for, so that they are processed together.
+        if self.own.is_some() || self.items.len() == containers::items(view) {
+            self.stage = Stage::Check { looks: 0, look_at: now };
+        }
+    }
+
+    /// The position after a container told its state.
+    pub fn look(mut self, told: &Status, now: Timestamp, view: &View<'_>) -> Result<Self, Failure> {
+        let code = told.status_code.as_str();
+        if code == "PUBLISHED" && self.own.is_some() {
+            self.find(now);
+            return Ok(self);
+        }
+        if self.refusals >= REFUSALS_MAX || self.aged(now).is_some() {
+            return Ok(self.renewed());
+        }
+        match code {
+            "FINISHED" | "PUBLISHED" => self.advance(now),
+            "IN_PROGRESS" => {
+                let since = self.checked().map_or(now, |container| container.made_at);
+                if now.since(since) > PROCESSING_MAX {
+                    return Err(meta::gone("it was in processing for a quarter of an hour"));
+                }
+                let looks = match self.stage {
+                    Stage::Check { looks, .. } => looks,
+                    _ => 0,
+                };
+                let look_at = now + meta::check_after(looks);
+                self.stage = Stage::Check { looks: looks.saturating_add(1), look_at };
+            }
+            "ERROR" => {
+                let is_last = self.renewals >= RENEWALS_MAX;
+                return Err(errors::container_failure(&told.status, self.asset(view), is_last));
+            }
+            "EXPIRED" => return Err(meta::gone("it is expired")),
+            _ => return Err(meta::gone("its state is none of those documented")),
+        }
+        Ok(self)
+    }
+
+    /// The container that was waited for is ready.
+    fn advance(&mut self, now: Timestamp) {
+        self.stage = if self.own.is_some() {
+            Stage::Publish { search: None }
+        } else {
+            self.finished += 1;
+            match self.items.get(self.finished) {
+                Some(_) => Stage::Check { looks: 0, look_at: now },
+                None => Stage::Create,
+            }
+        };
+    }
+
+    /// The file of the container that was waited for, where it has one alone.
+    fn asset(&self, view: &View<'_>) -> Option<usize> {
+        match self.own {
+            None => Some(self.finished),
+            Some(_) => (view.assets.len() == 1).then_some(0),
+        }
+    }
+
+    /// The container is looked at before anything else is done about a refused publication.
+    pub fn look_before(&mut self, refusals: u32, look_at: Timestamp) {
+        self.refusals = refusals;
+        self.stage = Stage::Check { looks: 0, look_at };
+    }
+
+    /// Instagram does not see its own containers yet: wait, or replace them when that lasts.
+    pub fn wait_for_containers(&mut self, now: Timestamp) {
+        let Some(oldest) = self.own.as_ref().or(self.items.first()) else {
+            return;
+        };
+        if now.since(oldest.made_at) > NOT_READY_MAX {
+            *self = self.clone().renewed();
+            return;
+        }
+        if self.items.len() == self.finished || self.own.is_some() {
+            self.finished = 0;
+            self.stage = Stage::Check { looks: 0, look_at: now + NOT_READY_WAIT };
+        }
+    }
+
+    /// The list did not show the post yet.
+    pub fn look_again(&mut self, looks: u32, now: Timestamp) {
+        let at = usize::try_from(looks).unwrap_or(usize::MAX);
+        let [.., last] = FIND_AFTER;
+        let wait = FIND_AFTER.get(at).copied().unwrap_or(last);
+        if looks + 1 >= FIND_LOOKS_MAX {
+            self.give_up_finding();
+        } else {
+            let look_at = now + Duration::from_secs(wait);
+            self.stage = Stage::Find { looks: looks + 1, look_at };
+        }
+    }
+
+    /// That it is out is proven by its container. Where the id cannot be found, the container's
+    /// stands for it, with a link to the account.
+    pub fn give_up_finding(&mut self) {
+        let remote_id = self.own.as_ref().map_or_else(String::new, |own| own.id.clone());
+        self.stage = Stage::Done { remote_id, permalink: None };
+    }
+}
+
+impl Container {
+    /// Instagram's id of it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}

@@ -140,7 +140,9 @@ async fn each_platforms_own_limit_parks_the_right_ones_until_the_right_time() {
     for (way, route, waits, is_app) in cases {
         let (limited, other) =
             (scene.connect_on(way, "limited").await, scene.connect_on(way, "other").await);
-        let limit = json!({"kind": "limit", "route": route, "resetInS": 120});
+        // LinkedIn names no time: a block that crosses midnight is a day's limit.
+        let s = if way.0 == "linkedin" { DAY_MS / 1_000 } else { 120 };
+        let limit = json!({"kind": "limit", "route": route, "resetInS": s});
         scene.fault(&limited, limit).await;
         let held = say(&scene, &limited, &format!("Held {route}, {}", scene.brand)).await;
         let is_parked = |shown: &Value| delivery(shown, &limited)["status"] == "parked";
@@ -204,8 +206,8 @@ impl Scene<'_> {
         client.consent(&page, Some(&handle)).await.unwrap();
         let found = client.accounts(&self.brand).await.unwrap().into_iter();
         let account = found.filter(|a| a.platform == way.0).find(|a| a.handle.ends_with(&handle));
-        let known = self.sim.accounts(way.0).await.into_iter();
-        let remote = known.filter(|one| one["handle"] == handle.as_str()).next_back().unwrap();
+        let mut known = self.sim.accounts(way.0).await.into_iter();
+        let remote = known.rfind(|one| one["handle"] == handle.as_str()).unwrap();
         let remote_id = remote["id"].as_str().unwrap().to_owned();
         Account { way, id: account.unwrap().id, handle, remote_id }
     }

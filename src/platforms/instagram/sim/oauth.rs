@@ -73,7 +73,7 @@ pub(super) fn allow(
 
 /// An authorize request, or the page that says what is wrong with it.
 fn asked(form: &str, login: Login) -> Result<Asked, Box<Response<Vec<u8>>>> {
-    let asked = Asked::read(form, &ASKED, &[]).map_err(Box::new)?;
+    let asked = Asked::read(form, &ASKED, &[])?;
     let known: &[&str] = match login {
         Login::Facebook => &FACEBOOK_SCOPES,
         Login::Instagram => &INSTAGRAM_SCOPES,

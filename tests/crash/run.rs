@@ -38,6 +38,7 @@ fn raised() -> Vec<(&'static str, Value)> {
     vec![
         ("instagram", json!({"postsPerDay": 1_000, "containersPerDay": 8_000})),
         ("threads", json!({"postsPerDay": 1_000})),
+        ("youtube", json!({"insertsMax": 5_000, "unitsMax": 1_000_000, "channelVideosMax": 5_000})),
     ]
 }
 

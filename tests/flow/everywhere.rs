@@ -128,27 +128,33 @@ async fn each_platforms_own_limit_parks_the_right_ones_until_the_right_time() {
     // Limits of an app concern every account, so this fleet is not shared.
     let fleet = Fleet::start(&[], &[]).await;
     let scene = Scene::on(&fleet, "limits").await;
-    // Way, the call that is limited, the waits that are right, and whether the app is meant.
-    let cases: [(Way, &str, Vec<i64>, bool); 5] = [
-        (("linkedin", Some("personal")), "posts.create", seconds_to(&[0]), false),
-        (("linkedin", Some("organization")), "posts.create", seconds_to(&[0]), false),
-        (("instagram", None), "media.publish", vec![120], false),
-        (("threads", None), "threads.publish", vec![120], false),
+    // Way, the call that is limited, the hour in UTC at which it ends or else the seconds that the
+    // platform names, and whether the app is meant.
+    let cases: [(Way, &str, &[i64], bool); 5] = [
+        (("linkedin", Some("personal")), "posts.create", &[0], false),
+        (("linkedin", Some("organization")), "posts.create", &[0], false),
+        (("instagram", None), "media.publish", &[], false),
+        (("threads", None), "threads.publish", &[], false),
         // Midnight in California, in winter or in summer.
-        (("youtube", None), "videos.open", seconds_to(&[7, 8]), true),
+        (("youtube", None), "videos.open", &[7, 8], true),
     ];
-    for (way, route, waits, is_app) in cases {
+    for (way, route, hours, is_app) in cases {
         let (limited, other) =
             (scene.connect_on(way, "limited").await, scene.connect_on(way, "other").await);
         // LinkedIn names no time: a block that crosses midnight is a day's limit.
         let s = if way.0 == "linkedin" { DAY_MS / 1_000 } else { 120 };
         let limit = json!({"kind": "limit", "route": route, "resetInS": s});
-        scene.fault(&limited, limit).await;
+        match is_app {
+            // The day of the whole project is used up.
+            true => scene.sim.limits(way.0, &json!({"insertsMax": 0})).await,
+            false => scene.fault(&limited, limit).await,
+        }
         let held = say(&scene, &limited, &format!("Held {route}, {}", scene.brand)).await;
         let is_parked = |shown: &Value| delivery(shown, &limited)["status"] == "parked";
         let parked = scene.until(&held, route, is_parked).await;
         let shown = delivery(&parked, &limited);
         let wait_s = shown["retryAfter"].as_i64().unwrap();
+        let waits = if hours.is_empty() { vec![120] } else { seconds_to(hours) };
         let is_right = |right: &i64| (right - 5..=right + 2).contains(&wait_s);
         assert!(waits.iter().any(is_right), "{way:?}: {wait_s} s, not {waits:?}");
         assert_eq!(shown["attempts"], 0, "{shown}");

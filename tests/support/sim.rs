@@ -16,6 +16,8 @@ impl Sim {
     /// The simulators of the fleet at a place, which keep their logs in this folder.
     #[expect(clippy::disallowed_methods, reason = "a stranger's client, which resends nothing")]
     pub fn new(place: &Place, logs: PathBuf) -> Self {
+        // Whoever comes first chooses the cryptography; the second installation is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().retry(reqwest::retry::never()).no_proxy();
         Self { http: http.build().unwrap(), url: place.sim_url.clone(), logs }
     }

@@ -10,6 +10,7 @@ mod conformance;
 pub mod instagram;
 pub mod linkedin;
 mod meta;
+mod oauth;
 mod options;
 pub mod port;
 #[cfg(test)]

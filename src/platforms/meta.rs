@@ -7,6 +7,7 @@
 
 pub(crate) mod sim;
 
+use crate::oauth::{FORM, form};
 use crate::port::{Body, Call, Grant, Reply};
 use domain::failure::{Effect, Failure, Scope, no_reply, server_error};
 use domain::time::Timestamp;
@@ -15,7 +16,6 @@ use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
-use url::form_urlencoded;
 
 /// The longest piece of the platform's words that is kept.
 const DETAIL_CHARS_MAX: usize = 300;
@@ -221,13 +221,6 @@ pub(crate) fn sign(request: &mut Request<Body>, grant: &Grant) {
     if let Ok(signed) = format!("{uri}{separator}{pair}").parse() {
         *request.uri_mut() = signed;
     }
-}
-
-const FORM: &str = "application/x-www-form-urlencoded";
-
-/// Pairs as a form or query writes them.
-pub(crate) fn form(pairs: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// A call that reads; `pairs` go into its query.

@@ -4,14 +4,15 @@
 //! pages need has to be the only one of its app. What an account is follows from its app.
 
 use super::capabilities::{ORGANIZATION, PERSONAL};
-use super::wire::{Acl, Elements, Member, Organization, Tokens};
+use super::wire::{Acl, Elements, Member, Organization};
 use super::{API, LinkedIn, VERSION, errors};
+use crate::oauth::{self, Tokens};
 use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
     Reply,
 };
 use domain::failure::{Effect, Failure};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Uri};
 use std::time::Duration;
 use url::form_urlencoded;
@@ -68,12 +69,7 @@ impl Auth for LinkedIn {
     }
 
     fn sign(&self, request: &mut Request<Body>, grant: &Grant) {
-        // A token that is no legal header value cannot be sent; without the header LinkedIn
-        // answers 401, which ends in a reconnect, as it should.
-        if let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", grant.access_token)) {
-            value.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, value);
-        }
+        oauth::bear(request, &format!("Bearer {}", grant.access_token));
     }
 
     fn exchange(&self, app: &App, code: &str, _verifier: Option<&str>) -> Call {
@@ -114,7 +110,7 @@ impl Auth for LinkedIn {
     }
 
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call> {
-        let refresh_token = grant.refresh_token.as_deref().filter(|token| !token.is_empty())?;
+        let refresh_token = oauth::refresh_token(grant)?;
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
         // The refresh token stays the same for its year, so asking twice does no harm.
         Some(token_call(app, &form, Effect::Repeatable))
@@ -125,15 +121,8 @@ impl Auth for LinkedIn {
         if let Some(failure) = errors::classify(effect, reply) {
             return Err(failure);
         }
-        let tokens: Tokens =
-            serde_json::from_slice(&reply.body).map_err(|_| errors::unreadable(effect, reply))?;
-        // An empty refresh token must never overwrite a stored one: a peer lost accounts by that.
-        let refresh_token = tokens
-            .refresh_token
-            .filter(|token| !token.is_empty())
-            .or_else(|| previous.and_then(|grant| grant.refresh_token.clone()));
-        let life = tokens.expires_in.map_or(ACCESS_LIFE, Duration::from_secs);
-        Ok(Grant { access_token: tokens.access_token, refresh_token, expires_at: reply.at + life })
+        let tokens = Tokens::read(reply).ok_or_else(|| errors::unreadable(effect, reply))?;
+        Ok(tokens.grant(reply.at, ACCESS_LIFE, previous))
     }
 }
 
@@ -245,13 +234,9 @@ fn read<T: serde::de::DeserializeOwned>(reply: &Reply) -> Result<T, Failure> {
 
 /// A call of the token endpoint, which wants id and secret in the body.
 fn token_call(app: &App, form: &[(&str, &str)], effect: Effect) -> Call {
-    let mut body = form_urlencoded::Serializer::new(String::new());
-    body.extend_pairs(form);
-    body.append_pair("client_id", &app.client_id).append_pair("client_secret", &app.client_secret);
-    let builder = Request::post(TOKEN_URL)
-        .header(ACCEPT, "application/json")
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let request = built(builder, Body::inline(body.finish()));
+    let client = [("client_id", app.client_id.as_str()), ("client_secret", &app.client_secret)];
+    let body = oauth::form(&[form, &client].concat());
+    let request = oauth::request(Method::POST, TOKEN_URL, Some(oauth::FORM), Body::inline(body));
     Call { endpoint: "oauth.token", effect, request, deadline: DEADLINE }
 }
 

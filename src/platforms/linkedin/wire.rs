@@ -85,16 +85,6 @@ pub(super) struct Image {
     pub processing_failure_reason: Option<String>,
 }
 
-/// The answer of the token endpoint; the documented example has no `token_type`.
-#[derive(Debug, Deserialize)]
-pub(super) struct Tokens {
-    pub access_token: String,
-    #[serde(default)]
-    pub refresh_token: Option<String>,
-    #[serde(default)]
-    pub expires_in: Option<u64>,
-}
-
 /// The answer to `GET /v2/userinfo`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Member {

@@ -1,7 +1,8 @@
 //! Connecting, signing and refreshing. The only file here that sees a grant.
 
-use super::wire::{Answer, Tokens, User};
+use super::wire::{Answer, User};
 use super::{API, X, errors};
+use crate::oauth::{self, Tokens, bear, request};
 use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
     Reply,
@@ -9,10 +10,8 @@ use crate::port::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::failure::{Effect, Failure};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request};
+use http::{Method, Request};
 use std::time::Duration;
-use url::form_urlencoded;
 
 /// The kind of an account that may write 280.
 pub(super) const STANDARD: &str = "standard";
@@ -71,7 +70,7 @@ impl Auth for X {
     }
 
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call> {
-        let refresh_token = grant.refresh_token.as_deref().filter(|token| !token.is_empty())?;
+        let refresh_token = oauth::refresh_token(grant)?;
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
         Some(token_call(app, &form))
     }
@@ -80,15 +79,9 @@ impl Auth for X {
         if let Some(failure) = errors::classify(Effect::Irreversible, reply) {
             return Err(failure);
         }
-        let tokens: Tokens = serde_json::from_slice(&reply.body)
-            .map_err(|_| errors::unreadable(Effect::Irreversible, reply))?;
-        // An empty refresh token must never overwrite a stored one: a peer lost accounts by that.
-        let refresh_token = tokens
-            .refresh_token
-            .filter(|token| !token.is_empty())
-            .or_else(|| previous.and_then(|grant| grant.refresh_token.clone()));
-        let life = tokens.expires_in.map_or(ACCESS_LIFE, Duration::from_secs);
-        Ok(Grant { access_token: tokens.access_token, refresh_token, expires_at: reply.at + life })
+        let tokens =
+            Tokens::read(reply).ok_or_else(|| errors::unreadable(Effect::Irreversible, reply))?;
+        Ok(tokens.grant(reply.at, ACCESS_LIFE, previous))
     }
 }
 
@@ -120,41 +113,12 @@ pub(super) fn read_user(reply: &Reply) -> Result<AccountFacts, Failure> {
 /// A code and a refresh token work once, and a second showing may revoke what the first brought:
 /// therefore irreversible.
 fn token_call(app: &App, form: &[(&str, &str)]) -> Call {
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let body = oauth::form(form);
     let uri = format!("{API}/2/oauth2/token");
-    let form_type = "application/x-www-form-urlencoded";
-    let mut request = request(Method::POST, &uri, Some(form_type), Body::inline(body));
+    let mut request = request(Method::POST, &uri, Some(oauth::FORM), Body::inline(body));
     let pair = format!("{}:{}", app.client_id, app.client_secret);
     bear(&mut request, &format!("Basic {}", BASE64.encode(pair)));
     Call { endpoint: "oauth.token", effect: Effect::Irreversible, request, deadline: DEADLINE }
-}
-
-/// Writes the header that must not show in any log.
-///
-/// A token that is no legal header value cannot be sent; without the header X answers 401, which
-/// ends in a reconnect, as it should.
-fn bear(request: &mut Request<Body>, credentials: &str) {
-    if let Ok(mut value) = HeaderValue::from_str(credentials) {
-        value.set_sensitive(true);
-        request.headers_mut().insert(AUTHORIZATION, value);
-    }
-}
-
-/// A request of this folder: its URIs consist of constants and digits, so they always parse.
-pub(super) fn request(
-    method: Method,
-    uri: &str,
-    content_type: Option<&str>,
-    body: Body,
-) -> Request<Body> {
-    let mut builder = Request::builder().method(method).uri(uri).header(ACCEPT, "application/json");
-    if let Some(content_type) = content_type {
-        builder = builder.header(CONTENT_TYPE, content_type);
-    }
-    match builder.body(body) {
-        Ok(request) => request,
-        Err(refused) => panic!("a request to X is made of fixed parts: {refused}"),
-    }
 }
 
 #[cfg(test)]
@@ -173,22 +137,6 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_refresh_token_keeps_the_stored_one_and_the_life_has_a_default() {
-        let previous = Grant {
-            access_token: "old".into(),
-            refresh_token: Some("kept".into()),
-            expires_at: Timestamp::from_seconds(5),
-        };
-        for body in [r#"{"access_token":"new","refresh_token":""}"#, r#"{"access_token":"new"}"#] {
-            let Ok(grant) = X.read_grant(&reply(200, body), Some(&previous)) else {
-                panic!("{body} is a grant");
-            };
-            assert_eq!(grant.refresh_token.as_deref(), Some("kept"));
-            assert_eq!(grant.expires_at, Timestamp::from_seconds(8_200));
-        }
-    }
-
-    #[test]
     fn a_spent_refresh_token_is_a_dead_grant_and_an_outage_is_not() {
         let body = r#"{"error":"invalid_request",
             "error_description":"Value passed for the token was invalid."}"#;
@@ -196,18 +144,5 @@ mod tests {
         assert!(matches!(refused, Some(Failure::Auth { revoked: true, .. })), "{refused:?}");
         let outage = X.read_grant(&reply(503, ""), None).err();
         assert!(matches!(outage, Some(Failure::Unknown { .. })), "{outage:?}");
-    }
-
-    #[test]
-    fn the_bearer_never_shows_in_debug_output() {
-        let mut request = whoami().request;
-        let grant = Grant {
-            access_token: "canary".into(),
-            refresh_token: None,
-            expires_at: Timestamp::default(),
-        };
-        X.sign(&mut request, &grant);
-        assert!(request.headers().contains_key(AUTHORIZATION));
-        assert!(!format!("{request:?}").contains("canary"));
     }
 }

@@ -10,7 +10,8 @@ pub(super) use upload::digits;
 
 use super::options::Options;
 use super::wire::{Answer, AttachedMedia, CreatePost, Created, PollBody, ReplyTo};
-use super::{API, X, auth, errors};
+use super::{API, X, errors};
+use crate::oauth;
 use crate::port::{Body, Call, Checkpoint, Publish, Receipt, Reply, Step, View};
 use domain::content::Segment;
 use domain::failure::{Effect, Failure};
@@ -253,6 +254,6 @@ fn post<T: Serialize>(
     let json = serde_json::to_vec(body).unwrap_or_default();
     let uri = format!("{API}{path}");
     let json_type = Some("application/json");
-    let request = auth::request(Method::POST, &uri, json_type, Body::inline(json));
+    let request = oauth::request(Method::POST, &uri, json_type, Body::inline(json));
     Call { endpoint, effect, request, deadline }
 }

@@ -7,7 +7,8 @@
 
 use super::publish::{Position, Stage};
 use super::wire::{Link, Listed, Timeline};
-use super::{API, X, auth};
+use super::{API, X};
+use crate::oauth;
 use crate::port::{Body, Call, Checkpoint, Reconcile, Reply, Verdict, View};
 use domain::content::Segment;
 use domain::failure::Effect;
@@ -41,7 +42,7 @@ impl Reconcile for X {
         }
         let user = super::publish::digits(&view.account.remote_id);
         let uri = format!("{API}/2/users/{user}/tweets?{}", query.finish());
-        let request = auth::request(Method::GET, &uri, None, Body::empty());
+        let request = oauth::request(Method::GET, &uri, None, Body::empty());
         let (endpoint, effect) = ("users.tweets", Effect::Repeatable);
         Some(Call { endpoint, effect, request, deadline: DEADLINE })
     }

@@ -3,7 +3,8 @@
 mod publishing;
 mod reconciling;
 
-use super::{X, auth};
+use super::X;
+use crate::oauth;
 use crate::port::{Body, Call};
 use crate::rig::Rig;
 use domain::failure::Effect;
@@ -22,7 +23,7 @@ fn timeline(rig: &mut Rig) -> Vec<Value> {
     let fields = "created_at,entities,attachments,referenced_tweets";
     let uri =
         format!("https://api.x.com/2/users/{id}/tweets?max_results=100&tweet.fields={fields}");
-    let request = auth::request(Method::GET, &uri, None, Body::empty());
+    let request = oauth::request(Method::GET, &uri, None, Body::empty());
     let (endpoint, effect) = ("users.tweets", Effect::Repeatable);
     let reply = rig.carry(&Call { endpoint, effect, request, deadline: Duration::ZERO }).json();
     reply["data"].as_array().cloned().unwrap_or_default()

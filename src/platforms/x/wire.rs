@@ -109,16 +109,6 @@ pub(super) struct ProcessingError {
     pub message: String,
 }
 
-/// The answer of the token endpoint.
-#[derive(Debug, Deserialize)]
-pub(super) struct Tokens {
-    pub access_token: String,
-    #[serde(default)]
-    pub refresh_token: Option<String>,
-    #[serde(default)]
-    pub expires_in: Option<u64>,
-}
-
 /// The answer of `GET /2/users/me`.
 #[derive(Debug, Deserialize)]
 pub(super) struct User {

@@ -1,16 +1,15 @@
 //! Connecting, signing and refreshing. The only file here that sees a grant.
 
-use super::wire::{Channel, Channels, Tokens};
+use super::wire::{Channel, Channels};
 use super::{API, YouTube, errors, options};
+use crate::oauth::{self, Tokens, request};
 use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
     Reply,
 };
 use domain::failure::{Effect, Failure};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use std::time::Duration;
-use url::form_urlencoded;
 
 /// `videos.insert` and `thumbnails.set`.
 const UPLOAD: &str = "https://www.googleapis.com/auth/youtube.upload";
@@ -46,12 +45,7 @@ impl Auth for YouTube {
     }
 
     fn sign(&self, request: &mut Request<Body>, grant: &Grant) {
-        // A token that is no legal header value cannot be sent; without the header Google answers
-        // 401, which ends in a reconnect, as it should.
-        if let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", grant.access_token)) {
-            value.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, value);
-        }
+        oauth::bear(request, &format!("Bearer {}", grant.access_token));
     }
 
     fn exchange(&self, app: &App, code: &str, verifier: Option<&str>) -> Call {
@@ -78,7 +72,7 @@ impl Auth for YouTube {
     }
 
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call> {
-        let refresh_token = grant.refresh_token.as_deref().filter(|token| !token.is_empty())?;
+        let refresh_token = oauth::refresh_token(grant)?;
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
         // A refresh token serves again and again.
         Some(token_call(app, Effect::Repeatable, &form))
@@ -89,8 +83,7 @@ impl Auth for YouTube {
         if let Some(failure) = errors::classify(effect, reply) {
             return Err(failure);
         }
-        let tokens: Tokens =
-            serde_json::from_slice(&reply.body).map_err(|_| errors::unreadable(effect, reply))?;
+        let tokens = Tokens::read(reply).ok_or_else(|| errors::unreadable(effect, reply))?;
         // A person can untick a scope on the consent page; such a grant cannot publish.
         if let Some(scope) = &tokens.scope {
             let is_given = |wanted: &&str| scope.split_whitespace().any(|given| given == *wanted);
@@ -99,13 +92,7 @@ impl Auth for YouTube {
                 return Err(Failure::Auth { revoked: true, detail });
             }
         }
-        // An empty refresh token must never overwrite a stored one: a peer lost accounts by that.
-        let refresh_token = tokens
-            .refresh_token
-            .filter(|token| !token.is_empty())
-            .or_else(|| previous.and_then(|grant| grant.refresh_token.clone()));
-        let life = tokens.expires_in.map_or(ACCESS_LIFE, Duration::from_secs);
-        Ok(Grant { access_token: tokens.access_token, refresh_token, expires_at: reply.at + life })
+        Ok(tokens.grant(reply.at, ACCESS_LIFE, previous))
     }
 }
 
@@ -142,32 +129,10 @@ fn read_account(reply: &Reply) -> Result<AccountFacts, Failure> {
 }
 
 fn token_call(app: &App, effect: Effect, form: &[(&str, &str)]) -> Call {
-    let body = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(form)
-        .append_pair("client_id", &app.client_id)
-        .append_pair("client_secret", &app.client_secret)
-        .finish();
-    let form_type = "application/x-www-form-urlencoded";
-    let request = request(Method::POST, TOKEN_URL, Some(form_type), Body::inline(body));
+    let client = [("client_id", app.client_id.as_str()), ("client_secret", &app.client_secret)];
+    let body = oauth::form(&[form, &client].concat());
+    let request = request(Method::POST, TOKEN_URL, Some(oauth::FORM), Body::inline(body));
     Call { endpoint: "oauth.token", effect, request, deadline: DEADLINE }
-}
-
-/// A request of this folder: its URIs consist of constants, encoded words, and session addresses
-/// that were read as URIs before, so they always parse.
-pub(super) fn request(
-    method: Method,
-    uri: &str,
-    content_type: Option<&str>,
-    body: Body,
-) -> Request<Body> {
-    let mut builder = Request::builder().method(method).uri(uri).header(ACCEPT, "application/json");
-    if let Some(content_type) = content_type {
-        builder = builder.header(CONTENT_TYPE, content_type);
-    }
-    match builder.body(body) {
-        Ok(request) => request,
-        Err(refused) => panic!("a request to Google is made of parts that fit: {refused}"),
-    }
 }
 
 #[cfg(test)]
@@ -182,22 +147,6 @@ mod tests {
             headers: HeaderMap::new(),
             body: body.into(),
             at: Timestamp::from_seconds(1_000),
-        }
-    }
-
-    #[test]
-    fn a_refresh_keeps_the_stored_refresh_token_and_the_life_has_a_default() {
-        let previous = Grant {
-            access_token: "old".into(),
-            refresh_token: Some("kept".into()),
-            expires_at: Timestamp::from_seconds(5),
-        };
-        for body in [r#"{"access_token":"new","refresh_token":""}"#, r#"{"access_token":"new"}"#] {
-            let Ok(grant) = YouTube.read_grant(&reply(200, body), Some(&previous)) else {
-                panic!("{body} is a grant");
-            };
-            assert_eq!(grant.refresh_token.as_deref(), Some("kept"));
-            assert_eq!(grant.expires_at, Timestamp::from_seconds(4_599));
         }
     }
 
@@ -221,18 +170,5 @@ mod tests {
         assert_eq!(read_account(&reply(200, body)).unwrap().handle, "Acme Films");
         let refused = read_account(&reply(200, r#"{"kind":"youtube#channelListResponse"}"#));
         assert!(matches!(refused, Err(Failure::Auth { revoked: true, .. })), "{refused:?}");
-    }
-
-    #[test]
-    fn the_bearer_never_shows_in_debug_output() {
-        let mut request = channels().request;
-        let grant = Grant {
-            access_token: "canary".into(),
-            refresh_token: None,
-            expires_at: Timestamp::default(),
-        };
-        YouTube.sign(&mut request, &grant);
-        assert!(request.headers().contains_key(AUTHORIZATION));
-        assert!(!format!("{request:?}").contains("canary"));
     }
 }

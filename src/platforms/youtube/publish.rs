@@ -10,7 +10,8 @@ mod upload;
 pub(super) use upload::{Answer, ask, read_answer};
 
 use super::options::Options;
-use super::{API, YouTube, auth, errors};
+use super::{API, YouTube, errors};
+use crate::oauth;
 use crate::port::{Body, Call, Checkpoint, Part, Publish, Receipt, Reply, Step, View};
 use domain::failure::{Effect, Failure};
 use http::Method;
@@ -168,7 +169,7 @@ fn illustrate(id: &str, asset: usize, view: &View<'_>) -> Call {
     let facts = view.assets.get(asset);
     let (mime, end) = facts.map_or(("image/jpeg", 0), |facts| (&facts.mime, facts.size_bytes));
     let body = Body(vec![Part::Asset { asset, start: 0, end }]);
-    let request = auth::request(Method::POST, &uri, Some(mime), body);
+    let request = oauth::request(Method::POST, &uri, Some(mime), body);
     let (endpoint, effect) = ("thumbnails.set", Effect::Repeatable);
     Call { endpoint, effect, request, deadline: THUMBNAIL_DEADLINE }
 }

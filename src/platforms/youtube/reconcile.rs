@@ -9,6 +9,7 @@ use super::options::Options;
 use super::publish::{Answer, Stage, ask, read_answer, word};
 use super::wire::{Listed, Playlist};
 use super::{API, YouTube, auth};
+use crate::oauth;
 use crate::port::{Body, Call, Checkpoint, Reconcile, Reply, Verdict, View};
 use domain::failure::Effect;
 use domain::time::Timestamp;
@@ -108,7 +109,7 @@ fn list(uploads: &str, page: Option<&str>) -> Call {
     if let Some(page) = page {
         uri = format!("{uri}&pageToken={}", word(page));
     }
-    let request = auth::request(Method::GET, &uri, None, Body::empty());
+    let request = oauth::request(Method::GET, &uri, None, Body::empty());
     let (endpoint, effect) = ("playlistItems.list", Effect::Repeatable);
     Call { endpoint, effect, request, deadline: DEADLINE }
 }

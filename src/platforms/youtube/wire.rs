@@ -40,19 +40,6 @@ pub(super) struct Video {
     pub id: String,
 }
 
-/// The answer of the token endpoint.
-#[derive(Debug, Deserialize)]
-pub(super) struct Tokens {
-    pub access_token: String,
-    #[serde(default)]
-    pub refresh_token: Option<String>,
-    #[serde(default)]
-    pub expires_in: Option<u64>,
-    /// What the person allowed; may be less than was asked for.
-    #[serde(default)]
-    pub scope: Option<String>,
-}
-
 /// The answer of `channels.list`. An account without a channel has no `items`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Channels {

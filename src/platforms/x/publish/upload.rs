@@ -3,8 +3,9 @@
 //! Every call here may be repeated: at worst X keeps a file that nobody attaches, and drops it.
 
 use super::super::wire::{AltText, Answer, Describe, Initialize, Metadata, Upload};
-use super::super::{API, auth, errors};
+use super::super::{API, errors};
 use super::{Position, Stage, Uploaded, Uploading, post};
+use crate::oauth;
 use crate::port::{Body, Call, Part, Reply, View};
 use domain::content::{AssetFacts, MediaKind};
 use domain::failure::{Effect, Failure};
@@ -205,13 +206,13 @@ fn append(file: &Uploading, chunk: u64, size: u64, asset: usize, facts: &AssetFa
     ]);
     let uri = format!("{API}/2/media/upload/{}/append", digits(&file.id));
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let request = auth::request(Method::POST, &uri, Some(&content_type), body);
+    let request = oauth::request(Method::POST, &uri, Some(&content_type), body);
     let (endpoint, effect) = ("media.append", Effect::Repeatable);
     Call { endpoint, effect, request, deadline: CHUNK_DEADLINE }
 }
 
 fn repeatable(endpoint: &'static str, method: Method, uri: &str) -> Call {
-    let request = auth::request(method, uri, None, Body::empty());
+    let request = oauth::request(method, uri, None, Body::empty());
     Call { endpoint, effect: Effect::Repeatable, request, deadline: DEADLINE }
 }
 

@@ -5,8 +5,9 @@
 
 use super::super::options::Options;
 use super::super::wire::{InsertVideo, Snippet, Status, Video};
-use super::super::{API, auth, errors};
+use super::super::{API, errors};
 use super::Stage;
+use crate::oauth;
 use crate::port::{Body, Call, Part, Reply, View};
 use domain::content::AssetFacts;
 use domain::failure::{Effect, Failure};
@@ -58,7 +59,7 @@ pub(super) fn open(view: &View<'_>) -> Call {
     let json = serde_json::to_vec(&body).unwrap_or_default();
     let uri = format!("{API}/upload/youtube/v3/videos?uploadType=resumable&part=snippet%2Cstatus");
     let json_type = Some("application/json; charset=UTF-8");
-    let mut request = auth::request(Method::POST, &uri, json_type, Body::inline(json));
+    let mut request = oauth::request(Method::POST, &uri, json_type, Body::inline(json));
     let facts = video(view);
     let size = facts.size_bytes.to_string();
     set(&mut request, HeaderName::from_static("x-upload-content-length"), &size);
@@ -72,7 +73,7 @@ pub(super) fn send(session: &str, offset: u64, view: &View<'_>) -> Call {
     let size = facts.size_bytes;
     let end = piece_end(offset, size);
     let body = Body(vec![Part::Asset { asset: VIDEO, start: offset, end }]);
-    let mut request = auth::request(Method::PUT, session, Some(&facts.mime), body);
+    let mut request = oauth::request(Method::PUT, session, Some(&facts.mime), body);
     let range = format!("bytes {offset}-{}/{size}", end.saturating_sub(1));
     set(&mut request, CONTENT_RANGE, &range);
     let (endpoint, effect) = if end == size {
@@ -85,7 +86,7 @@ pub(super) fn send(session: &str, offset: u64, view: &View<'_>) -> Call {
 
 /// Asks a session how far it is.
 pub(in super::super) fn ask(session: &str, view: &View<'_>) -> Call {
-    let mut request = auth::request(Method::PUT, session, None, Body::empty());
+    let mut request = oauth::request(Method::PUT, session, None, Body::empty());
     set(&mut request, CONTENT_RANGE, &format!("bytes */{}", video(view).size_bytes));
     set(&mut request, CONTENT_LENGTH, "0");
     Call { endpoint: "videos.session", effect: Effect::Repeatable, request, deadline: DEADLINE }

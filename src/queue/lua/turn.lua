@@ -7,6 +7,8 @@
 --       the pushes of moves as in push.lua. A fence is `epoch:lease:session`
 -- Reply {status, server_ms, ms to the next lane or -1, epoch, incarnation, (1|0 per ack)*,
 --       (lane id generation group)* per job}
+-- Jobs that a group gets in its turn, at most.
+local QUANTUM = 8
 local session, name, n, lane_max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local q = keys_of(name)
 local before = earliest(q)
@@ -119,7 +121,7 @@ local function closed(lane)
   return until_at, scope
 end
 local function park(group, lane, until_at, scope)
-  call('ZADD', q.wake .. group, until_at, lane)
+  call('ZADD', q.wake .. group, string.format('%.0f', until_at * 1000), lane)
   call('SADD', base .. 'parked:' .. scope, pack({ name, group, lane }))
   call('PEXPIREAT', base .. 'parked:' .. scope, until_at + 60000)
 end
@@ -161,7 +163,7 @@ end
 local function serve(group, share)
   local wake, goal = q.wake .. group, count + share
   while count < goal and looked < scan_max do
-    local lanes = call('ZRANGEBYSCORE', wake, '-inf', clock, 'LIMIT', 0, goal - count)
+    local lanes = call('ZRANGEBYSCORE', wake, '-inf', clock_text, 'LIMIT', 0, goal - count)
     if #lanes == 0 then break end
     looked = looked + #lanes
     call('ZREM', wake, unpack(lanes))
@@ -183,7 +185,10 @@ local function serve(group, share)
   -- Behind the groups that wait: a round over groups.
   local head = call('ZRANGE', wake, 0, 0, 'WITHSCORES')
   if not head[2] then call('ZREM', q.groups, group)
-  else call('ZADD', q.groups, math.max(tonumber(head[2]), clock), group) end
+  else
+    local at = tonumber(head[2]) > clock and head[2] or clock_text
+    call('ZADD', q.groups, at, group)
+  end
 end
 
 local status, mine = 'ok', ''
@@ -192,10 +197,14 @@ if n > 0 then
   if not mine then status, mine = 'unknown', ''
   elseif not call('ZSCORE', base .. 'sessions', session) then status = 'lost'
   else
-    local due = call('ZRANGEBYSCORE', q.groups, '-inf', clock, 'LIMIT', 0, 64)
+    -- A round over groups: each one gets a handful of lanes, then waits behind the others. What a
+    -- group costs is so shared by several jobs.
+    local due = call('ZRANGEBYSCORE', q.groups, '-inf', clock_text, 'LIMIT', 0,
+      math.max(1, math.ceil(n / QUANTUM)))
     for i, group in ipairs(due) do
       if count >= n or looked >= scan_max then break end
-      serve(group, math.ceil((n - count) / (#due - i + 1)))
+      local share = math.max(QUANTUM, math.ceil((n - count) / (#due - i + 1)))
+      serve(group, math.min(n - count, share))
     end
     write_offers(q)
     if #marks > 0 then call('SADD', base .. 'held:' .. session, unpack(marks)) end
@@ -203,5 +212,5 @@ if n > 0 then
 end
 ring(q, before)
 local first = earliest(q)
-local ahead = first and math.max(0, math.ceil(first - clock)) or -1
+local ahead = first and math.max(0, math.ceil((first - clock) / 1000)) or -1
 return { status, now, ahead, epoch or '0', mine, results, jobs }

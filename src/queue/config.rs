@@ -2,6 +2,7 @@
 
 use base::Fault;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Where Redis is and how long work is lent.
@@ -22,6 +23,9 @@ pub struct Config {
     pub poll_every_ms: u64,
     /// How long one command may take before the connection counts as broken.
     pub response_timeout_ms: u64,
+    /// How much more than others a tenant gets of a queue that is full: its id and a weight from
+    /// 1 to 100; 1 for those not named.
+    pub weights: BTreeMap<String, u32>,
 }
 
 impl Default for Config {
@@ -34,6 +38,7 @@ impl Default for Config {
             batch_max: 64,
             poll_every_ms: 1_000,
             response_timeout_ms: 2_000,
+            weights: BTreeMap::new(),
         }
     }
 }
@@ -47,6 +52,12 @@ impl Config {
             Self { batch_max: 0 | 257.., .. } => wrong("batch_max must be 1 to 256"),
             Self { poll_every_ms: 0, .. } => wrong("poll_every_ms must be at least 1"),
             Self { renew_every_ms: 0, .. } => wrong("renew_every_ms must be at least 1"),
+            _ if self.weights.values().any(|weight| !(1..=100).contains(weight)) => {
+                wrong("weights are from 1 to 100")
+            }
+            _ if self.weights.keys().any(|tenant| tenant.contains([' ', '\n', ':'])) => {
+                wrong("weights name tenants by their id")
+            }
             _ if self.lease_ms / 3 < self.renew_every_ms => {
                 wrong("lease_ms must be at least three times renew_every_ms")
             }

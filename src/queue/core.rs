@@ -4,7 +4,8 @@ use crate::claimed::{Claimed, Outcome};
 use crate::handle::Queue;
 use crate::worker::WorkerOptions;
 use futures::task::AtomicWaker;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -42,6 +43,8 @@ pub(crate) struct Core {
     taken: AtomicUsize,
     /// Claimed and not yet acknowledged.
     held: Mutex<HashSet<Held>>,
+    /// Claimed and not yet ended, by group.
+    groups: Mutex<HashMap<Arc<str>, usize>>,
     pub(crate) room: Notify,
     flushed: Notify,
     closing: AtomicBool,
@@ -66,6 +69,7 @@ impl Core {
             ended,
             taken: AtomicUsize::new(0),
             held: Mutex::default(),
+            groups: Mutex::default(),
             room: Notify::new(),
             flushed: Notify::new(),
             closing: AtomicBool::new(false),
@@ -79,7 +83,7 @@ impl Core {
         if self.is_closing() {
             return 0;
         }
-        let capacity = self.options.concurrency + self.prefetch();
+        let capacity = self.capacity();
         let mut got = 0;
         let _ = self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |taken| {
             got = capacity.saturating_sub(taken).min(most);
@@ -90,6 +94,10 @@ impl Core {
 
     pub(crate) fn give_back(&self, count: usize) {
         self.taken.fetch_sub(count, Ordering::SeqCst);
+    }
+
+    fn capacity(&self) -> usize {
+        self.options.concurrency + self.prefetch()
     }
 
     /// As many jobs ahead as are begun within five milliseconds: none where a job takes seconds,
@@ -113,6 +121,11 @@ impl Core {
             return;
         }
         self.held().extend(jobs.iter().map(held_key));
+        let mut groups = self.groups();
+        for job in &jobs {
+            *groups.entry(job.group.clone()).or_default() += 1;
+        }
+        drop(groups);
         self.buffer().extend(jobs);
         self.waker.wake();
         if self.is_closing() {
@@ -143,6 +156,14 @@ impl Core {
     /// A job ended. Its slot is free at once; the acknowledgement follows with the next turn.
     pub(crate) fn end(&self, claimed: Claimed, ending: Ending) {
         self.give_back(1);
+        let mut groups = self.groups();
+        if let Some(count) = groups.get_mut(&claimed.group) {
+            *count -= 1;
+            if *count == 0 {
+                groups.remove(&claimed.group);
+            }
+        }
+        drop(groups);
         if let Some(pump) = self.ended.get(usize::from(claimed.shard)) {
             // The pump lives as long as anything is held; without it the lease runs out.
             let _ = pump.send(Ended { claimed, ending });
@@ -203,6 +224,25 @@ impl Core {
             }
         };
         tokio::time::timeout(most, flushed).await.is_ok()
+    }
+
+    /// What a claim is told, as `lua/turn.lua` reads it: half of the slots, the weights of tenants,
+    /// and the groups that hold many slots, which get no more than half while others have work.
+    pub(crate) fn hints(&self) -> String {
+        let half = self.capacity().div_ceil(2);
+        let mut hints = format!("s {half}\n");
+        // Writing to a string does not fail.
+        for (tenant, weight) in &self.queue.shared.config.weights {
+            let _ = writeln!(hints, "w {tenant} {weight}");
+        }
+        for (group, count) in self.groups().iter().filter(|(_, count)| **count * 2 >= half) {
+            let _ = writeln!(hints, "h {group} {count}");
+        }
+        hints
+    }
+
+    fn groups(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn buffer(&self) -> MutexGuard<'_, VecDeque<Claimed>> {

@@ -152,11 +152,13 @@ impl Pump {
             crash::point("queue.before_ack");
             self.push_abroad().await?;
         }
+        let hints = if claims > 0 { self.core.hints() } else { String::new() };
         let turn = Turn {
             shard: self.shard,
             queue: &self.core.name,
             lane_in_flight: self.core.options.lane_in_flight,
             claims,
+            hints: &hints,
             guard: &guard,
             ended: &self.unsent[..self.unsent.len().min(ACKS_MAX)],
         };

@@ -19,6 +19,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) queue: &'a Arc<str>,
     pub(crate) lane_in_flight: usize,
     pub(crate) claims: usize,
+    /// What the script is told of weights and of full groups.
+    pub(crate) hints: &'a str,
     pub(crate) guard: &'a Arc<Lease>,
     pub(crate) ended: &'a [Ended],
 }
@@ -55,7 +57,8 @@ impl Turn<'_> {
             .arg(self.lane_in_flight)
             .arg(lease)
             .arg(self.claims * 4 + 64)
-            .arg(self.ended.len());
+            .arg(self.ended.len())
+            .arg(self.hints);
         let mut moves = Vec::new();
         for one in self.ended {
             add_ended(&mut turn, one, &mut moves);

@@ -29,7 +29,8 @@ pub(crate) static OPEN: LazyLock<Script> = script!(" flags=allow-oom", "lua/open
 pub(crate) static METER: LazyLock<Script> = script!(" flags=allow-oom", "lua/meter.lua");
 pub(crate) static CORRECT: LazyLock<Script> = script!(" flags=allow-oom", "lua/correct.lua");
 pub(crate) static COUNT: LazyLock<Script> = script!(" flags=allow-oom", "lua/count.lua");
-pub(crate) static TURN: LazyLock<Script> = script!(" flags=allow-oom", "lua/turn.lua");
+pub(crate) static TURN: LazyLock<Script> =
+    script!(" flags=allow-oom", "lua/doors.lua", "lua/turn.lua");
 pub(crate) static MINE: LazyLock<Script> = script!(" flags=no-writes", "lua/mine.lua");
 pub(crate) static RENEW: LazyLock<Script> =
     script!(" flags=allow-oom", "lua/pulse.lua", "lua/renew.lua");

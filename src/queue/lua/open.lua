@@ -2,7 +2,7 @@
 -- KEYS  1 the shard's prefix
 -- ARGV  1 scope_key 2 the most lanes to bring back in one step
 -- Reply lanes brought back; call again until it is 0
-call('HDEL', base .. 'gates', ARGV[1])
+call('HDEL', base .. 'gates', ARGV[1], 'probe ' .. ARGV[1])
 call('PUBLISH', base .. 'wake', 'o 0 ' .. ARGV[1])
 local parked = call('SPOP', base .. 'parked:' .. ARGV[1], ARGV[2])
 local queues = {}

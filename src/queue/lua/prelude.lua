@@ -38,9 +38,13 @@ end
 
 -- Puts a lane into the race, at its due time in milliseconds. What is due joins behind those that
 -- wait already: a round over lanes.
-local function offer(q, group, lane, due)
+local function offer(q, group, lane, due, is_fresh)
   local at, text = due * 1000, clock_text
-  if at > clock then text = string.format('%.0f', at) else at = clock end
+  if at > clock then text = string.format('%.0f', at)
+  elseif is_fresh then
+    at = clock - 1000000
+    text = string.format('%.0f', at)
+  else at = clock end
   local list = q.offers[group]
   if not list then
     list = { first = at, text = text }
@@ -111,12 +115,14 @@ local function await(q, lane, list, id, generation, due)
   return false
 end
 
--- Pushes one wake-up into a queue.
+-- Pushes one wake-up into a queue. One that is due just now goes before what has waited in vain
+-- for less than a second: a post of this moment is not behind a backlog, nor always before it.
 local function push(q, id, generation, group, lane, due)
   local packed = call('HGET', q.busy, lane)
   if packed and await(q, lane, holds(packed), id, generation, due) then return end
   wait(q, lane, id, generation, due)
-  offer(q, group, lane, tonumber(due))
+  local at = tonumber(due)
+  offer(q, group, lane, at, at > now - 1000 and at <= now)
 end
 
 -- Pushes ARGV[from…], six fields each: queue, id, generation, group, lane, due.

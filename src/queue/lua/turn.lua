@@ -1,19 +1,19 @@
 -- A worker's turn: acknowledges what ended, then claims what is due.
 -- KEYS  1 the shard's prefix
 -- ARGV  1 session 2 queue 3 jobs to claim (0: none) 4 jobs of a lane at once 5 lease nonce
---       6 the most lanes to look at 7 acknowledgements, at most 512
+--       6 the most lanes to look at 7 acknowledgements, at most 512 8 hints, see `hinted`
 --       then (lane id fence op a b)* with op d done, a again (generation, due_ms), r released
 --       (delay_ms), t released until (due_ms), h handed back, m moved (its push's number); then
 --       the pushes of moves as in push.lua. A fence is `epoch:lease:session`
 -- Reply {status, server_ms, ms to the next lane or -1, epoch, incarnation, (1|0 per ack)*,
 --       (lane id generation group)* per job}
--- Jobs that a group gets in its turn, at most.
+-- Jobs that a group gets in its turn.
 local QUANTUM = 8
 local session, name, n, lane_max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local q = keys_of(name)
 local before = earliest(q)
 local acks = tonumber(ARGV[7])
-local moves = 8 + acks * 6
+local moves = 9 + acks * 6
 
 -- Takes the held job out of its lane's list, when its fence is that of the claim.
 local function take(list, id, fence)
@@ -52,14 +52,14 @@ end
 local results, lists, groups = {}, {}, {}
 if acks > 0 then
   local lanes = {}
-  for i = 8, moves - 1, 6 do lanes[#lanes + 1] = ARGV[i] end
+  for i = 9, moves - 1, 6 do lanes[#lanes + 1] = ARGV[i] end
   for at, packed in ipairs(call('HMGET', q.busy, unpack(lanes))) do
     if not lists[lanes[at]] then lists[lanes[at]] = holds(packed) end
   end
 end
 -- First every list is made shorter and written, then what follows waits: a move may look at them.
 local after = {}
-for i = 8, moves - 1, 6 do
+for i = 9, moves - 1, 6 do
   local lane = ARGV[i]
   local hold = take(lists[lane], ARGV[i + 1], ARGV[i + 2])
   results[#results + 1] = hold and 1 or 0
@@ -87,6 +87,7 @@ for at = 1, #after, 2 do
   local generation, due = rest(hold, i)
   if generation then wait(q, lane, hold[1], generation, due) end
   if ARGV[i + 3] == 'm' then moved(tonumber(ARGV[i + 4])) end
+  if hold[8] then tried(hold[8]) end
 end
 for owner, members in pairs(idle) do
   call('SREM', base .. 'held:' .. owner, unpack(members))
@@ -94,44 +95,14 @@ end
 for lane, group in pairs(groups) do offer_head(q, group, lane) end
 write_offers(q)
 
--- The instant at which every gate of a lane is open, or 0; expired gates are taken away.
 local gated = n > 0 and call('EXISTS', base .. 'gates') == 1
-local seen = {}
-local function gate_of(scope)
-  if seen[scope] == nil then
-    local at = tonumber(call('HGET', base .. 'gates', scope) or 0)
-    if at > 0 and at <= now then
-      call('HDEL', base .. 'gates', scope)
-      call('UNLINK', base .. 'parked:' .. scope)
-      at = 0
-    end
-    seen[scope] = at
-  end
-  return seen[scope]
-end
-local function closed(lane)
-  local platform, app, account = string.match(lane, '^([^:]+):([^:]+):(.+)$')
-  if not platform then return 0 end
-  local until_at, scope = 0, nil
-  for _, key in ipairs({ 'account:' .. account, 'app:' .. platform .. ':' .. app,
-    'platform:' .. platform }) do
-    local at = gate_of(key)
-    if at > until_at then until_at, scope = at, key end
-  end
-  return until_at, scope
-end
-local function park(group, lane, until_at, scope)
-  call('ZADD', q.wake .. group, string.format('%.0f', until_at * 1000), lane)
-  call('SADD', base .. 'parked:' .. scope, pack({ name, group, lane }))
-  call('PEXPIREAT', base .. 'parked:' .. scope, until_at + 60000)
-end
 
 local epoch, fence, jobs, marks, busy = nil, nil, {}, {}, {}
 local count, looked, scan_max = 0, 0, tonumber(ARGV[6])
 
 -- Claims the first job of a lane that was taken out of the race, and puts the lane back if more
 -- may run beside it. Nothing of it may be younger than the clock: never early.
-local function claim(group, lane, list)
+local function claim(group, lane, list, probe)
   if #list >= lane_max then return end
   -- A further job of a lane only beside the first: its process keeps their steps apart. Whoever
   -- acknowledges offers the lane again.
@@ -149,7 +120,8 @@ local function claim(group, lane, list)
     epoch = string.format('%.0f', call('INCR', base .. 'epoch'))
     fence = epoch .. ':' .. ARGV[5] .. ':' .. session
   end
-  list[#list + 1] = { id, fence, generation, group, first[2], '', '' }
+  list[#list + 1] = { id, fence, generation, group, first[2], '', '', probe }
+  if probe then probing(probe) end
   busy[#busy + 1] = lane
   busy[#busy + 1] = pack(list)
   marks[#marks + 1] = name .. '\0' .. lane
@@ -169,10 +141,10 @@ local function serve(group, share)
     call('ZREM', wake, unpack(lanes))
     local packed = call('HMGET', q.busy, unpack(lanes))
     for i, lane in ipairs(lanes) do
-      local until_at, scope = 0, nil
-      if gated then until_at, scope = closed(lane) end
-      if until_at > now then park(group, lane, until_at, scope)
-      else claim(group, lane, holds(packed[i])) end
+      local until_at, scope, probe = 0, nil, nil
+      if gated then until_at, scope, probe = closed(lane) end
+      if until_at > now then park(q, group, lane, until_at, scope)
+      else claim(group, lane, holds(packed[i]), probe) end
     end
     if #busy > 0 then call('HSET', q.busy, unpack(busy)) end
     busy = {}
@@ -182,12 +154,73 @@ local function serve(group, share)
     call('ZADD', wake, 'LT', unpack(back))
     q.offers[group] = nil
   end
-  -- Behind the groups that wait: a round over groups.
-  local head = call('ZRANGE', wake, 0, 0, 'WITHSCORES')
-  if not head[2] then call('ZREM', q.groups, group)
+end
+
+-- Where a group stands after its turn: behind the others that wait.
+local function stand(group)
+  local first = call('ZRANGE', q.wake .. group, 0, 0, 'WITHSCORES')[2]
+  if not first then
+    call('ZREM', q.groups, group)
   else
-    local at = tonumber(head[2]) > clock and head[2] or clock_text
-    call('ZADD', q.groups, at, group)
+    call('ZADD', q.groups, tonumber(first) > clock and first or clock_text, group)
+  end
+end
+
+-- What the worker knows: `s HALF` of its slots, `w TENANT WEIGHT` for tenants of another weight
+-- than 1, and `h GROUP COUNT` for groups that hold many of its slots already.
+local half, weights, held_by, fulls = n, {}, {}, 0
+for verb, what, number in string.gmatch(ARGV[8], '(%l) (%S+) ?(%d*)\n') do
+  if verb == 's' then half = tonumber(what)
+  elseif verb == 'w' then weights[what] = tonumber(number)
+  else
+    held_by[what] = tonumber(number)
+    if held_by[what] >= half then fulls = fulls + 1 end
+  end
+end
+
+-- A group gets at most half of the slots, unless nobody else wants any.
+local function room_of(group, is_alone)
+  if is_alone then return n - count end
+  return math.min(n - count, half - (held_by[group] or 0))
+end
+
+-- Divides the room by weights. What is left of a share, less than a job, is kept for the next turn.
+local function divide(names)
+  local all, keep = 0, {}
+  for _, group in ipairs(names) do all = all + (weights[string.match(group, '^[^:]*')] or 1) end
+  local kept = call('HMGET', q.prefix .. 'shares', unpack(names))
+  for i, group in ipairs(names) do
+    local weight = weights[string.match(group, '^[^:]*')] or 1
+    local want = n * weight / all + tonumber(kept[i] or 0)
+    local share = math.min(math.floor(want), room_of(group, #names == 1))
+    local before_count = count
+    if share > 0 and looked < scan_max then
+      serve(group, share)
+      stand(group)
+    end
+    -- A group without enough lanes saves nothing up; nor does one for longer than a round.
+    local is_short = count - before_count < share
+    keep[#keep + 1] = group
+    keep[#keep + 1] = is_short and 0 or math.min(want - share, weight)
+  end
+  call('HSET', q.prefix .. 'shares', unpack(keep))
+  call('PEXPIRE', q.prefix .. 'shares', 10000)
+end
+
+-- A round over groups, the one that waits longest first. Each gets a handful of lanes, so that what
+-- a group costs is shared by several jobs.
+local function round()
+  local is_weighted = next(weights) ~= nil
+  local most = is_weighted and 64 or math.max(2, math.ceil(n / QUANTUM)) + fulls
+  local names = call('ZRANGEBYSCORE', q.groups, '-inf', clock_text, 'LIMIT', 0, most)
+  if is_weighted and #names > 1 then return divide(names) end
+  for _, group in ipairs(names) do
+    if count >= n or looked >= scan_max then break end
+    local room = room_of(group, #names == 1)
+    if room > 0 then
+      serve(group, #names == 1 and room or math.min(QUANTUM, room))
+      stand(group)
+    end
   end
 end
 
@@ -197,15 +230,7 @@ if n > 0 then
   if not mine then status, mine = 'unknown', ''
   elseif not call('ZSCORE', base .. 'sessions', session) then status = 'lost'
   else
-    -- A round over groups: each one gets a handful of lanes, then waits behind the others. What a
-    -- group costs is so shared by several jobs.
-    local due = call('ZRANGEBYSCORE', q.groups, '-inf', clock_text, 'LIMIT', 0,
-      math.max(1, math.ceil(n / QUANTUM)))
-    for i, group in ipairs(due) do
-      if count >= n or looked >= scan_max then break end
-      local share = math.max(QUANTUM, math.ceil((n - count) / (#due - i + 1)))
-      serve(group, math.min(n - count, share))
-    end
+    round()
     write_offers(q)
     if #marks > 0 then call('SADD', base .. 'held:' .. session, unpack(marks)) end
   end

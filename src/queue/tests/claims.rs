@@ -2,7 +2,7 @@
 
 use crate::support::{Redis, Worker, wakeup, within};
 use domain::time::Timestamp;
-use queue::{Gate, Outcome, WorkerOptions};
+use queue::{Gate, Outcome, Queue, WorkerOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -213,4 +213,111 @@ async fn a_released_job_comes_again_with_its_generation() {
     let seen = worker.stop().await;
     assert!(seen[1].claimed.epoch > seen[0].claimed.epoch);
     assert_ne!(seen[1].claimed.lease, seen[0].claimed.lease);
+}
+
+/// How many of the first `first` jobs each tenant got, by its name.
+async fn shares(weights: &[(&str, u32)], concurrency: usize, first: usize) -> Vec<usize> {
+    let redis = Redis::start().await;
+    let mut config = redis.config();
+    config.weights = weights.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
+    let queue = Queue::connect(&config).await.unwrap();
+    queue.adopt(0, 1, &[], &[]).await.unwrap();
+    // Each tenant has 200 lanes with four jobs each, all overdue.
+    let mut wakeups = Vec::new();
+    for (tenant, (name, _)) in (0_u32..).zip(weights) {
+        for number in 0..800_u32 {
+            let subject = u128::from(tenant * 10_000 + number);
+            let mut wakeup = wakeup(subject, 1, tenant * 1_000 + number % 200);
+            wakeup.group = format!("{name}:x:default");
+            wakeups.push(wakeup);
+        }
+    }
+    queue.push(&wakeups).await.unwrap();
+    let worker = Worker::done(&queue, concurrency);
+    within(10, async || worker.count() >= first).await;
+    let seen = worker.stop().await;
+    let of = |name: &str| {
+        let is_its = |group: &str| group.split(':').next() == Some(name);
+        seen.iter().take(first).filter(|seen| is_its(&seen.claimed.group)).count()
+    };
+    weights.iter().map(|(name, _)| of(name)).collect()
+}
+
+// case: Q-weights
+#[tokio::test]
+async fn groups_share_by_their_weights() {
+    for concurrency in [10, 64] {
+        let shares = shares(&[("a", 3), ("b", 2), ("c", 1)], concurrency, 900).await;
+        for (got, right) in shares.iter().zip([450_usize, 300, 150]) {
+            let is_near = got.abs_diff(right) * 10 <= right;
+            assert!(is_near, "{got} instead of {right} with {concurrency} slots: {shares:?}");
+        }
+    }
+}
+
+// case: Q-fair
+#[tokio::test]
+async fn a_single_job_does_not_wait_behind_another_tenants_thousands() {
+    let redis = Redis::start().await;
+    let queue = redis.adopted().await;
+    let job = |subject: u32, group: &str| {
+        let lane = if group == "flood" { subject % 2_000 } else { subject };
+        let mut wakeup = wakeup(u128::from(subject), 1, lane);
+        wakeup.group = group.to_owned();
+        wakeup
+    };
+    let flood: Vec<_> = (0..20_000).map(|number| job(number, "flood")).collect();
+    queue.push(&flood).await.unwrap();
+    let worker = Worker::done(&queue, 64);
+    within(5, async || worker.count() > 200).await;
+    let singles: Vec<_> = (0..25).map(|n| job(30_000 + n, &format!("single{n}"))).collect();
+    queue.push(&singles).await.unwrap();
+    let began = base::clock::stopwatch();
+    let seen = worker.seen.clone();
+    let is_in = |number: u32| {
+        let subject = uuid::Uuid::from_u128(u128::from(number));
+        seen.lock().unwrap().iter().any(|one| one.claimed.subject == subject)
+    };
+    within(5, async || (30_000..30_025).all(is_in)).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    worker.stop().await;
+}
+
+// case: Q-probe
+#[tokio::test]
+async fn a_gate_of_an_app_opens_half_and_one_job_goes_first() {
+    let redis = Redis::start().await;
+    let queue = redis.adopted().await;
+    let gate = |queue: &Queue, until: Timestamp| {
+        let (queue, scope_key) = (queue.clone(), "app:x:default".to_owned());
+        async move { queue.close_gate(&Gate { scope_key, until }).await.unwrap() }
+    };
+    let now = queue.time().await.unwrap();
+    gate(&queue, now + Duration::from_millis(300)).await;
+    queue
+        .push(&(0..50).map(|n| wakeup(n, 1, n.try_into().unwrap())).collect::<Vec<_>>())
+        .await
+        .unwrap();
+    // The first one that goes through finds the limit still there; the second one does not.
+    let (tries, reopen) = (Arc::new(AtomicUsize::new(0)), gate);
+    let (count, handle) = (tries.clone(), queue.clone());
+    let worker = Worker::start(&queue, 32, move |_| {
+        let (count, handle) = (count.clone(), handle.clone());
+        async move {
+            if count.fetch_add(1, Ordering::SeqCst) > 0 {
+                return Outcome::Done;
+            }
+            let until = handle.time().await.unwrap() + Duration::from_millis(400);
+            reopen(&handle, until).await;
+            Outcome::ReleaseAt(until)
+        }
+    });
+    within(2, async || tries.load(Ordering::SeqCst) == 1).await;
+    let second = queue.time().await.unwrap();
+    assert!(second >= now + Duration::from_millis(300), "not before its time");
+    within(5, async || tries.load(Ordering::SeqCst) == 51).await;
+    let seen = worker.stop().await;
+    let first_at = seen[0].at;
+    let between = seen.iter().skip(1).filter(|one| one.at < first_at + Duration::from_millis(350));
+    assert_eq!(between.count(), 0, "only the probe went through the half-open gate");
 }

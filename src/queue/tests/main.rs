@@ -10,4 +10,6 @@ mod limits;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod support;

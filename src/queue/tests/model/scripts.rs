@@ -34,7 +34,7 @@ pub enum Script {
 
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 const PULSE: &str = include_str!("../../lua/pulse.lua");
-/// By the number of their `Script`; what has no pulse has an empty one.
+/// By the number of their `Script`, each with what is put before it besides the prelude.
 const BODIES: [(&str, &str); 11] = [
     ("", include_str!("../../lua/push.lua")),
     ("", include_str!("../../lua/relay.lua")),
@@ -43,7 +43,7 @@ const BODIES: [(&str, &str); 11] = [
     ("", include_str!("../../lua/epoch.lua")),
     ("", include_str!("../../lua/gate.lua")),
     ("", include_str!("../../lua/open.lua")),
-    ("", include_str!("../../lua/turn.lua")),
+    (include_str!("../../lua/doors.lua"), include_str!("../../lua/turn.lua")),
     ("", include_str!("../../lua/mine.lua")),
     (PULSE, include_str!("../../lua/renew.lua")),
     (PULSE, include_str!("../../lua/reap.lua")),
@@ -76,6 +76,7 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
     for i = 2, #words, 2 do
       local holds = cmsgpack.unpack(words[i])
       for at, hold in ipairs(holds) do
+        hold[8] = nil
         hold[1] = tostring(string.byte(hold[1], 16))
         holds[at] = table.concat(hold, ' ')
       end

@@ -75,7 +75,7 @@ impl Server {
         let mut turn = self.script(Script::Turn);
         turn.arg(format!("{:016x}", ask.session)).arg(QUEUES[ask.queue]).arg(ask.claims);
         turn.arg(LANE_MAX[ask.queue]).arg(ask.lease).arg(ask.claims * 4 + 64);
-        turn.arg(ask.acks.len());
+        turn.arg(ask.acks.len()).arg("");
         let mut moves = Vec::new();
         for ack in &ask.acks {
             add_ack(&mut turn, ack, &mut moves);

@@ -273,12 +273,19 @@ impl Shard {
         closed.find(|(scope, _)| is_before(scope, lane)).map(|(scope, _)| scope.as_str())
     }
 
+    /// Is a gate closed before this lane, or may one be half open, behind its probe?
+    fn is_behind_a_gate(&self, lane: usize, now: i64) -> bool {
+        let is_shared = |scope: &str| !scope.starts_with("account:");
+        let mut known = self.gates.keys().filter(|scope| is_before(scope, lane));
+        self.closed_by(lane, now).is_some() || known.any(|scope| is_shared(scope))
+    }
+
     /// A claim with room for everybody leaves no lane behind of which nothing is held.
     fn nobody_was_passed_by(&self, queue: usize, lent: &BTreeSet<usize>, now: i64) -> Kept {
         for lane in (0..LANES.len()).filter(|lane| !lent.contains(lane)) {
             let is_free = !self.busy.contains_key(&(queue, lane));
             let due = self.head((queue, lane)).filter(|head| head.2 <= now);
-            if is_free && due.is_some() && self.closed_by(lane, now).is_none() {
+            if is_free && due.is_some() && !self.is_behind_a_gate(lane, now) {
                 let group = GROUPS[lane];
                 return Err(format!("{due:?} is due in {} of {group}, not lent", LANES[lane]));
             }

@@ -19,6 +19,10 @@ pub async fn relay(app: &App, shard: u16) -> Result<bool, Fault> {
         CursorState::Known(cursor) => cursor,
         CursorState::Unknown => return adopt(app, shard).await,
     };
+    if app.0.queue.fullness().await? > FULL {
+        tracing::warn!(shard, "Redis is nearly full; jobs wait in Postgres");
+        return Ok(false);
+    }
     let number = i16::try_from(shard).unwrap_or(0);
     let jobs = app.0.store.jobs_due(number, cursor.due_at, cursor.subject, HORIZON, BATCH).await?;
     let Some(last) = jobs.last() else { return Ok(false) };
@@ -31,6 +35,10 @@ pub async fn relay(app: &App, shard: u16) -> Result<bool, Fault> {
         Relayed::Moved(_) | Relayed::Unknown => true,
     })
 }
+
+/// Beyond this part of its memory nothing more is told to Redis (DESIGN section 6): what is left is
+/// for acknowledgements, and the jobs are safe where they are.
+const FULL: f64 = 0.8;
 
 /// Makes an unknown Redis ours: gates first, so that nobody runs into a closed door, then jobs.
 async fn adopt(app: &App, shard: u16) -> Result<bool, Fault> {

@@ -100,40 +100,6 @@ impl Queue {
         Ok(if most > 0.0 { used / most } else { 0.0 })
     }
 
-    /// Bytes that Redis holds for its data, for benches.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn used_memory(&self) -> Result<u64, Fault> {
-        let mut calls = self.shared.wire.calls.clone();
-        let info: redis::InfoDict = redis::cmd("INFO")
-            .arg("memory")
-            .query_async(&mut calls)
-            .await
-            .context("asking Redis for its memory")?;
-        Ok(info.get("used_memory_dataset").unwrap_or(0))
-    }
-
-    /// The longest command in Redis's slow log, in milliseconds; 0 when none was slow (10 ms by
-    /// default).
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn slowest_ms(&self) -> Result<f64, Fault> {
-        let mut calls = self.shared.wire.calls.clone();
-        let entries: Vec<Vec<redis::Value>> = redis::cmd("SLOWLOG")
-            .arg("GET")
-            .arg(128)
-            .query_async(&mut calls)
-            .await
-            .context("reading Redis's slow log")?;
-        let us = entries.iter().filter_map(|entry| match entry.get(2) {
-            Some(redis::Value::Int(us)) => Some(*us),
-            _ => None,
-        });
-        Ok(us.max().unwrap_or(0) as f64 / 1_000.0)
-    }
-
     /// Pushes wake-ups. An equal generation that waits or is held already is one job; a higher one
     /// of a held job waits for its acknowledgement; an older one that waits is not looked for, the
     /// worker that it wakes forgets it.

@@ -12,6 +12,7 @@ mod core;
 mod handle;
 mod health;
 mod lease;
+pub mod measure;
 mod pump;
 mod session;
 mod settle;

@@ -111,9 +111,10 @@ fn the_configuration_that_is_shown_is_the_default() {
             batch_max,
             poll_every_ms,
             response_timeout_ms,
+            weights,
         } = config;
         let times = (lease_ms, renew_every_ms, poll_every_ms, response_timeout_ms);
-        (url, shards, batch_max, times)
+        (url, shards, batch_max, times, weights)
     };
     assert_eq!(queue(shown.queue), queue(own.queue));
     let server = |config| {

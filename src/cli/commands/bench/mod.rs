@@ -28,6 +28,10 @@ enum Work {
     Spread(queue::burst::Arguments),
     /// What a waiting job costs in Redis, and a busy worker in memory.
     Memory(queue::memory::Arguments),
+    /// Jobs written durably into Postgres, many in a transaction.
+    Enqueue(queue::enqueue::Arguments),
+    /// A wiped Redis is filled again from Postgres.
+    Rebuild(queue::rebuild::Arguments),
     /// One account is limited while others drain, against a run without it.
     Lane(queue::lane::Arguments),
     /// A worker dies with jobs in flight, and another one takes them.
@@ -47,6 +51,8 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
         Work::Drain(arguments) => queue::drain::run(arguments).await,
         Work::Latency(arguments) => queue::latency::run(arguments).await,
         Work::SameSecond(arguments) | Work::Spread(arguments) => queue::burst::run(arguments).await,
+        Work::Enqueue(arguments) => queue::enqueue::run(arguments).await,
+        Work::Rebuild(arguments) => queue::rebuild::run(arguments).await,
         Work::Lane(arguments) => queue::lane::run(arguments).await,
         Work::Crash(arguments) => queue::crash::run(arguments).await,
         Work::Memory(arguments) => queue::memory::run(arguments).await,

@@ -1,12 +1,11 @@
 //! `postfleet bench drain`: many no-op jobs that are due at once, taken by several processes.
 
-use super::rig::{Rig, wakeup};
+use super::rig::{self, Rig};
 use super::{Common, rounded, show};
 use base::{Fault, clock};
 use domain::time::Timestamp;
 use serde_json::json;
 use std::time::Duration;
-use store::jobs::{Arm, JobKind};
 
 /// What `postfleet bench drain` takes.
 #[derive(clap::Args)]
@@ -82,18 +81,7 @@ async fn arm(rig: &Rig, arguments: &Arguments, due: Timestamp) -> Result<(), Fau
     let mut number = 0;
     while number < arguments.jobs {
         let upto = (number + 500).min(arguments.jobs);
-        let arms = (number..upto).map(|number| {
-            let wake = wakeup(&arguments.common, number, due.ms() * 1_000, due);
-            Arm {
-                kind: JobKind::Publish,
-                queue: wake.queue,
-                subject: wake.subject,
-                shard: 0,
-                group: wake.group,
-                lane: wake.lane,
-                due_at: Some(due),
-            }
-        });
+        let arms = (number..upto).map(|number| rig::arm(&arguments.common, number, due));
         let jobs = rig.store.arm_jobs(&arms.collect::<Vec<_>>()).await?;
         let wakeups = jobs.into_iter().map(|job| queue::Wakeup {
             queue: job.queue,

@@ -3,9 +3,11 @@
 pub mod burst;
 pub mod crash;
 pub mod drain;
+pub mod enqueue;
 pub mod lane;
 pub mod latency;
 pub mod memory;
+pub mod rebuild;
 mod rig;
 pub mod worker;
 

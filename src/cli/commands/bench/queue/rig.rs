@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use store::Store;
+use store::jobs::{Arm, JobKind};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use uuid::Uuid;
@@ -110,6 +111,25 @@ impl Rig {
         Ok(Workers { children })
     }
 
+    /// A relay in a process of its own.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn relay(&self) -> Result<Child, Fault> {
+        let key_file = self.folder.join("bench-key");
+        vault::KeyRing::create(&key_file).context("making a key")?;
+        Command::new(std::env::current_exe()?)
+            .args(["work", "--roles", "relay"])
+            .env("POSTFLEET__STORE__URL", &self.private.postgres_url)
+            .env("POSTFLEET__QUEUE__URL", &self.private.redis_url)
+            .env("POSTFLEET__VAULT__KEY_FILE", &key_file)
+            .env("POSTFLEET__MEDIA__DIR", self.folder.join("media"))
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("starting a relay")
+    }
+
     /// Processor time so far.
     pub fn spent(&self, workers: &Workers) -> Spent {
         let pids: Vec<u32> = workers.children.iter().filter_map(|(c, ..)| c.id()).collect();
@@ -165,7 +185,7 @@ impl Rig {
     /// # Errors
     /// Redis is away.
     pub async fn used_memory(&self) -> Result<u64, Fault> {
-        self.queue.used_memory().await
+        queue::measure::used_memory(&self.queue).await
     }
 
     /// The longest script so far, in milliseconds, by Redis's own slow log.
@@ -173,7 +193,7 @@ impl Rig {
     /// # Errors
     /// Redis is away.
     pub async fn script_max_ms(&self) -> Result<f64, Fault> {
-        self.queue.slowest_ms().await
+        queue::measure::slowest_ms(&self.queue).await
     }
 
     /// Ends the servers and removes everything.
@@ -199,6 +219,14 @@ pub fn wakeup(common: &Common, number: u64, about_us: i64, due_at: Timestamp) ->
         lane: format!("bench:default:{account}"),
         due_at,
     }
+}
+
+/// The same job as Postgres is told of it.
+pub fn arm(common: &Common, number: u64, due_at: Timestamp) -> Arm {
+    let Wakeup { queue, subject, group, lane, .. } =
+        wakeup(common, number, due_at.ms() * 1_000, due_at);
+    let (kind, due_at) = (JobKind::Publish, Some(due_at));
+    Arm { kind, queue, subject, shard: 0, group, lane, due_at }
 }
 
 fn uuid(number: u32) -> Uuid {

@@ -1,0 +1,47 @@
+//! For benches alone: what a Redis costs, and how it looks when it is lost.
+
+use crate::handle::Queue;
+use base::{Context, Fault};
+
+/// Bytes that Redis holds for its data.
+///
+/// # Errors
+/// When Redis does not answer.
+pub async fn used_memory(queue: &Queue) -> Result<u64, Fault> {
+    let mut calls = queue.shared.wire.calls.clone();
+    let info: redis::InfoDict = redis::cmd("INFO")
+        .arg("memory")
+        .query_async(&mut calls)
+        .await
+        .context("asking Redis for its memory")?;
+    Ok(info.get("used_memory_dataset").unwrap_or(0))
+}
+
+/// The longest command in Redis's slow log, in milliseconds; 0 when none was slow (10 ms by
+/// default).
+///
+/// # Errors
+/// When Redis does not answer.
+pub async fn slowest_ms(queue: &Queue) -> Result<f64, Fault> {
+    let mut calls = queue.shared.wire.calls.clone();
+    let entries: Vec<Vec<redis::Value>> = redis::cmd("SLOWLOG")
+        .arg("GET")
+        .arg(128)
+        .query_async(&mut calls)
+        .await
+        .context("reading Redis's slow log")?;
+    let us = entries.iter().filter_map(|entry| match entry.get(2) {
+        Some(redis::Value::Int(us)) => Some(*us),
+        _ => None,
+    });
+    Ok(us.max().unwrap_or(0) as f64 / 1_000.0)
+}
+
+/// Empties the Redis of a bench: what a lost one looks like.
+///
+/// # Errors
+/// When Redis does not answer.
+pub async fn wipe(queue: &Queue) -> Result<(), Fault> {
+    let mut calls = queue.shared.wire.calls.clone();
+    redis::cmd("FLUSHALL").query_async(&mut calls).await.context("emptying Redis")
+}

@@ -1,0 +1,58 @@
+//! A day's calls are counted, whatever Redis forgets.
+
+use crate::support::{Fleet, Scene, eventually};
+use std::time::Duration;
+
+/// Threads takes 250 posts of an account in 24 hours.
+const PER_DAY: i64 = 250;
+/// What is left of the day when Redis forgets it.
+const LEFT: i64 = 3;
+
+// case: L-ledger
+#[tokio::test]
+async fn a_wiped_redis_does_not_grant_a_second_day() {
+    let fleet = Fleet::start(&[], &[]).await;
+    let scene = Scene::on(&fleet, "counted").await;
+    let account = scene.connect_on(("threads", None), "counted").await;
+    let first = scene.say(&account, &format!("The first, {}", scene.brand)).await;
+    scene.published(&first).await;
+    let mut db = fleet.postgres().await;
+    // As if it had called all day: the ledger has a row for each call.
+    sqlx::query(
+        "INSERT INTO attempts (delivery_id, checkpoint_no, endpoint, epoch, lease, request_sha256,
+             intended_at, deadline_at, outcome, http_status, ended_at)
+         SELECT delivery_id, checkpoint_no, endpoint, epoch, lease, request_sha256, intended_at,
+             deadline_at, outcome, http_status, ended_at
+         FROM attempts, generate_series(2, $1)",
+    )
+    .bind(PER_DAY - LEFT)
+    .execute(&mut db)
+    .await
+    .unwrap();
+    let mut redis = fleet.redis().await;
+    redis::cmd("FLUSHALL").exec_async(&mut redis).await.unwrap();
+
+    let mut posts = Vec::new();
+    for number in 0..LEFT * 2 {
+        posts.push(scene.say(&account, &format!("{number}, {}", scene.brand)).await);
+    }
+    eventually("half of them wait for tomorrow", Duration::from_secs(30), async || {
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM jobs j JOIN deliveries d ON d.id = j.subject
+             WHERE j.kind = 'publish' AND d.platform = 'threads'
+                 AND j.due_at > clock_timestamp() + interval '23 hours'",
+        )
+        .fetch_one(&mut db)
+        .await
+        .unwrap();
+        let published = scene.accepted(&account).await.len();
+        match (waiting, published) {
+            (LEFT, 4) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    let calls: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM attempts").fetch_one(&mut db).await.unwrap();
+    assert_eq!(calls, PER_DAY);
+}

@@ -73,6 +73,7 @@ pub(super) fn told(endpoint: &'static str, reply: &Reply) -> Vec<Told> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::http_date;
     use domain::time::Timestamp;
     use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -118,9 +119,10 @@ mod tests {
 
     #[test]
     fn the_reset_is_told_by_our_clock() {
-        // X's clock is a minute ahead of ours, which stands at 2026-11-24T06:40:00Z.
+        // X's clock is a minute ahead of ours.
+        let date = http_date(Timestamp::from_seconds(1_795_500_060));
         let reply = reply(&[
-            ("date", "Tue, 24 Nov 2026 06:41:00 GMT"),
+            ("date", &date),
             ("x-rate-limit-remaining", "5"),
             ("x-rate-limit-reset", "1795500120"),
         ]);

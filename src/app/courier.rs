@@ -5,22 +5,16 @@
 
 use crate::App;
 use crate::attempt::Attempt;
-use base::digest::hex;
+use crate::bodies::{digest, inline, payload};
+use crate::meter::{self, Leave};
 use base::http::{Body as Payload, Bounds, Fence, NoReply};
 use base::{Context, Fault, clock, crash};
-use bytes::Bytes;
-use domain::content::AssetFacts;
 use domain::courier::{Courier, End, Event, Order};
 use domain::delivery::Status;
 use domain::failure::{Effect, Failure, Sent, no_reply};
-use domain::id::TenantId;
-use domain::limit::Limit;
 use domain::time::Timestamp;
-use futures::{StreamExt, stream};
 use http::{Request, StatusCode};
-use platforms::{Body, Call, Part, Platform, Reply};
-use queue::{Permit, Window};
-use sha2::{Digest, Sha256};
+use platforms::{Body, Call, Platform, Reply};
 use std::time::{Duration, Instant};
 use store::intents::Intent;
 use store::settles::{Entry, Wake};
@@ -59,6 +53,7 @@ pub(crate) enum Ending {
 /// One call on its way, with what its effects have brought so far.
 struct Trip {
     call: Call,
+    leave: Option<Leave>,
     signed: Option<Request<Body>>,
     sent_by: Option<Instant>,
     reply: Option<Reply>,
@@ -75,15 +70,22 @@ pub(crate) async fn carry(attempt: &mut Attempt<'_>, call: Call) -> Result<Endin
     if effect == Effect::Irreversible && !take_turn(attempt).await {
         return Ok(Ending::Stale);
     }
-    let mut trip =
-        Trip { call, signed: None, sent_by: None, reply: None, failure: None, silence: None };
+    let mut trip = Trip {
+        call,
+        leave: None,
+        signed: None,
+        sent_by: None,
+        reply: None,
+        failure: None,
+        silence: None,
+    };
     let mut courier = Courier::new(effect);
     loop {
         let event = match courier.order() {
-            Order::Meter => meter(attempt, &trip.call).await?,
+            Order::Meter => meter(attempt, &mut trip).await?,
             Order::Sign => sign(attempt, &mut trip)?,
             Order::Intend => intend(attempt, &mut trip).await?,
-            Order::Fence => fence(attempt, &trip),
+            Order::Fence => fence(attempt, &mut trip).await,
             Order::Send => send(attempt, &mut trip).await?,
             Order::Classify => classify(attempt, &mut trip),
             Order::Withdraw(_) => withdraw(attempt, &trip).await?,
@@ -104,31 +106,16 @@ async fn take_turn(attempt: &mut Attempt<'_>) -> bool {
     attempt.turn.is_some() && !attempt.app.0.queue.is_gated(&attempt.claimed.lane)
 }
 
-/// Asks the limiter, for the account's and the app's windows at once.
-async fn meter(attempt: &Attempt<'_>, call: &Call) -> Result<Event, Fault> {
-    let address = attempt.address();
-    let settings = attempt.app.0.settings.platforms.get(&attempt.row.platform);
-    let factor = settings.map_or(1, |settings| settings.limit_factor);
-    let counts = |limit: &&Limit| limit.endpoint == call.endpoint;
-    let windows: Vec<Window> = attempt
-        .adapter
-        .limits()
-        .iter()
-        .filter(counts)
-        .map(|limit| Window {
-            key: address.window(limit.scope, limit.endpoint, limit.window.as_secs()),
-            calls_max: limit.calls_max.saturating_mul(factor),
-            window_ms: u64::try_from(limit.window.as_millis()).unwrap_or(u64::MAX),
-        })
-        .collect();
-    let permit = match windows.is_empty() {
-        true => Permit::Granted,
-        false => attempt.app.0.queue.meter(attempt.claimed.shard, &windows).await?,
-    };
+/// Asks the limiter for leave to call.
+async fn meter(attempt: &Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
+    let asked = meter::ask(attempt, &trip.call).await?;
     crash::point("courier.after_meter");
-    Ok(match permit {
-        Permit::Granted => Event::Permitted,
-        Permit::Until(until) => Event::Limited { until },
+    Ok(match asked {
+        Ok(leave) => {
+            trip.leave = Some(leave);
+            Event::Permitted
+        }
+        Err(until) => Event::Limited { until },
     })
 }
 
@@ -200,11 +187,27 @@ fn doubt_pause(attempt: &Attempt<'_>) -> Duration {
 }
 
 /// The last look before the bytes.
-fn fence(attempt: &Attempt<'_>, trip: &Trip) -> Event {
+async fn fence(attempt: &Attempt<'_>, trip: &mut Trip) -> Event {
+    let is_permitted =
+        trip.leave.as_ref().is_some_and(Leave::is_good) || renew(attempt, trip).await;
     let is_in_time = trip.sent_by.is_none_or(|by| clock::stopwatch() < by);
-    let event = if attempt.claimed.is_alive() && is_in_time { Event::Open } else { Event::Closed };
+    let is_open = is_permitted && attempt.claimed.is_alive() && is_in_time;
     crash::point("courier.after_fence");
-    event
+    if is_open { Event::Open } else { Event::Closed }
+}
+
+/// Asks for another permit, where Postgres took longer over the intent than the first one is good
+/// for. The first stays counted: an unused permit is not given back.
+async fn renew(attempt: &Attempt<'_>, trip: &mut Trip) -> bool {
+    match meter::ask(attempt, &trip.call).await {
+        Ok(asked) => trip.leave = asked.ok(),
+        Err(fault) => {
+            // The intent is open: it is withdrawn, and the next attempt tells.
+            tracing::warn!(%fault, delivery = %attempt.row.id, "a permit ran out");
+            trip.leave = None;
+        }
+    }
+    trip.leave.is_some()
 }
 
 /// Hands the request to the network. What fails before that has not sent a byte.
@@ -220,7 +223,11 @@ async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault
     .record(started.elapsed().as_secs_f64());
     Ok(match sent {
         Ok(Ok((status, headers, body))) => {
-            trip.reply = Some(Reply { status, headers, body, at: attempt.now() });
+            let reply = Reply { status, headers, body, at: attempt.now() };
+            if let Some(leave) = &trip.leave {
+                meter::correct(attempt, leave, &trip.call, &reply).await;
+            }
+            trip.reply = Some(reply);
             Event::Replied
         }
         Ok(Err(silence)) => {
@@ -355,54 +362,4 @@ async fn post(
 fn deadline_of(app: &App, platform: &str, own: Duration) -> Duration {
     let settings = app.0.settings.platforms.get(platform);
     settings.and_then(|settings| settings.call_deadline).map_or(own, |cap| own.min(cap))
-}
-
-/// The bytes of a body: made by the adapter, or streamed from the library.
-async fn payload(
-    app: &App,
-    tenant: TenantId,
-    assets: &[AssetFacts],
-    body: &Body,
-) -> Result<Payload, Fault> {
-    if body.0.iter().all(|part| matches!(part, Part::Inline(_))) {
-        return Ok(Payload::Bytes(inline(body)));
-    }
-    let mut streams = Vec::with_capacity(body.0.len());
-    for part in &body.0 {
-        streams.push(match part {
-            Part::Inline(bytes) => stream::iter([Ok(Bytes::from(bytes.clone()))]).boxed(),
-            Part::Asset { asset, start, end } => {
-                let facts = assets.get(*asset);
-                let id = facts.context("a call names an asset that the post has not")?.id;
-                app.0.library.read(tenant, id, *start..*end).await?
-            }
-        });
-    }
-    Ok(Payload::Stream { size_bytes: body.len(), chunks: stream::iter(streams).flatten().boxed() })
-}
-
-/// The parts of a body that the adapter made, one after the other.
-fn inline(body: &Body) -> Bytes {
-    let parts = body.0.iter().flat_map(|part| match part {
-        Part::Inline(bytes) => bytes.as_slice(),
-        Part::Asset { .. } => &[],
-    });
-    parts.copied().collect::<Vec<u8>>().into()
-}
-
-/// What identifies a request: method, URI and body; an asset counts by its own digest.
-fn digest(request: &Request<Body>, assets: &[AssetFacts]) -> String {
-    let mut sha256 = Sha256::new();
-    sha256.update(request.method().as_str());
-    sha256.update(request.uri().to_string());
-    for part in &request.body().0 {
-        match part {
-            Part::Inline(bytes) => sha256.update(bytes),
-            Part::Asset { asset, start, end } => {
-                let known = assets.get(*asset).map(|facts| facts.sha256.as_str());
-                sha256.update(format!("{}:{start}-{end}", known.unwrap_or_default()));
-            }
-        }
-    }
-    hex(&sha256.finalize())
 }

@@ -5,15 +5,18 @@
 
 pub mod accept;
 mod attempt;
+mod bodies;
 pub mod caller;
 pub mod cancel;
 pub mod capabilities;
 mod checkpoints;
 pub mod connect;
+mod counters;
 mod courier;
 pub mod fan_out;
 mod grants;
 pub mod media;
+mod meter;
 pub mod origin;
 pub mod publish;
 pub mod reconcile;

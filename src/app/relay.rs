@@ -3,8 +3,9 @@
 //! What Redis was told lives in Redis: the cursor is a key there, advanced by the push itself. A
 //! Redis that was wiped, restored or failed over knows no cursor and is filled again.
 
-use crate::{App, HORIZON, wakeup};
-use base::{Fault, crash};
+use crate::{App, HORIZON, counters, wakeup};
+use base::{Fault, clock, crash};
+use domain::limit::PERMIT;
 use queue::{Cursor, CursorState, Gate, Relayed};
 
 /// Jobs of one push.
@@ -40,7 +41,8 @@ pub async fn relay(app: &App, shard: u16) -> Result<bool, Fault> {
 /// for acknowledgements, and the jobs are safe where they are.
 const FULL: f64 = 0.8;
 
-/// Makes an unknown Redis ours: gates first, so that nobody runs into a closed door, then jobs.
+/// Makes an unknown Redis ours: gates first, so that nobody runs into a closed door, then the
+/// counters of long windows, then jobs.
 async fn adopt(app: &App, shard: u16) -> Result<bool, Fault> {
     let incarnation = app.0.store.draw_incarnation().await?;
     let gates: Vec<Gate> = app
@@ -51,9 +53,18 @@ async fn adopt(app: &App, shard: u16) -> Result<bool, Fault> {
         .into_iter()
         .map(|gate| Gate { scope_key: gate.scope_key, until: gate.until })
         .collect();
-    tracing::warn!(shard, incarnation, gates = gates.len(), "filling an unknown Redis anew");
+    let mut counters = counters::count(app, shard).await?;
+    // A permit of the Redis that was lost may be on its way to its intent. This Redis grants none
+    // yet, and in a second no older one is good any more: then the ledger has every call. One
+    // that is empty is a fleet's that has never sent, or not for a day.
+    if !counters.is_empty() {
+        clock::pause(PERMIT).await;
+        counters = counters::count(app, shard).await?;
+    }
+    let (gated, counted) = (gates.len(), counters.len());
+    tracing::warn!(shard, incarnation, gated, counted, "filling an unknown Redis anew");
     metrics::counter!("postfleet_queue_adoptions_total").increment(1);
-    app.0.queue.adopt(shard, incarnation, &gates, &[]).await?;
+    app.0.queue.adopt(shard, incarnation, &gates, &counters).await?;
     Ok(true)
 }
 

@@ -2,6 +2,7 @@
 
 use base::route::Base;
 use base::{Context, Fault};
+use domain::limit::Rate;
 use platforms::App as Registration;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub struct PlatformConfig {
     pub call_deadline_ms: Option<u64>,
     /// Multiplies every documented limit, for an app that was granted more; 1 without it.
     pub limit_factor: Option<u32>,
+    /// Smooths the calls of each app: so many in a second, no more at once; unbounded without it.
+    pub calls_per_second_max: Option<u32>,
 }
 
 /// The section `[platforms.<name>.apps.<app>]`.
@@ -56,6 +59,8 @@ pub struct PlatformSettings {
     pub call_deadline: Option<Duration>,
     /// Multiplies the adapter's limits.
     pub limit_factor: u32,
+    /// Smooths the calls of an app.
+    pub rate: Option<Rate>,
 }
 
 /// What an operator says about the platforms.
@@ -137,6 +142,11 @@ fn read_platform(
         visibility_delay: section.visibility_delay_ms.map(Duration::from_millis),
         call_deadline: section.call_deadline_ms.map(Duration::from_millis),
         limit_factor: section.limit_factor.unwrap_or(1).max(1),
+        rate: section.calls_per_second_max.map(|calls| Rate {
+            calls: calls.max(1),
+            per: Duration::from_secs(1),
+            burst: calls.max(1),
+        }),
     })
 }
 

@@ -4,7 +4,7 @@ use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::{AssetFacts, Content};
 use domain::failure::{Effect, Failure};
-use domain::limit::Limit;
+use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
 use domain::time::Timestamp;
@@ -51,6 +51,10 @@ pub trait Adapter: Send + Sync {
     fn has_secret_checkpoints(&self) -> bool;
     /// The class of a reply that is not a success; `None` for a success.
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure>;
+    /// What a reply to a call of `endpoint` tells of its limits; most platforms tell nothing.
+    fn told(&self, _endpoint: &'static str, _reply: &Reply) -> Vec<Told> {
+        Vec::new()
+    }
 }
 
 /// One part of a request body.

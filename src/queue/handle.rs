@@ -1,12 +1,11 @@
-//! The handle that every process holds: push, relay, gates, limiter.
+//! The handle that every process holds: push, relay, gates.
 
 use crate::config::Config;
 use crate::health::Health;
+use crate::limiter::window_key;
 use crate::shared::Shared;
-use crate::wakeup::{Counter, Cursor, CursorState, Gate, Permit, Relayed, Wakeup, Window};
-use crate::wire::{
-    ADOPT, CORRECT, COUNT, CURSOR, EPOCH, GATE, METER, OPEN, PUSH, RELAY, Wire, on, prefix,
-};
+use crate::wakeup::{Counter, Cursor, CursorState, Gate, Relayed, Wakeup};
+use crate::wire::{ADOPT, COUNT, CURSOR, EPOCH, GATE, OPEN, PUSH, RELAY, Wire, on, prefix};
 use crate::{session, signals};
 use base::{Context, Fault};
 use domain::time::Timestamp;
@@ -235,42 +234,6 @@ impl Queue {
         self.shared.wire.call(raise.arg(to), "raising the epoch").await
     }
 
-    /// Counts one call in every window, or in none, by Redis's clock.
-    ///
-    /// # Errors
-    /// When Redis does not answer: then the call is not to be made.
-    pub async fn meter(&self, shard: u16, windows: &[Window]) -> Result<Permit, Fault> {
-        if windows.is_empty() {
-            return Ok(Permit::Granted);
-        }
-        let mut meter = on(&METER, shard);
-        for window in windows {
-            meter.key(window_key(shard, &window.key));
-            meter.arg(window.calls_max).arg(window.window_ms);
-        }
-        match self.shared.wire.call::<i64>(&meter, "asking the limiter").await? {
-            0 => Ok(Permit::Granted),
-            ms => Ok(Permit::Until(Timestamp::from_ms(ms))),
-        }
-    }
-
-    /// A platform said what is left of a window and when it begins anew; it only ever lowers what
-    /// is granted. An instant that is past says nothing.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn correct(
-        &self,
-        shard: u16,
-        key: &str,
-        remaining: u32,
-        reset_at: Timestamp,
-    ) -> Result<(), Fault> {
-        let mut correct = on(&CORRECT, shard);
-        correct.key(window_key(shard, key)).arg(remaining).arg(reset_at.ms());
-        self.shared.wire.call(&correct, "correcting the limiter").await
-    }
-
     /// Jobs that wait in a queue, for metrics.
     ///
     /// # Errors
@@ -320,10 +283,6 @@ pub(crate) fn add_wakeup(invocation: &mut ScriptInvocation<'_>, wakeup: &Wakeup)
         .arg(&wakeup.group)
         .arg(&wakeup.lane)
         .arg(wakeup.due_at.ms());
-}
-
-fn window_key(shard: u16, key: &str) -> String {
-    format!("{}window:{key}", prefix(shard))
 }
 
 /// A reply of `{word, incarnation, due_ms, subject}`.

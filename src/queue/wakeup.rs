@@ -74,30 +74,10 @@ pub struct Gate {
 /// Calls that were made in the running window of a limit, counted from the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counter {
-    /// The key of the window, as in [`Window`].
+    /// The key of the window, as in [`Quota::Window`](crate::Quota::Window).
     pub key: String,
     /// Calls made in it.
     pub used: u32,
     /// When it begins anew.
     pub reset_at: Timestamp,
-}
-
-/// So many calls in so much time, counted together under one key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// Whose calls of what; it begins with its first call.
-    pub key: String,
-    /// Calls allowed.
-    pub calls_max: u32,
-    /// Its length.
-    pub window_ms: u64,
-}
-
-/// The limiter's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permit {
-    /// Counted in every window; good for one second.
-    Granted,
-    /// Counted in none. The earliest instant at which it is worth asking again.
-    Until(Timestamp),
 }

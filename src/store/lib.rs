@@ -13,6 +13,7 @@ pub mod events;
 pub mod gates;
 pub mod intents;
 pub mod jobs;
+pub mod ledger;
 pub mod oauth_states;
 pub mod posts;
 pub mod settles;

@@ -3,6 +3,7 @@
 mod again;
 mod apart;
 mod cancel;
+mod counted;
 mod everywhere;
 mod failures;
 mod flush;

@@ -4,6 +4,7 @@
 //! row has a recorded or documented reply in `replies/`.
 //! Invariant: only X's own words are matched, in the members where X puts them, never a post.
 
+use super::limits::{FAMILIES, number};
 use super::wire::Problem;
 use crate::port::Reply;
 use domain::failure::{Effect, Failure, Scope, server_error};
@@ -198,23 +199,13 @@ fn detail(problem: &Problem, status: u16) -> String {
     }
 }
 
-/// One family of limit headers: its prefix, and whom it concerns.
-const FAMILIES: [(&str, Scope); 3] = [
-    ("x-rate-limit-", Scope::Account),
-    ("x-user-limit-24hour-", Scope::Account),
-    ("x-app-limit-24hour-", Scope::App),
-];
-
 /// The latest reset of the families that are used up decides, and whom that one concerns.
 fn limited(reply: &Reply, detail: String) -> Failure {
-    let exhausted = FAMILIES.iter().filter_map(|(prefix, scope)| {
-        let number = |name: &str| {
-            reply.header(&format!("{prefix}{name}")).and_then(|text| text.trim().parse().ok())
-        };
-        let reset: i64 = number("reset")?;
+    let exhausted = FAMILIES.iter().filter_map(|(prefix, scope, _)| {
+        let reset = number(reply, prefix, "reset")?;
         // A missing count is unknown, not zero; but the plain family of a 429 is meant by it.
-        let is_empty = match number("remaining") {
-            Some(remaining) => remaining <= 0_i64,
+        let is_empty = match number(reply, prefix, "remaining") {
+            Some(remaining) => remaining <= 0,
             None => *prefix == "x-rate-limit-",
         };
         is_empty.then(|| (by_our_clock(reply, reset), *scope))
@@ -229,8 +220,8 @@ fn capped(reply: &Reply, problem: &Problem, detail: String) -> Failure {
     let is_daily = problem.period.as_deref().is_some_and(|p| p.eq_ignore_ascii_case("daily"));
     let is_day_used_up = FAMILIES
         .iter()
-        .filter(|(prefix, _)| prefix.contains("24hour"))
-        .any(|(prefix, _)| reply.header(&format!("{prefix}remaining")) == Some("0"));
+        .filter(|(prefix, ..)| prefix.contains("24hour"))
+        .any(|(prefix, ..)| number(reply, prefix, "remaining") == Some(0));
     if is_daily || is_day_used_up {
         return limited(reply, detail);
     }
@@ -239,7 +230,7 @@ fn capped(reply: &Reply, problem: &Problem, detail: String) -> Failure {
 
 /// X's clock may differ from ours: the wait is what lies between its `Date` and its reset. A clock
 /// that its `Date` cannot tell from ours counts as ours, or everybody would wait a second too long.
-fn by_our_clock(reply: &Reply, reset: i64) -> Timestamp {
+pub(super) fn by_our_clock(reply: &Reply, reset: i64) -> Timestamp {
     let reset = Timestamp::from_seconds(reset);
     match reply.date() {
         Some(date) if reply.at < date || reply.at.since(date) > DATE_BLUR => {

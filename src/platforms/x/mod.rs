@@ -9,6 +9,7 @@
 mod auth;
 pub mod capabilities;
 mod errors;
+mod limits;
 pub mod options;
 mod publish;
 mod reconcile;
@@ -21,8 +22,8 @@ use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
-use domain::failure::{Effect, Failure, Scope};
-use domain::limit::Limit;
+use domain::failure::{Effect, Failure};
+use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
 use std::time::Duration;
@@ -30,39 +31,8 @@ use std::time::Duration;
 /// Where every call goes.
 const API: &str = "https://api.x.com";
 
-/// A quarter of an hour: the window of every limit per account.
-const QUARTER: Duration = Duration::from_secs(15 * 60);
-/// A day: the window of the limits per app.
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
 /// Assumed: X publishes no figure, its timeline is said to lag by seconds (x.md section 9).
 const VISIBILITY_DELAY: Duration = Duration::from_secs(90);
-
-/// docs.x.com/x-api/fundamentals/rate-limits, August 2026.
-static LIMITS: [Limit; 14] = [
-    per_account("tweets.create", 100),
-    per_app("tweets.create", 10_000, DAY),
-    per_account("tweets.delete", 50),
-    per_account("media.initialize", 1_875),
-    per_app("media.initialize", 180_000, DAY),
-    per_account("media.append", 1_875),
-    per_app("media.append", 180_000, DAY),
-    per_account("media.finalize", 1_875),
-    per_app("media.finalize", 180_000, DAY),
-    per_account("media.status", 1_000),
-    per_account("media.metadata", 500),
-    per_account("users.me", 75),
-    per_account("users.tweets", 900),
-    per_app("users.tweets", 10_000, QUARTER),
-];
-
-const fn per_account(endpoint: &'static str, calls_max: u32) -> Limit {
-    Limit { endpoint, scope: Scope::Account, calls_max, window: QUARTER }
-}
-
-const fn per_app(endpoint: &'static str, calls_max: u32, window: Duration) -> Limit {
-    Limit { endpoint, scope: Scope::App, calls_max, window }
-}
 
 /// The platform X and its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +82,7 @@ impl Adapter for X {
     }
 
     fn limits(&self) -> &'static [Limit] {
-        &LIMITS
+        &limits::LIMITS
     }
 
     fn hosts(&self) -> &'static [&'static str] {
@@ -133,5 +103,9 @@ impl Adapter for X {
 
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {
         errors::classify(effect, reply)
+    }
+
+    fn told(&self, endpoint: &'static str, reply: &Reply) -> Vec<Told> {
+        limits::told(endpoint, reply)
     }
 }

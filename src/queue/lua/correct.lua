@@ -1,20 +1,18 @@
--- A platform said what is left of its window: it only lowers what we grant.
+-- A platform said what is left of its window: beside our own count, and the smaller one holds.
 -- KEYS  1 the shard's prefix 2 the window
 -- ARGV  1 calls remaining 2 reset_ms
 -- Reply 1
-local reset = tonumber(ARGV[2])
+local remaining, reset = tonumber(ARGV[1]), tonumber(ARGV[2])
 -- A header of a window that is over says nothing about this one.
 if reset <= now then return 1 end
-local at = call('HMGET', KEYS[2], 'used', 'reset', 'cap')
-local used, known, cap = tonumber(at[1] or 0), tonumber(at[2] or 0), nil
-if known <= now then
-  call('DEL', KEYS[2])
-  used = 0
-else
-  cap = tonumber(at[3])
+local at = call('HMGET', KEYS[2], 'reset', 'left', 'until')
+local left, til = tonumber(at[2]), tonumber(at[3] or 0)
+-- What was told before has been counted down by every permit since, calls still on their way
+-- included, which this header may not know of: it only ever lowers, and never shortens the wait.
+if til > now then
+  if left <= remaining then return 1 end
+  reset = math.max(reset, til)
 end
-local said = used + tonumber(ARGV[1])
-if not cap or said < cap then cap = said end
-call('HSET', KEYS[2], 'used', used, 'reset', reset, 'cap', cap)
-call('PEXPIREAT', KEYS[2], reset + 1000)
+call('HSET', KEYS[2], 'left', remaining, 'until', reset)
+call('PEXPIREAT', KEYS[2], math.max(reset, tonumber(at[1] or 0)) + 1000)
 return 1

@@ -1,31 +1,93 @@
--- Counts one call in every window, or in none.
--- KEYS  1 the shard's prefix 2… the windows, at most 16
--- ARGV  (calls_max window_ms)* in the same order
--- Reply 0 when granted, else the instant at which the last full window begins anew
-local later = 0
-local open = {}
-for i = 2, #KEYS do
-  local most = tonumber(ARGV[i * 2 - 3])
-  local at = call('HMGET', KEYS[i], 'used', 'reset', 'cap')
-  local used, reset = tonumber(at[1] or 0), tonumber(at[2] or 0)
-  if reset <= now then
-    used, open[i] = 0, true
-  elseif at[3] then
-    most = math.min(most, tonumber(at[3]))
-  end
-  if used >= most then later = math.max(later, reset > now and reset or now + 1000) end
+-- Counts one call in every quota, or in none.
+-- KEYS  1 the shard's prefix 2… the quotas, at most 16
+-- ARGV  five for each quota in the same order, either
+--       'window' calls_max window_ms how waiting: '' | 'lane' | 'queue', the name without prefix
+--       'rate' calls per_ms burst ''
+-- Reply {0, what is left of each, -1 for a rate…} when granted, else {when to ask again}
+--
+-- A window is a hash: `used` calls until `reset`; what a header told, `left` calls until `until`;
+-- `next`, when it is stretched. A rate is a string: when its last call would have been evenly due.
+
+-- Nobody knows what was used before this Redis forgot, until it has been filled.
+if not incarnation() then return { now + 1000 } end
+
+-- A permit's second, less for short windows. The platform's window begins when the first call
+-- arrives, up to a lag after its permit: so ours ends a lag later, and for the last two lags it
+-- is closed, or a call permitted in it could arrive in the platform's next one, uncounted.
+local function lag_of(length)
+  return math.min(1000, math.floor(length / 30))
 end
-if later > 0 then return later end
+
+-- Jobs that will ask for this window; each asks at least once.
+local function waiting(how, name)
+  if how == 'lane' then return call('ZCARD', base .. name) end
+  if how == 'queue' then return tonumber(call('GET', base .. name) or 0) end
+  return 0
+end
+
+-- Less than a tenth is left, and a larger part of the time than of the calls: what is left is
+-- spread evenly over the rest, so that whoever comes late need not wait for the whole window.
+-- But only once more jobs wait than fit, and from then on to the window's end: a window in which
+-- all that is asked fits is never stretched. Fifty videos under 100 a day go at once, for half is
+-- left; so do 25 segments under 100 per 15 min, and the last five of 95 posts when no more wait.
+local function stretch(w, at, first)
+  local rest = w.close - now
+  if w.left * 10 >= w.most or w.left * w.length >= rest * w.most then return end
+  local next = not w.is_new and tonumber(at[5]) or nil
+  if not next and 1 + waiting(ARGV[first + 3], ARGV[first + 4]) <= w.left then return end
+  if next and now < next then w.later = math.ceil(next) else w.next = now + rest / w.left end
+end
+
+local function window(key, first)
+  local most, length = tonumber(ARGV[first + 1]), tonumber(ARGV[first + 2])
+  local at = call('HMGET', key, 'used', 'reset', 'left', 'until', 'next')
+  local used, reset, lag = tonumber(at[1] or 0), tonumber(at[2] or 0), lag_of(length)
+  local w = { key = key, most = most, length = length, is_new = reset <= now, later = 0 }
+  if w.is_new then used, reset = 0, now + length + lag end
+  w.left, w.reset, w.close = most - used, reset, reset - 2 * lag
+  if w.left <= 0 or now >= w.close then w.later = reset end
+  local told, til = tonumber(at[3]), tonumber(at[4] or 0)
+  w.is_told, w.til = told and til > now, til
+  if w.is_told then
+    if told <= 0 then w.later = math.max(w.later, til) end
+    if told < w.left then w.left, w.close = told, til end
+  end
+  if w.later == 0 then stretch(w, at, first) end
+  return w
+end
+
+local function rate(key, first)
+  local gap = tonumber(ARGV[first + 2]) / tonumber(ARGV[first + 1])
+  local due = math.max(tonumber(call('GET', key) or 0), clock) + gap
+  local from = due - tonumber(ARGV[first + 3]) * gap
+  return { key = key, due = due, later = from > clock and math.ceil(from) or 0 }
+end
+
+local asked, later = {}, 0
 for i = 2, #KEYS do
-  if open[i] then
-    local length = tonumber(ARGV[i * 2 - 2])
-    -- The platform's window begins when the call arrives, up to a permit's second after this.
-    local reset = now + length + math.min(1000, math.floor(length / 20))
-    call('DEL', KEYS[i])
-    call('HSET', KEYS[i], 'used', 1, 'reset', reset)
-    call('PEXPIREAT', KEYS[i], reset + 1000)
+  local first = i * 5 - 9
+  local quota = ARGV[first] == 'rate' and rate or window
+  asked[i - 1] = quota(KEYS[i], first)
+  later = math.max(later, asked[i - 1].later)
+end
+if later > 0 then return { later } end
+
+local reply = { 0 }
+for i, q in ipairs(asked) do
+  if q.due then
+    call('SET', q.key, string.format('%.3f', q.due), 'PX', math.ceil(q.due - clock) + 1000)
+    reply[i + 1] = -1
   else
-    call('HINCRBY', KEYS[i], 'used', 1)
+    if q.is_new then
+      call('HDEL', q.key, 'next')
+      call('HSET', q.key, 'used', 1, 'reset', q.reset)
+    else
+      call('HINCRBY', q.key, 'used', 1)
+    end
+    if q.is_told then call('HINCRBY', q.key, 'left', -1) end
+    if q.next then call('HSET', q.key, 'next', string.format('%.3f', q.next)) end
+    if q.is_new then call('PEXPIREAT', q.key, math.max(q.reset, q.til) + 1000) end
+    reply[i + 1] = q.left - 1
   end
 end
-return 0
+return reply

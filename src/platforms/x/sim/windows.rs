@@ -1,6 +1,6 @@
 //! The limits of the simulated X: windows that open with the first call in them.
 
-use super::super::LIMITS;
+use super::super::limits::{LIMITS, QUARTER};
 use super::state::{Caller, State};
 use domain::failure::Scope;
 use domain::time::Timestamp;
@@ -65,7 +65,11 @@ pub(super) struct Permit {
 impl Default for Limits {
     fn default() -> Self {
         let of = |scope: Scope| {
-            let limits = LIMITS.iter().filter(|limit| limit.scope == scope);
+            // A day's limit of an account is told on X's small tiers alone.
+            let is_told = |limit: &domain::limit::Limit| {
+                limit.scope == scope && (scope == Scope::App || limit.window == QUARTER)
+            };
+            let limits = LIMITS.iter().filter(|limit| is_told(limit));
             let setting = |limit: &domain::limit::Limit| Setting {
                 calls_max: limit.calls_max,
                 window_s: limit.window.as_secs(),

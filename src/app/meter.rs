@@ -1,0 +1,117 @@
+//! What a call is counted against, and what its reply tells of that.
+//!
+//! Invariant: a header lowers what is left, or changes nothing.
+
+use crate::attempt::Attempt;
+use base::{Fault, clock};
+use domain::failure::Scope;
+use domain::limit::{Limit, PERMIT};
+use platforms::{Call, Reply};
+use queue::{Behind, Permit, Quota};
+use std::time::{Duration, Instant};
+
+/// A correction is an improvement; the reply it came with is not held up for longer.
+const CORRECTION_MAX: Duration = Duration::from_millis(500);
+
+/// Leave to call, with what was left of each window then.
+pub(crate) struct Leave {
+    asked_at: Instant,
+    windows: Vec<Counted>,
+}
+
+/// A window that the call was counted in.
+struct Counted {
+    limit: Limit,
+    key: String,
+    calls_max: u32,
+    left: u32,
+}
+
+impl Leave {
+    /// Later the call could arrive in a window in which nobody has counted it.
+    pub(crate) fn is_good(&self) -> bool {
+        // A call that nothing counts has no window to miss.
+        self.windows.is_empty() || self.asked_at.elapsed() < PERMIT
+    }
+}
+
+/// Asks the limiter, for the account's and the app's windows at once, and for the app's pace.
+///
+/// # Errors
+/// When Redis does not answer.
+pub(crate) async fn ask(
+    attempt: &Attempt<'_>,
+    call: &Call,
+) -> Result<Result<Leave, domain::time::Timestamp>, Fault> {
+    let (mut windows, mut quotas) = (counted(attempt, call), Vec::new());
+    for window in &windows {
+        quotas.push(Quota::Window {
+            key: window.key.clone(),
+            calls_max: window.calls_max,
+            window_ms: u64::try_from(window.limit.window.as_millis()).unwrap_or(u64::MAX),
+            behind: behind(attempt, window.limit.scope),
+        });
+    }
+    let settings = attempt.app.0.settings.platforms.get(&attempt.row.platform);
+    if let Some(rate) = settings.and_then(|settings| settings.rate) {
+        quotas.push(Quota::Rate { key: attempt.address().gate(Scope::App), rate });
+    }
+    let asked_at = clock::stopwatch();
+    Ok(match attempt.app.0.queue.meter(attempt.claimed.shard, &quotas).await? {
+        Permit::Until(until) => Err(until),
+        Permit::Granted { left } => {
+            for (window, left) in windows.iter_mut().zip(left) {
+                window.left = left.unwrap_or(window.calls_max);
+            }
+            Ok(Leave { asked_at, windows })
+        }
+    })
+}
+
+/// The windows that count a call.
+fn counted(attempt: &Attempt<'_>, call: &Call) -> Vec<Counted> {
+    let address = attempt.address();
+    let settings = attempt.app.0.settings.platforms.get(&attempt.row.platform);
+    let factor = settings.map_or(1, |settings| settings.limit_factor);
+    let limits = attempt.adapter.limits().iter();
+    let counted = limits.filter(|limit| limit.endpoint == call.endpoint).map(|limit| Counted {
+        limit: *limit,
+        key: address.window(limit.scope, limit.endpoint, limit.window.as_secs()),
+        calls_max: limit.calls_max.saturating_mul(factor),
+        left: 0,
+    });
+    counted.collect()
+}
+
+/// Who will ask for the same window: the account's jobs for its own, all of the queue for the
+/// app's. The queue may hold jobs of another app too: then what is left is spread a little early.
+fn behind(attempt: &Attempt<'_>, scope: Scope) -> Behind {
+    let queue = attempt.claimed.queue.to_string();
+    match scope {
+        Scope::Account => Behind::Lane { queue, lane: attempt.claimed.lane.to_string() },
+        Scope::App | Scope::Platform => Behind::Queue(queue),
+    }
+}
+
+/// Hands on what a reply tells of the windows it was counted in, where that is news
+/// ([`domain::limit::Told::is_news`]): in the ordinary case no word goes to Redis.
+pub(crate) async fn correct(attempt: &Attempt<'_>, leave: &Leave, call: &Call, reply: &Reply) {
+    for told in attempt.adapter.told(call.endpoint, reply) {
+        let is_it = |window: &&Counted| {
+            let limit = window.limit;
+            (limit.endpoint, limit.scope, limit.window) == (told.endpoint, told.scope, told.window)
+        };
+        let Some(window) = leave.windows.iter().find(is_it) else { continue };
+        if !told.is_news(window.calls_max, window.left, reply.at) {
+            continue;
+        }
+        let queue = &attempt.app.0.queue;
+        let shard = attempt.claimed.shard;
+        let correct = queue.correct(shard, &window.key, told.remaining, told.reset_at);
+        match tokio::time::timeout(CORRECTION_MAX, correct).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::warn!(%fault, key = window.key, "a limit was not corrected"),
+            Err(_) => tracing::warn!(key = window.key, "a limit was not corrected in time"),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The limiter: permits for calls, counted by Redis's clock.
+//!
+//! Invariant: a Redis that was not filled from the ledger grants nothing.
+
+use crate::handle::Queue;
+use crate::wire::{CORRECT, METER, on, prefix};
+use base::{Context, Fault};
+use domain::limit::Rate;
+use domain::time::Timestamp;
+
+/// What a call is counted against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Quota {
+    /// So many calls in so much time: the platforms' own form.
+    Window {
+        /// Whose calls of what; it begins with its first call.
+        key: String,
+        /// Calls allowed.
+        calls_max: u32,
+        /// Its length.
+        window_ms: u64,
+        /// Who else will ask.
+        behind: Behind,
+    },
+    /// An even flow, to smooth an app.
+    Rate {
+        /// Whose calls.
+        key: String,
+        /// How even.
+        rate: Rate,
+    },
+}
+
+/// The jobs that wait behind a call and will ask for the same window. The limiter counts them
+/// when little is left, to see whether everything fits.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Behind {
+    /// Nobody, as far as the asker knows.
+    #[default]
+    Nobody,
+    /// Those of one lane: the window of an account.
+    Lane {
+        /// The queue.
+        queue: String,
+        /// The lane.
+        lane: String,
+    },
+    /// Those of a whole queue: the window of an app or a platform.
+    Queue(String),
+}
+
+/// The limiter's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permit {
+    /// Counted in every quota; good for [`domain::limit::PERMIT`].
+    Granted {
+        /// What is left of each, in the order they were named; `None` for a rate.
+        left: Vec<Option<u32>>,
+    },
+    /// Counted in none. The earliest instant at which it is worth asking again.
+    Until(Timestamp),
+}
+
+impl Queue {
+    /// Counts one call in every quota, or in none, by Redis's clock.
+    ///
+    /// # Errors
+    /// When Redis does not answer: then the call is not to be made.
+    pub async fn meter(&self, shard: u16, quotas: &[Quota]) -> Result<Permit, Fault> {
+        if quotas.is_empty() {
+            return Ok(Permit::Granted { left: Vec::new() });
+        }
+        let mut meter = on(&METER, shard);
+        for quota in quotas {
+            match quota {
+                Quota::Window { key, calls_max, window_ms, behind } => {
+                    let (how, waiting) = match behind {
+                        Behind::Nobody => ("", String::new()),
+                        Behind::Lane { queue, lane } => ("lane", format!("q:{queue}:lane:{lane}")),
+                        Behind::Queue(queue) => ("queue", format!("q:{queue}:depth")),
+                    };
+                    meter.key(window_key(shard, key)).arg("window").arg(calls_max).arg(window_ms);
+                    meter.arg(how).arg(waiting);
+                }
+                Quota::Rate { key, rate } => {
+                    let per_ms = u64::try_from(rate.per.as_millis()).unwrap_or(u64::MAX);
+                    meter.key(format!("{}rate:{key}", prefix(shard))).arg("rate");
+                    meter.arg(rate.calls.max(1)).arg(per_ms).arg(rate.burst.max(1)).arg("");
+                }
+            }
+        }
+        let reply: Vec<i64> = self.shared.wire.call(&meter, "asking the limiter").await?;
+        let (first, left) = reply.split_first().context("the limiter said nothing")?;
+        Ok(match *first {
+            0 => Permit::Granted { left: left.iter().map(|&n| u32::try_from(n).ok()).collect() },
+            ms => Permit::Until(Timestamp::from_ms(ms)),
+        })
+    }
+
+    /// A platform said what is left of a window and when it begins anew; it only ever lowers what
+    /// is granted. An instant that is past says nothing.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn correct(
+        &self,
+        shard: u16,
+        key: &str,
+        remaining: u32,
+        reset_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let mut correct = on(&CORRECT, shard);
+        correct.key(window_key(shard, key)).arg(remaining).arg(reset_at.ms());
+        self.shared.wire.call(&correct, "correcting the limiter").await
+    }
+}
+
+/// Where a window is kept.
+pub(crate) fn window_key(shard: u16, key: &str) -> String {
+    format!("{}window:{key}", prefix(shard))
+}

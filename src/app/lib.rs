@@ -16,6 +16,7 @@ mod grants;
 pub mod media;
 pub mod origin;
 pub mod publish;
+mod quarantine;
 pub mod reconcile;
 pub mod refresh;
 pub mod relay;
@@ -92,6 +93,7 @@ struct Inner {
     intents: Batcher<Intent, Option<Intended>>,
     settles: Batcher<Settle, Option<Settled>>,
     turns: turns::Turns,
+    room: quarantine::Room,
 }
 
 impl App {
@@ -130,6 +132,7 @@ impl App {
             intents,
             settles,
             turns: turns::Turns::default(),
+            room: quarantine::Room::default(),
         }))
     }
 

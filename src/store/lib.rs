@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod assets;
 pub mod convert;
+pub mod crashes;
 pub mod credentials;
 pub mod deliveries;
 pub mod doubts;

@@ -3,10 +3,11 @@
 -- ARGV  1 session 2 queue 3 jobs to claim (0: none) 4 jobs of a lane at once 5 lease nonce
 --       6 the most lanes to look at 7 acknowledgements, at most 512
 --       then (lane id fence op a b)* with op d done, a again (generation, due_ms), r released
---       (delay_ms), t released until (due_ms), h handed back, m moved (its push's number); then
+--       (delay_ms), t released until (due_ms), h handed back, m moved (its push's number); of r,
+--       t and h, a is 1 for a suspect; then
 --       the pushes of moves as in push.lua. A fence is `epoch:lease:session`
 -- Reply {status, server_ms, ms to the next lane or -1, epoch, incarnation, (1|0 per ack)*,
---       (lane id generation group)* per job}
+--       (lane id generation group)* per job, (id per suspect among them)*}
 local session, name, n, lane_max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local q = keys_of(name)
 local before = earliest(q)
@@ -30,6 +31,7 @@ local function rest(hold, i)
   elseif op == 'r' then generation, due = hold[3], now + tonumber(ARGV[i + 5])
   elseif op == 't' then generation, due = hold[3], ARGV[i + 5]
   elseif op == 'h' then generation, due = hold[3], hold[5] end
+  if op ~= 'a' and op ~= 'm' and ARGV[i + 4] == '1' then suspect(hold[1]) end
   if hold[6] ~= '' and tonumber(hold[6]) > tonumber(generation or hold[3]) then
     return hold[6], hold[7]
   end
@@ -94,6 +96,7 @@ write_offers(q)
 
 -- The instant at which every gate of a lane is open, or 0; expired gates are taken away.
 local gated = n > 0 and call('EXISTS', base .. 'gates') == 1
+local marked, suspects = n > 0 and call('EXISTS', base .. 'suspects') == 1, {}
 local seen = {}
 local function gate_of(scope)
   if seen[scope] == nil then
@@ -151,6 +154,7 @@ local function claim(group, lane, list)
   busy[#busy + 1] = lane
   busy[#busy + 1] = pack(list)
   marks[#marks + 1] = name .. '\0' .. lane
+  if marked and call('SREM', base .. 'suspects', id) == 1 then suspects[#suspects + 1] = id end
   count = count + 1
   jobs[count * 4 - 3], jobs[count * 4 - 2] = lane, id
   jobs[count * 4 - 1], jobs[count * 4] = generation, group
@@ -204,4 +208,4 @@ end
 ring(q, before)
 local first = earliest(q)
 local ahead = first and math.max(0, math.ceil(first - clock)) or -1
-return { status, now, ahead, epoch or '0', mine, results, jobs }
+return { status, now, ahead, epoch or '0', mine, results, jobs, suspects }

@@ -11,3 +11,5 @@ mod limits;
 mod load;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod suspects;

@@ -262,7 +262,7 @@ impl<'a> Attempt<'a> {
                         metrics::counter!("postfleet_settles_refused_total").increment(1);
                         tracing::warn!(delivery = %self.row.id, "a late settle was refused");
                     }
-                    crash::point("publish.after_settle");
+                    crash::point_of("publish.after_settle", self.claimed.subject);
                     return Ok(written);
                 }
                 Err(fault) => {

@@ -125,7 +125,7 @@ async fn meter(attempt: &Attempt<'_>, call: &Call) -> Result<Event, Fault> {
         true => Permit::Granted,
         false => attempt.app.0.queue.meter(attempt.claimed.shard, &windows).await?,
     };
-    crash::point("courier.after_meter");
+    crash::point_of("courier.after_meter", attempt.claimed.subject);
     Ok(match permit {
         Permit::Granted => Event::Permitted,
         Permit::Until(until) => Event::Limited { until },
@@ -143,7 +143,7 @@ fn sign(attempt: &Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
     }
     attempt.adapter.auth().sign(&mut request, &attempt.grant);
     trip.signed = Some(request);
-    crash::point("courier.after_sign");
+    crash::point_of("courier.after_sign", attempt.claimed.subject);
     Ok(Event::Signed)
 }
 
@@ -177,7 +177,7 @@ async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fau
     // From before the commit, so that the local deadline is never later than the stored one.
     let asked_at = clock::stopwatch();
     let committed = attempt.app.0.intents.call(intent).await?;
-    crash::point("courier.after_intent");
+    crash::point_of("courier.after_intent", attempt.claimed.subject);
     Ok(match committed {
         Some(intended) => {
             attempt.row.intended_at = Some(intended.first_at);
@@ -203,7 +203,7 @@ fn doubt_pause(attempt: &Attempt<'_>) -> Duration {
 fn fence(attempt: &Attempt<'_>, trip: &Trip) -> Event {
     let is_in_time = trip.sent_by.is_none_or(|by| clock::stopwatch() < by);
     let event = if attempt.claimed.is_alive() && is_in_time { Event::Open } else { Event::Closed };
-    crash::point("courier.after_fence");
+    crash::point_of("courier.after_fence", attempt.claimed.subject);
     event
 }
 
@@ -213,7 +213,7 @@ async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault
     let started = clock::stopwatch();
     let platform = attempt.row.platform.clone();
     let sent = dispatch(attempt, trip, request).await;
-    crash::point("courier.after_send");
+    crash::point_of("courier.after_send", attempt.claimed.subject);
     metrics::histogram!(
         "postfleet_call_seconds", "platform" => platform, "endpoint" => trip.call.endpoint
     )

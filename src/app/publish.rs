@@ -145,7 +145,7 @@ async fn read(attempt: &mut Attempt<'_>, reply: &Reply) -> Result<Option<Outcome
         detail: None,
     });
     let read = attempt.adapter.publish().read(&attempt.checkpoint, reply, &attempt.view());
-    crash::point("publish.after_read");
+    crash::point_of("publish.after_read", attempt.claimed.subject);
     match read {
         Ok(checkpoint) => attempt.checkpoint = checkpoint,
         Err(failure) => {

@@ -2,6 +2,7 @@
 //! the servers below it.
 
 mod adopt;
+mod away;
 mod poison;
 mod run;
 mod servers;

@@ -14,7 +14,7 @@ const GOOD: usize = 100;
 const ACCOUNTS: usize = 5;
 const NETWORK_MS: &str = "40";
 /// Time to accept everything, so that poison and good posts fall due together.
-const AHEAD: Duration = Duration::from_secs(6);
+const AHEAD: Duration = Duration::from_secs(5);
 /// Deaths after which it is given up (DESIGN section 6).
 const DEATHS: usize = 3;
 /// An intent's deadline, a lease, a start and a place alone, several times over.
@@ -83,7 +83,8 @@ fn bare(id: &Value) -> &str {
 
 async fn poison(point: &str, end: &str) {
     let since = clock::stopwatch();
-    let mut fleet = Fleet::start(&["--delay-ms", NETWORK_MS], &[]).await;
+    let swift = [("POSTFLEET__PLATFORMS__X__CALL_DEADLINE_MS", "1000")];
+    let mut fleet = Fleet::start(&["--delay-ms", NETWORK_MS], &swift).await;
     let (accounts, posts) = {
         let scene = Scene::on(&fleet, "poison").await;
         let mut accounts = Vec::new();
@@ -151,7 +152,7 @@ async fn a_post_that_cannot_be_planned_fails_after_three_deaths() {
     let deaths = die_until_settled(&mut fleet, &format!("fan_out.before_commit@{id}")).await;
     assert_eq!(deaths, DEATHS);
     let scene = Scene::on(&fleet, "plan").await;
-    let shown = scene.show(&json!({"id": format!("post_{}", id.simple())})).await;
+    let shown = scene.show(&json!({"id": format!("pst_{}", id.simple())})).await;
     let delivery = deliveries(&shown).next().unwrap();
     assert_eq!(delivery["status"], "failed", "{shown}");
     assert_eq!(delivery["error"]["type"], "PlatformOperatorError", "{shown}");

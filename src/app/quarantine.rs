@@ -75,7 +75,13 @@ impl Place {
     ) -> Result<Stay, Fault> {
         let mut crashes = counted;
         if claimed.is_suspect {
+            // A row that a stopped process still locks must not keep others from being alone.
+            self.room = Held::Nowhere;
             crashes = app.0.store.count_crash(culprit, claimed.epoch).await?;
+            if crashes == 0 {
+                // What it is about is gone, and whoever works on it will see that.
+                return Ok(Stay::Here);
+            }
             if crashes > counted {
                 metrics::counter!("postfleet_crashes_total").increment(1);
             }

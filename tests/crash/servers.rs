@@ -17,7 +17,7 @@ pub(super) fn signal(name: &str, pid: u32) {
 }
 
 /// The posts are on their way: some are out, most are not.
-async fn under_way(fleet: &Fleet) {
+pub(super) async fn under_way(fleet: &Fleet) {
     eventually("posts are under way", Duration::from_secs(20), async || {
         let count = fleet.sim().accepted("x").await.len();
         if count >= 5 { Ok(()) } else { Err(count.to_string()) }

@@ -122,8 +122,8 @@ pub struct Settled {
     pub due_at: Option<Timestamp>,
 }
 
-/// A checkpoint that moved, or an end, takes earlier deaths back; what a look-up found out does not,
-/// for the call before it may have been the cause.
+/// A checkpoint that moved, or an end, takes earlier deaths back; what a look-up found out does
+/// not, for the call before it may have been the cause.
 ///
 /// The rows come in the order of their ids, and so they are locked: two batches never wait for
 /// each other in a circle.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The longest pause of a loop whose database or Redis is away.
-const AWAY_MAX: Duration = Duration::from_secs(5);
+/// The longest pause of a loop whose database or Redis is away: claims wait for the relay to take
+/// a new Redis into use.
+const AWAY_MAX: Duration = Duration::from_secs(2);
 
 /// Tells Redis of what falls due, shard by shard.
 pub(crate) fn relay(

@@ -1,5 +1,6 @@
 //! One lease's work on a delivery: what was loaded, where it stands, and how it is written back.
 
+use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::{App, checkpoints, grants, origin, publish, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -17,6 +18,7 @@ use platforms::{AccountFacts, Adapter, Checkpoint, Grant, Step, View};
 use queue::{Claimed, Gate, Outcome};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
+use store::crashes::Culprit;
 use store::deliveries::Loaded;
 use store::doubts::Wording;
 use store::intents::{Guard, Intended};
@@ -59,14 +61,14 @@ impl<'a> Attempt<'a> {
         app: &'a App,
         claimed: &'a Claimed,
         kind: JobKind,
+        place: &mut Place,
     ) -> Result<Begun<'a>, Fault> {
-        crash::point("publish.after_claim");
+        crash::point_of("publish.after_claim", claimed.subject);
         let id = DeliveryId::new(claimed.subject);
         let Some(row) = app.0.loads.call((kind, id)).await? else {
             return Ok(Begun::Over(Outcome::Done));
         };
         let loaded_at = clock::stopwatch();
-        crash::point("publish.after_load");
         // An older generation is a wake-up that was replaced; the newer one is told on its own.
         if row.generation != Some(claimed.generation) || row.status.is_ended() {
             return Ok(Begun::Over(Outcome::Done));
@@ -79,6 +81,12 @@ impl<'a> Attempt<'a> {
         if row.stage != Stage::Live {
             return Ok(Begun::Over(Outcome::Done));
         }
+        match place.isolate(app, claimed, Culprit::Delivery(id), row.crashes).await? {
+            Stay::Here => {}
+            Stay::Later(outcome) => return Ok(Begun::Over(outcome)),
+            Stay::Never => return quarantine::end(app, claimed, &row).await.map(Begun::Over),
+        }
+        crash::point_of("publish.after_load", claimed.subject);
         let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
         let adapter = platform.adapter().context("a stored platform has no adapter")?;
         let content = platform.content(&row.draft, &mut Vec::new());
@@ -254,7 +262,7 @@ impl<'a> Attempt<'a> {
                         metrics::counter!("postfleet_settles_refused_total").increment(1);
                         tracing::warn!(delivery = %self.row.id, "a late settle was refused");
                     }
-                    crash::point("publish.after_settle");
+                    crash::point_of("publish.after_settle", self.claimed.subject);
                     return Ok(written);
                 }
                 Err(fault) => {

@@ -109,7 +109,7 @@ async fn take_turn(attempt: &mut Attempt<'_>) -> bool {
 /// Asks the limiter for leave to call.
 async fn meter(attempt: &Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
     let asked = meter::ask(attempt, &trip.call).await?;
-    crash::point("courier.after_meter");
+    crash::point_of("courier.after_meter", attempt.claimed.subject);
     Ok(match asked {
         Ok(leave) => {
             trip.leave = Some(leave);
@@ -130,7 +130,7 @@ fn sign(attempt: &Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
     }
     attempt.adapter.auth().sign(&mut request, &attempt.grant);
     trip.signed = Some(request);
-    crash::point("courier.after_sign");
+    crash::point_of("courier.after_sign", attempt.claimed.subject);
     Ok(Event::Signed)
 }
 
@@ -164,7 +164,7 @@ async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fau
     // From before the commit, so that the local deadline is never later than the stored one.
     let asked_at = clock::stopwatch();
     let committed = attempt.app.0.intents.call(intent).await?;
-    crash::point("courier.after_intent");
+    crash::point_of("courier.after_intent", attempt.claimed.subject);
     Ok(match committed {
         Some(intended) => {
             attempt.row.intended_at = Some(intended.first_at);
@@ -192,7 +192,7 @@ async fn fence(attempt: &Attempt<'_>, trip: &mut Trip) -> Event {
         trip.leave.as_ref().is_some_and(Leave::is_good) || renew(attempt, trip).await;
     let is_in_time = trip.sent_by.is_none_or(|by| clock::stopwatch() < by);
     let is_open = is_permitted && attempt.claimed.is_alive() && is_in_time;
-    crash::point("courier.after_fence");
+    crash::point_of("courier.after_fence", attempt.claimed.subject);
     if is_open { Event::Open } else { Event::Closed }
 }
 
@@ -216,7 +216,7 @@ async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault
     let started = clock::stopwatch();
     let platform = attempt.row.platform.clone();
     let sent = dispatch(attempt, trip, request).await;
-    crash::point("courier.after_send");
+    crash::point_of("courier.after_send", attempt.claimed.subject);
     metrics::histogram!(
         "postfleet_call_seconds", "platform" => platform, "endpoint" => trip.call.endpoint
     )

@@ -1,5 +1,6 @@
 //! Turns an accepted post into deliveries that wait for their time.
 
+use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::{App, show, validate, wakeup};
 use base::{Fault, crash};
@@ -14,6 +15,7 @@ use queue::{Claimed, Outcome};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::accounts::Account;
+use store::crashes::Culprit;
 use store::deliveries::Shown;
 use store::jobs::{Arm, JobKind};
 use store::posts::Planned;
@@ -24,7 +26,10 @@ const STAGING: Duration = Duration::from_secs(600);
 
 /// Checks a post once more and schedules its deliveries.
 pub async fn fan_out(app: &App, claimed: &Claimed) -> Outcome {
-    match plan_and_commit(app, claimed).await {
+    let Some(mut place) = Place::take(app).await else { return Outcome::Release };
+    let ended = plan_and_commit(app, claimed, &mut place).await;
+    place.leave(app, claimed).await;
+    match ended {
         Ok(outcome) => outcome,
         Err(fault) => {
             tracing::error!(%fault, subject = %claimed.subject, "fan-out failed; it is tried again");
@@ -33,8 +38,18 @@ pub async fn fan_out(app: &App, claimed: &Claimed) -> Outcome {
     }
 }
 
-async fn plan_and_commit(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
+async fn plan_and_commit(
+    app: &App,
+    claimed: &Claimed,
+    place: &mut Place,
+) -> Result<Outcome, Fault> {
     let id = PostId::new(claimed.subject);
+    let culprit = Culprit::Job(JobKind::FanOut, claimed.subject);
+    match place.isolate(app, claimed, culprit, 0).await? {
+        Stay::Here => {}
+        Stay::Later(outcome) => return Ok(outcome),
+        Stay::Never => return give_up(app, claimed).await,
+    }
     let Some(turn) = app.0.store.begin_fan_out(id, claimed.generation).await? else {
         return Ok(Outcome::Done);
     };
@@ -63,7 +78,7 @@ async fn plan_and_commit(app: &App, claimed: &Claimed) -> Result<Outcome, Fault>
         };
         plan.push(Planned { id: delivery.id, failure, wake });
     }
-    crash::point("fan_out.before_commit");
+    crash::point_of("fan_out.before_commit", claimed.subject);
     let owed = turn.commit(&plan).await?;
     crash::point("fan_out.after_commit");
     metrics::counter!("postfleet_deliveries_planned_total").increment(owed.len() as u64);
@@ -72,6 +87,21 @@ async fn plan_and_commit(app: &App, claimed: &Claimed) -> Result<Outcome, Fault>
     if !soon.is_empty() && app.0.queue.push(&soon).await.is_err() {
         tracing::warn!(post = %id, "Redis was not told of new deliveries; the sweep will");
     }
+    Ok(Outcome::Done)
+}
+
+/// Ends a post whose fan-out ended three processes: none of its deliveries goes on.
+async fn give_up(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
+    let id = PostId::new(claimed.subject);
+    let Some(turn) = app.0.store.begin_fan_out(id, claimed.generation).await? else {
+        return Ok(Outcome::Done);
+    };
+    let failure = show::failure(&quarantine::failure());
+    let waiting = turn.post.deliveries.iter().filter(|d| d.status == Status::Validating);
+    let plan: Vec<Planned> = waiting
+        .map(|delivery| Planned { id: delivery.id, failure: Some(failure.clone()), wake: None })
+        .collect();
+    turn.commit(&plan).await?;
     Ok(Outcome::Done)
 }
 

@@ -19,6 +19,7 @@ pub mod media;
 mod meter;
 pub mod origin;
 pub mod publish;
+mod quarantine;
 pub mod reconcile;
 pub mod refresh;
 pub mod relay;
@@ -95,6 +96,7 @@ struct Inner {
     intents: Batcher<Intent, Option<Intended>>,
     settles: Batcher<Settle, Option<Settled>>,
     turns: turns::Turns,
+    room: quarantine::Room,
 }
 
 impl App {
@@ -133,6 +135,7 @@ impl App {
             intents,
             settles,
             turns: turns::Turns::default(),
+            room: quarantine::Room::default(),
         }))
     }
 

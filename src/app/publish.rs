@@ -3,6 +3,7 @@
 use crate::App;
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
+use crate::quarantine::Place;
 use base::{Fault, crash};
 use domain::decision::decide;
 use domain::delivery::Status;
@@ -22,7 +23,10 @@ const TOKEN_LEFT_MIN: Duration = Duration::from_secs(60);
 
 /// Works on the delivery of a claimed job.
 pub async fn publish(app: &App, claimed: &Claimed) -> Outcome {
-    match work(app, claimed).await {
+    let Some(mut place) = Place::take(app).await else { return Outcome::Release };
+    let ended = work(app, claimed, &mut place).await;
+    place.leave(app, claimed).await;
+    match ended {
         Ok(outcome) => outcome,
         Err(fault) => {
             tracing::error!(%fault, subject = %claimed.subject, "publishing faulted; tried again");
@@ -31,8 +35,8 @@ pub async fn publish(app: &App, claimed: &Claimed) -> Outcome {
     }
 }
 
-async fn work(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
-    let mut attempt = match Attempt::begin(app, claimed, JobKind::Publish).await? {
+async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {
+    let mut attempt = match Attempt::begin(app, claimed, JobKind::Publish, place).await? {
         Begun::Work(attempt) => attempt,
         Begun::Over(outcome) => return Ok(outcome),
     };
@@ -141,7 +145,7 @@ async fn read(attempt: &mut Attempt<'_>, reply: &Reply) -> Result<Option<Outcome
         detail: None,
     });
     let read = attempt.adapter.publish().read(&attempt.checkpoint, reply, &attempt.view());
-    crash::point("publish.after_read");
+    crash::point_of("publish.after_read", attempt.claimed.subject);
     match read {
         Ok(checkpoint) => attempt.checkpoint = checkpoint,
         Err(failure) => {

@@ -5,6 +5,7 @@
 
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
+use crate::quarantine::Place;
 use crate::{App, publish, show};
 use base::Fault;
 use domain::decision::{Decision, decide};
@@ -25,7 +26,10 @@ const ASKING_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// Works on the question of a claimed job.
 pub async fn reconcile(app: &App, claimed: &Claimed) -> Outcome {
-    match work(app, claimed).await {
+    let Some(mut place) = Place::take(app).await else { return Outcome::Release };
+    let ended = work(app, claimed, &mut place).await;
+    place.leave(app, claimed).await;
+    match ended {
         Ok(outcome) => outcome,
         Err(fault) => {
             tracing::error!(%fault, subject = %claimed.subject, "asking faulted; it is tried again");
@@ -34,8 +38,8 @@ pub async fn reconcile(app: &App, claimed: &Claimed) -> Outcome {
     }
 }
 
-async fn work(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
-    let mut attempt = match Attempt::begin(app, claimed, JobKind::Reconcile).await? {
+async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {
+    let mut attempt = match Attempt::begin(app, claimed, JobKind::Reconcile, place).await? {
         Begun::Work(attempt) => attempt,
         Begun::Over(outcome) => return Ok(outcome),
     };

@@ -3,6 +3,7 @@
 //! A refresh that rotates the token is an irreversible call: the intent is committed first, the
 //! row is locked during the call, and the new pair is durable before anybody uses it.
 
+use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
 use crate::{App, courier, grants};
 use base::{Context, Fault};
@@ -11,6 +12,7 @@ use domain::id::AccountId;
 use domain::time::Timestamp;
 use queue::{Claimed, Outcome};
 use std::time::Duration;
+use store::crashes::Culprit;
 use store::credentials::{RefreshTurn, Turn};
 use store::jobs::{Arm, JobKind};
 
@@ -153,7 +155,10 @@ async fn try_arm(app: &App, id: AccountId) -> Result<(), Fault> {
 
 /// Works on the refresh of a claimed job.
 pub async fn refresh(app: &App, claimed: &Claimed) -> Outcome {
-    match work(app, claimed).await {
+    let Some(mut place) = Place::take(app).await else { return Outcome::Release };
+    let ended = work(app, claimed, &mut place).await;
+    place.leave(app, claimed).await;
+    match ended {
         Ok(outcome) => outcome,
         Err(fault) => {
             tracing::error!(%fault, subject = %claimed.subject, "a refresh faulted; tried again");
@@ -162,7 +167,7 @@ pub async fn refresh(app: &App, claimed: &Claimed) -> Outcome {
     }
 }
 
-async fn work(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
+async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {
     let owed = app.0.store.job_generation(JobKind::Refresh, claimed.subject).await?;
     if owed != Some(claimed.generation) {
         return Ok(Outcome::Done);
@@ -173,6 +178,18 @@ async fn work(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
     if account.needs_reconnect.is_some() {
         drop().await?;
         return Ok(Outcome::Done);
+    }
+    let culprit = Culprit::Job(JobKind::Refresh, claimed.subject);
+    match place.isolate(app, claimed, culprit, 0).await? {
+        Stay::Here => {}
+        Stay::Later(outcome) => return Ok(outcome),
+        // A new consent brings a new grant, and with it a new count.
+        Stay::Never => {
+            let why = "renewing its token ended our process three times";
+            app.0.store.disconnect_account(account.tenant, id, why).await?;
+            drop().await?;
+            return Ok(Outcome::Done);
+        }
     }
     let credential = app.0.store.credential(id).await?;
     match renew(app, id, &account.app, credential.version).await? {

@@ -26,6 +26,9 @@ pub struct Claimed {
     pub epoch: i64,
     /// Drawn for this claim: an equal epoch with another lease is stale.
     pub lease: i64,
+    /// It was taken back from a process that died, or its handler broke: what it did then may
+    /// have been its own fault. A hint that can be lost, never a proof.
+    pub is_suspect: bool,
     pub(crate) guard: Arc<Lease>,
 }
 

@@ -3,6 +3,7 @@
 use crate::claimed::{Claimed, Outcome};
 use crate::handle::Queue;
 use crate::worker::WorkerOptions;
+use domain::time::Timestamp;
 use futures::task::AtomicWaker;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write;
@@ -18,6 +19,11 @@ pub(crate) enum Ending {
     Outcome(Outcome),
     /// Never begun: back into its lane as it was.
     Unbegun,
+    /// The handler panicked, ran past its hard end or was dropped.
+    Broken {
+        /// Until when the job rests.
+        rests_until: Timestamp,
+    },
 }
 
 pub(crate) struct Ended {

@@ -205,6 +205,8 @@ impl Pump {
         }
         let queue = self.core.name.to_string();
         if turned.stale > 0 {
+            let stale = turned.stale;
+            tracing::warn!(queue, stale, "acknowledgements came too late and were refused");
             let stale = u64::try_from(turned.stale).unwrap_or(0);
             metrics::counter!("postfleet_queue_stale_total", "queue" => queue.clone())
                 .increment(stale);

@@ -103,13 +103,13 @@ impl Open {
     }
 
     fn break_off(&mut self, what: &'static str) {
-        let Some(claimed) = &self.claimed else { return };
+        let Some(claimed) = self.claimed.take() else { return };
         let queue = claimed.queue.to_string();
         tracing::error!(%queue, subject = %claimed.subject, "a handler {what}; its job rests");
         metrics::counter!("postfleet_queue_broken_total", "queue" => queue, "what" => what)
             .increment(1);
-        let at = self.core.queue.shared.clock.now() + REST;
-        self.settle(Outcome::ReleaseAt(at));
+        let rests_until = self.core.queue.shared.clock.now() + REST;
+        self.core.end(claimed, Ending::Broken { rests_until });
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Turned {
     pub(crate) jobs: Vec<Claimed>,
 }
 
-type Reply = (String, i64, i64, i64, String, Vec<u8>, Vec<Vec<u8>>);
+type Reply = (String, i64, i64, i64, String, Vec<u8>, Vec<Vec<u8>>, Vec<Vec<u8>>);
 
 impl Turn<'_> {
     pub(crate) async fn take(&self, shared: &Shared) -> RedisResult<Turned> {
@@ -69,7 +69,7 @@ impl Turn<'_> {
     }
 
     fn read(&self, reply: Reply, lease: i64) -> RedisResult<Turned> {
-        let (status, server_ms, ahead, epoch, incarnation, results, jobs) = reply;
+        let (status, server_ms, ahead, epoch, incarnation, results, jobs, suspects) = reply;
         let status = match status.as_str() {
             "ok" => Status::Ok,
             "lost" => Status::Lost,
@@ -85,6 +85,7 @@ impl Turn<'_> {
                 group: text(&fields[3])?.into(),
                 epoch,
                 lease,
+                is_suspect: suspects.contains(&fields[1]),
                 guard: self.guard.clone(),
             })
         });
@@ -116,12 +117,15 @@ fn add_ended<'a>(
     let claimed = &one.claimed;
     let fence = format!("{}:{}:{}", claimed.epoch, claimed.lease, claimed.guard.session());
     turn.arg(&*claimed.lane).arg(claimed.subject.as_bytes().as_slice()).arg(fence);
+    // Suspicion stays on a job until its work has ended in good order.
+    let suspect = i64::from(claimed.is_suspect);
     let (op, a, b) = match &one.ending {
-        Ending::Unbegun => ("h", 0, 0),
+        Ending::Unbegun => ("h", suspect, 0),
+        Ending::Broken { rests_until } => ("t", 1, rests_until.ms()),
         Ending::Outcome(Outcome::Done) => ("d", 0, 0),
         Ending::Outcome(Outcome::Again { generation, due_at }) => ("a", *generation, due_at.ms()),
-        Ending::Outcome(Outcome::Release) => ("r", 0, RELEASE_MS),
-        Ending::Outcome(Outcome::ReleaseAt(at)) => ("t", 0, at.ms()),
+        Ending::Outcome(Outcome::Release) => ("r", suspect, RELEASE_MS),
+        Ending::Outcome(Outcome::ReleaseAt(at)) => ("t", suspect, at.ms()),
         // A move to another shard was pushed there before; here it is done.
         Ending::Outcome(Outcome::Moved { wakeup }) if wakeup.shard != claimed.shard => ("d", 0, 0),
         Ending::Outcome(Outcome::Moved { wakeup }) => {
@@ -154,6 +158,7 @@ pub(crate) async fn believed(
             group: "".into(),
             epoch: number()?,
             lease: number()?,
+            is_suspect: false,
             guard: guard.clone(),
         })
     });

@@ -56,6 +56,8 @@ pub struct Loaded {
     pub has_doubt: bool,
     /// Complete look-ups that found nothing.
     pub absences: i32,
+    /// Deaths of a process while it was worked on, since its checkpoint moved last.
+    pub crashes: i32,
     /// The generation of the wake-up that is owed, of the kind asked for.
     pub generation: Option<i64>,
     /// The account.
@@ -103,6 +105,7 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         auth_refusals: row.try_get("auth_refusals")?,
         has_doubt: row.try_get("has_doubt")?,
         absences: row.try_get("absences")?,
+        crashes: row.try_get("crashes")?,
         generation: row.try_get("generation")?,
         account: convert::id(row, "account_id")?,
         brand: convert::id(row, "brand_id")?,
@@ -195,7 +198,7 @@ impl Store {
             "SELECT d.id, d.tenant_id, d.post_id, p.stage, p.draft, p.not_after, d.status,
                  d.revision, d.due_at, d.checkpoint, d.checkpoint_no, d.epoch, d.lease,
                  d.intended_at, d.deadline_at, d.attempts, d.auth_refusals, d.has_doubt,
-                 d.absences, j.generation, d.account_id, a.brand_id, a.platform, a.app,
+                 d.absences, d.crashes, j.generation, d.account_id, a.brand_id, a.platform, a.app,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
                  a.status_reason, c.sealed, c.version, c.expires_at, c.refreshed_at,
                  clock_timestamp() AS now

@@ -98,7 +98,7 @@ pub(crate) async fn arm(tx: &mut PgConnection, arms: &[Arm]) -> Result<Vec<Job>,
              AS t (kind, queue, subject, shard, fair_group, lane, due_at)
          ON CONFLICT (kind, subject) DO UPDATE
          SET queue = EXCLUDED.queue, due_at = EXCLUDED.due_at, armed_at = clock_timestamp(),
-             generation = nextval('job_generation')
+             generation = nextval('job_generation'), crashes = 0, alone_epoch = NULL
          RETURNING queue, subject, generation, shard, fair_group, lane, due_at",
     )
     .bind(column(|a| a.kind.as_str().to_owned()))

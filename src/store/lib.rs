@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod assets;
 pub mod convert;
+pub mod crashes;
 pub mod credentials;
 pub mod deliveries;
 pub mod doubts;
@@ -62,6 +63,9 @@ impl Store {
             // The statements of workers are long and their batches short: planning one anew, or
             // compiling it, costs more than running it.
             .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")])
+            // The locks of a process that stands still go to others. A refresh is the longest: its
+            // transaction is idle for 40 s while the platform is called.
+            .options([("idle_in_transaction_session_timeout", "60s")])
             // Every statement looks rows up by key. A plan that was made while a table was small
             // would scan it for ever, so it may not even look cheap.
             .options([

@@ -122,6 +122,9 @@ pub struct Settled {
     pub due_at: Option<Timestamp>,
 }
 
+/// A checkpoint that moved, or an end, takes earlier deaths back; what a look-up found out does
+/// not, for the call before it may have been the cause.
+///
 /// The rows come in the order of their ids, and so they are locked: two batches never wait for
 /// each other in a circle.
 const WRITE: &str = "
@@ -145,6 +148,8 @@ WITH i AS (
         has_doubt = i.has_doubt, absences = i.absences, failure = i.failure,
         failed_stage = i.failed_stage, remote_id = coalesce(i.remote_id, d.remote_id),
         permalink = coalesce(i.permalink, d.permalink),
+        crashes = CASE WHEN i.status IN ('published', 'failed', 'review')
+            OR i.checkpoint IS NOT NULL AND i.hold <> 'asking' THEN 0 ELSE d.crashes END,
         published_at = CASE WHEN i.status = 'published' THEN clock_timestamp() END,
         updated_at = clock_timestamp()
     FROM i

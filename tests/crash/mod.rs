@@ -1,7 +1,10 @@
-//! Deaths without warning: of the fleet at every named point of a post's way and anywhere, and of
-//! the servers below it.
+//! Deaths without warning: of the fleet at every named point of a post's way and anywhere, of the
+//! servers below it, and of the process that a poison job ends; and processes that stand still.
 
 mod adopt;
+mod away;
+mod poison;
 mod run;
 mod servers;
+mod stopped;
 mod writer;

@@ -11,13 +11,13 @@ const ACCOUNTS: usize = 3;
 const NETWORK_MS: &str = "40";
 
 /// Sends a signal to a process of this fleet.
-fn signal(name: &str, pid: u32) {
+pub(super) fn signal(name: &str, pid: u32) {
     let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
     assert!(status.unwrap().success());
 }
 
 /// The posts are on their way: some are out, most are not.
-async fn under_way(fleet: &Fleet) {
+pub(super) async fn under_way(fleet: &Fleet) {
     eventually("posts are under way", Duration::from_secs(20), async || {
         let count = fleet.sim().accepted("x").await.len();
         if count >= 5 { Ok(()) } else { Err(count.to_string()) }

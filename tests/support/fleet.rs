@@ -71,9 +71,9 @@ pub struct Pids {
 
 /// A fleet on a data directory of its own.
 pub struct Fleet {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     arguments: Vec<String>,
-    environment: Vec<(String, String)>,
+    pub(super) environment: Vec<(String, String)>,
     place: Option<Place>,
     running: Option<Child>,
     guardian: Child,
@@ -151,12 +151,7 @@ impl Fleet {
         // A killed run left it behind, and it would be taken for the new one's.
         let _ = fs::remove_file(self.data().join("dev.json"));
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut command = Command::new(PROGRAM);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("POSTFLEET") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = program();
         command.arg("dev").arg("--data").arg(self.data()).args(&self.arguments);
         if !self.is_kept {
             command.arg("--temporary");
@@ -164,7 +159,7 @@ impl Fleet {
         command.envs(self.environment.iter().cloned()).envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn().unwrap();
-        writeln!(self.guardian.stdin.as_ref().unwrap(), "{}", child.id()).unwrap();
+        self.guard(&child);
         self.running = Some(child);
         let file = self.data().join("dev.json");
         let ready = eventually("the fleet is ready", READY_WITHIN, async || {
@@ -179,6 +174,11 @@ impl Fleet {
         drop(starting);
         self.place = Some(ready?);
         Ok(())
+    }
+
+    /// Has a process stopped at the end, whatever the end is.
+    pub(super) fn guard(&self, child: &Child) {
+        writeln!(self.guardian.stdin.as_ref().unwrap(), "{}", child.id()).unwrap();
     }
 
     /// How the process ended, if it has.
@@ -267,6 +267,17 @@ impl Drop for Fleet {
             let _ = child.wait();
         }
     }
+}
+
+/// The executable, without the settings of whoever runs the tests.
+pub(super) fn program() -> Command {
+    let mut command = Command::new(PROGRAM);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("POSTFLEET") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// A port that nobody listens on, below those that Linux gives to outgoing connections.

@@ -3,16 +3,16 @@
 #
 #   guardian.sh PROGRAM ROOT
 #
-# Its standard input is a pipe from the tests; each line is the pid of the fleet that now runs on
-# ROOT/data. When the pipe closes, that fleet is stopped. What a killed one left behind (Postgres,
-# Redis, files) is adopted once more by PROGRAM itself, and removed.
+# Its standard input is a pipe from the tests; each line is the pid of a process that now runs on
+# ROOT. When the pipe closes, those that still run are stopped. What a killed fleet left behind
+# (Postgres, Redis, files) is adopted once more by PROGRAM itself, and removed.
 set -u
 trap '' HUP INT TERM
 program=$1
 root=$2
-pid=
+pids=
 while read -r line; do
-  pid=$line
+  pids="$line $pids"
 done
 
 # Has this process not ended, and is it still ours? A zombie has no command line any more.
@@ -31,7 +31,9 @@ end() {
   done
 }
 
-is_up "$pid" && end "$pid"
+for pid in $pids; do
+  is_up "$pid" && end "$pid"
+done
 if [ -d "$root/data" ]; then
   rm -f "$root/data/dev.json"
   "$program" dev --data "$root/data" --temporary >>"$root/fleet.log" 2>&1 &

@@ -9,6 +9,7 @@ pub mod fleet;
 pub mod scene;
 pub mod sim;
 pub mod wait;
+pub mod worker;
 
 pub use api::{Answer, Api};
 pub use fleet::Fleet;

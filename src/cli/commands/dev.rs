@@ -48,6 +48,9 @@ pub struct Arguments {
     /// How long every answer of a simulator takes, as a network would.
     #[arg(long, value_name = "N", default_value_t = 0)]
     delay_ms: u64,
+    /// Leaves the jobs to `postfleet work` in other processes.
+    #[arg(long)]
+    without_workers: bool,
     /// Removes the data directory at the end, and the database.
     #[arg(long)]
     temporary: bool,
@@ -69,7 +72,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     let mut private = dev::start(&arguments.data).await?;
     // A killed run left it; it comes back when everything is ready.
     let _ = std::fs::remove_file(private.data().join(PLACE));
-    let mut parts = Parts::new(&shutdown);
+    let mut parts = Parts::new(&shutdown, !arguments.without_workers);
     let ended = match start(&mut private, arguments, config, &mut parts).await {
         Ok(urls) => {
             announce(&private, &urls, since.elapsed());
@@ -91,15 +94,17 @@ struct Parts {
     simulators: JoinSet<(&'static str, Result<(), Fault>)>,
     fleet_end: CancellationToken,
     simulators_end: CancellationToken,
+    has_workers: bool,
 }
 
 impl Parts {
-    fn new(shutdown: &CancellationToken) -> Self {
+    fn new(shutdown: &CancellationToken, has_workers: bool) -> Self {
         Self {
             fleet: JoinSet::new(),
             simulators: JoinSet::new(),
             fleet_end: shutdown.child_token(),
             simulators_end: CancellationToken::new(),
+            has_workers,
         }
     }
 
@@ -185,6 +190,9 @@ async fn start_fleet(
         let Sockets { public, private } = sockets;
         ("serve", serving.serve(public, private, metrics, end).await)
     });
+    if !parts.has_workers {
+        return ready(ready_at, parts).await;
+    }
     let end = parts.fleet_end.clone();
     parts.fleet.spawn(async move { ("work", fleet.work(&wire::all_duties(), end).await) });
     ready(ready_at, parts).await

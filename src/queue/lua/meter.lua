@@ -56,11 +56,14 @@ local function window(key, first)
   return w
 end
 
+-- Milliseconds with their fraction: a rate may let several calls go within one.
+local moment = clock / 1000
+
 local function rate(key, first)
   local gap = tonumber(ARGV[first + 2]) / tonumber(ARGV[first + 1])
-  local due = math.max(tonumber(call('GET', key) or 0), clock) + gap
+  local due = math.max(tonumber(call('GET', key) or 0), moment) + gap
   local from = due - tonumber(ARGV[first + 3]) * gap
-  return { key = key, due = due, later = from > clock and math.ceil(from) or 0 }
+  return { key = key, due = due, later = from > moment and math.ceil(from) or 0 }
 end
 
 local asked, later = {}, 0
@@ -75,7 +78,7 @@ if later > 0 then return { later } end
 local reply = { 0 }
 for i, q in ipairs(asked) do
   if q.due then
-    call('SET', q.key, string.format('%.3f', q.due), 'PX', math.ceil(q.due - clock) + 1000)
+    call('SET', q.key, string.format('%.3f', q.due), 'PX', math.ceil(q.due - moment) + 1000)
     reply[i + 1] = -1
   else
     if q.is_new then

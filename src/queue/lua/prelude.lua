@@ -89,6 +89,14 @@ local function ring(q, before)
   end
 end
 
+-- Marks a job whose handler may have brought its process down, for the next claim of it. A lost
+-- mark only lets one death go uncounted, so marks are bounded and expire.
+local function suspect(id)
+  local key = base .. 'suspects'
+  if call('SCARD', key) < 10000 then call('SADD', key, id) end
+  call('PEXPIRE', key, 3600000)
+end
+
 -- What is held of a lane: a list of {id, fence, generation, group, due, newer generation or '',
 -- its due}. A fence is `epoch:lease:session`, the session 16 digits.
 local function holds(packed)

@@ -1,4 +1,5 @@
--- Returns the jobs of one dead session to their lanes, generation and due time unchanged.
+-- Returns the jobs of one dead session to their lanes, generation and due time unchanged. Whose
+-- handler had begun nobody here knows, so each is marked.
 -- KEYS  1 the shard's prefix
 -- ARGV  1 lease_ms 2 the most lanes in one step
 -- Reply {jobs returned, 1 when there is more to do}
@@ -27,6 +28,7 @@ for _, member in ipairs(call('SPOP', held, ARGV[2])) do
       kept[#kept + 1] = hold
     else
       jobs, group = jobs + 1, hold[4]
+      suspect(hold[1])
       if hold[6] ~= '' then wait(q, lane, hold[1], hold[6], hold[7])
       else wait(q, lane, hold[1], hold[3], hold[5]) end
     end

@@ -3,10 +3,12 @@
 -- ARGV  1 session 2 queue 3 jobs to claim (0: none) 4 jobs of a lane at once 5 lease nonce
 --       6 the most lanes to look at 7 acknowledgements, at most 512 8 hints, see `hinted`
 --       then (lane id fence op a b)* with op d done, a again (generation, due_ms), r released
---       (delay_ms), t released until (due_ms), h handed back, m moved (its push's number); then
+--       (delay_ms), t released until (due_ms), h handed back, m moved (its push's number); of r,
+--       t and h, a is 1 for a suspect; then
 --       the pushes of moves as in push.lua. A fence is `epoch:lease:session`
 -- Reply {status, server_ms, ms to the next lane or -1, epoch, incarnation, (1|0 per ack)*,
---       (lane id generation group)* per job}
+--       (lane id generation group)* per job, (id per suspect among them)*}
+
 -- Jobs that a group gets in its turn.
 local QUANTUM = 8
 local session, name, n, lane_max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -32,6 +34,7 @@ local function rest(hold, i)
   elseif op == 'r' then generation, due = hold[3], now + tonumber(ARGV[i + 5])
   elseif op == 't' then generation, due = hold[3], ARGV[i + 5]
   elseif op == 'h' then generation, due = hold[3], hold[5] end
+  if op ~= 'a' and op ~= 'm' and ARGV[i + 4] == '1' then suspect(hold[1]) end
   if hold[6] ~= '' and tonumber(hold[6]) > tonumber(generation or hold[3]) then
     return hold[6], hold[7]
   end
@@ -96,6 +99,7 @@ for lane, group in pairs(groups) do offer_head(q, group, lane) end
 write_offers(q)
 
 local gated = n > 0 and call('EXISTS', base .. 'gates') == 1
+local marked, suspects = n > 0 and call('EXISTS', base .. 'suspects') == 1, {}
 
 local epoch, fence, jobs, marks, busy = nil, nil, {}, {}, {}
 local count, looked, scan_max = 0, 0, tonumber(ARGV[6])
@@ -125,6 +129,7 @@ local function claim(group, lane, list, probe)
   busy[#busy + 1] = lane
   busy[#busy + 1] = pack(list)
   marks[#marks + 1] = name .. '\0' .. lane
+  if marked and call('SREM', base .. 'suspects', id) == 1 then suspects[#suspects + 1] = id end
   count = count + 1
   jobs[count * 4 - 3], jobs[count * 4 - 2] = lane, id
   jobs[count * 4 - 1], jobs[count * 4] = generation, group
@@ -238,4 +243,4 @@ end
 ring(q, before)
 local first = earliest(q)
 local ahead = first and math.max(0, math.ceil((first - clock) / 1000)) or -1
-return { status, now, ahead, epoch or '0', mine, results, jobs }
+return { status, now, ahead, epoch or '0', mine, results, jobs, suspects }

@@ -13,3 +13,5 @@ mod load;
 mod model;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod suspects;

@@ -111,7 +111,7 @@ fn text_of(hold: &Hold, lane: usize) -> String {
 
 /// Nothing but what a shard keeps for ever, and parked lanes that expire by themselves.
 pub fn is_clean(keys: &[Key]) -> Kept {
-    const KEPT: [&str; 6] = ["test", "identity", "epoch", "beat", "sessions", "gates"];
+    const KEPT: [&str; 7] = ["test", "identity", "epoch", "beat", "sessions", "gates", "suspects"];
     for (name, expires_ms, words) in keys {
         let is_kept = KEPT.contains(&name.as_str());
         let is_parked = name.starts_with("parked:") && *expires_ms > 0;

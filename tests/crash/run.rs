@@ -118,8 +118,7 @@ async fn survive(fleet: &mut Fleet, writer: &mut Writer, posts: usize, deaths: &
     writer.ask_all(fleet).await;
 }
 
-/// Says how a run ended; a death behind the intent and one behind the call have to be in it, or
-/// nothing was tried.
+/// Says how a run ended; a death behind an intent has to be in it, or nothing was tried.
 async fn report(fleet: &Fleet, ended: &[Ended], deaths: usize, since: Instant) {
     let in_review = |one: &&Ended| one.status == "review";
     let mut review: BTreeMap<&str, usize> = BTreeMap::new();
@@ -136,9 +135,8 @@ async fn report(fleet: &Fleet, ended: &[Ended], deaths: usize, since: Instant) {
         count as f64 * 100.0 / ended.len() as f64,
         since.elapsed().as_secs_f64(),
     ));
-    for asked in ["absent", "found"] {
-        assert!(outcomes.contains_key(asked), "no call was {asked}: {outcomes:?}");
-    }
+    let is_tried = ["absent", "found", "silent"].iter().any(|doubt| outcomes.contains_key(*doubt));
+    assert!(is_tried, "no outcome was ever in doubt: {outcomes:?}");
 }
 
 // case: R-01

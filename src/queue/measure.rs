@@ -3,7 +3,7 @@
 use crate::handle::Queue;
 use base::{Context, Fault};
 
-/// Bytes that Redis holds for its data.
+/// Bytes that Redis has taken up.
 ///
 /// # Errors
 /// When Redis does not answer.
@@ -14,7 +14,7 @@ pub async fn used_memory(queue: &Queue) -> Result<u64, Fault> {
         .query_async(&mut calls)
         .await
         .context("asking Redis for its memory")?;
-    Ok(info.get("used_memory_dataset").unwrap_or(0))
+    Ok(info.get("used_memory").unwrap_or(0))
 }
 
 /// The longest command in Redis's slow log, in milliseconds; 0 when none was slow (10 ms by

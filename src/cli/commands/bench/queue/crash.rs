@@ -39,7 +39,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
     let doomed = rig.workers(&one, &["--work-ms", "600000"]).await?;
     let past = clock::now() - Duration::from_secs(1);
     rig.push(&one, (0..*in_flight).map(|number| (number, past.ms() * 1_000, past))).await?;
-    rig.drained(Duration::from_secs(10)).await?;
+    rig.drained(0, Duration::from_secs(10)).await?;
     doomed.kill().await?;
     let died = clock::stopwatch();
     let died_us = clock::now_us();

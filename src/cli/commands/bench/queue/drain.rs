@@ -4,6 +4,7 @@ use super::rig::{self, Rig};
 use super::{Common, rounded, show};
 use base::{Fault, clock};
 use domain::time::Timestamp;
+use queue::Gate;
 use serde_json::json;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ pub struct Arguments {
     /// `redis`: the queue alone. `postgres`: each job is settled there before it is acknowledged.
     #[arg(long, default_value = "redis", value_parser = ["redis", "postgres"])]
     truth: String,
+    /// So many further accounts have a job each behind a closed gate.
+    #[arg(long, default_value_t = 0)]
+    closed: u32,
     #[command(flatten)]
     common: Common,
 }
@@ -32,7 +36,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
 }
 
 async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, Fault> {
-    let Arguments { jobs, truth, common } = arguments;
+    let Arguments { jobs, truth, common, closed } = arguments;
     let is_settled = truth == "postgres";
     // All are due at one instant, after the last one was pushed.
     let ahead = Duration::from_secs(2 + jobs / if is_settled { 10_000 } else { 20_000 });
@@ -44,6 +48,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
         rig.push(common, (0..*jobs).map(|number| (number, due.ms() * 1_000, due))).await?;
     }
     let enqueued = enqueued.elapsed();
+    shut(rig, arguments, due).await?;
     let extra = ["--postgres", rig.postgres_url()];
     let workers = rig.workers(common, if is_settled { &extra } else { &[] }).await?;
     if clock::now() >= due {
@@ -51,7 +56,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
     }
     clock::pause(due.since(clock::now())).await;
     let before = rig.spent(&workers);
-    rig.drained(Duration::from_secs(600)).await?;
+    rig.drained(u64::from(*closed), Duration::from_secs(600)).await?;
     let after = rig.spent(&workers);
     let rss_mb = workers.rss_mb();
     let report = workers.end().await?;
@@ -62,6 +67,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
         "truth": truth,
         "processes": common.processes,
         "lanes": common.lanes,
+        "closed": closed,
         "jobs_per_s": rounded(*jobs as f64 / report.took().as_secs_f64()),
         "enqueued_per_s": rounded(*jobs as f64 / enqueued.as_secs_f64()),
         "cpu_us_per_job": rounded(worker + redis + if is_settled { postgres } else { 0.0 }),
@@ -74,6 +80,20 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
         "lost": report.lost(count),
         "twice": report.twice(),
     }))
+}
+
+/// Closes the gates of further accounts, each with a job behind it.
+async fn shut(rig: &Rig, arguments: &Arguments, due: Timestamp) -> Result<(), Fault> {
+    let until = due + Duration::from_secs(3_600);
+    let wider = Common { lanes: arguments.common.lanes + arguments.closed, ..arguments.common };
+    for lane in arguments.common.lanes..wider.lanes {
+        let number = u64::from(lane);
+        let job = rig::wakeup(&wider, number, due.ms() * 1_000, due);
+        let account = job.lane.rsplit(':').next().unwrap_or_default();
+        rig.queue.close_gate(&Gate { scope_key: format!("account:{account}"), until }).await?;
+        rig.queue.push(&[job]).await?;
+    }
+    Ok(())
 }
 
 /// Writes the jobs into Postgres and tells Redis of them, as accepting does.

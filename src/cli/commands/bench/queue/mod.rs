@@ -15,7 +15,7 @@ use base::Fault;
 use serde_json::Value;
 
 /// What every bench of the queue takes.
-#[derive(clap::Args)]
+#[derive(Clone, Copy, clap::Args)]
 pub struct Common {
     /// Worker processes.
     #[arg(long, default_value_t = 2)]

@@ -160,13 +160,13 @@ impl Rig {
         self.queue.push(&batch).await
     }
 
-    /// Waits until nothing waits in the queue any more.
+    /// Waits until nothing but so many jobs wait in the queue any more.
     ///
     /// # Errors
     /// It takes too long, or Redis is away.
-    pub async fn drained(&self, within: Duration) -> Result<(), Fault> {
+    pub async fn drained(&self, but: u64, within: Duration) -> Result<(), Fault> {
         let since = clock::stopwatch();
-        while self.queue.depth(QUEUE).await? > 0 {
+        while self.queue.depth(QUEUE).await? > but {
             if since.elapsed() > within {
                 return Err(Fault::new(format!("jobs still wait after {within:?}")));
             }
@@ -299,7 +299,7 @@ impl Report {
         let mut late: Vec<i64> = self.records.iter().map(|r| r.started_us - r.about_us).collect();
         late.sort_unstable();
         let at = ((late.len() as f64 * share) as usize).min(late.len().saturating_sub(1));
-        super::rounded(late.get(at).copied().unwrap_or(0) as f64 / 100.0) / 10.0
+        (late.get(at).copied().unwrap_or(0) as f64 / 10.0).round() / 100.0
     }
 
     /// From the first start to the last one.

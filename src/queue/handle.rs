@@ -192,7 +192,7 @@ impl Queue {
     /// When Redis does not answer.
     pub async fn close_gate(&self, gate: &Gate) -> Result<(), Fault> {
         // First here: what this process has claimed but not begun must not slip through.
-        self.shared.gates.close(&gate.scope_key, gate.until);
+        self.shared.gates.close(&gate.scope_key, gate.until, self.shared.clock.now());
         for shard in 0..self.shared.config.shards {
             self.close_gates(shard, std::slice::from_ref(gate)).await?;
         }

@@ -75,8 +75,12 @@ impl Bells {
 pub(crate) struct Gates(Mutex<HashMap<String, Timestamp>>);
 
 impl Gates {
-    pub(crate) fn close(&self, scope_key: &str, until: Timestamp) {
+    pub(crate) fn close(&self, scope_key: &str, until: Timestamp, now: Timestamp) {
         let mut gates = self.lock();
+        if gates.len() == gates.capacity() {
+            // Before the map grows, those whose time has come are forgotten.
+            gates.retain(|_, until| *until > now);
+        }
         let known = gates.entry(scope_key.to_owned()).or_insert(until);
         *known = (*known).max(until);
     }
@@ -85,14 +89,14 @@ impl Gates {
         self.lock().remove(scope_key);
     }
 
-    /// Is a gate of this lane closed? Those whose time has come are forgotten.
+    /// Is a gate of this lane closed?
     pub(crate) fn hold(&self, lane: &str, now: Timestamp) -> bool {
-        let mut gates = self.lock();
+        let gates = self.lock();
         if gates.is_empty() {
             return false;
         }
-        gates.retain(|_, until| *until > now);
-        scopes(lane).is_some_and(|scopes| scopes.iter().any(|key| gates.contains_key(key)))
+        let is_closed = |key: &String| gates.get(key).is_some_and(|until| *until > now);
+        scopes(lane).is_some_and(|scopes| scopes.iter().any(is_closed))
     }
 
     fn replace(&self, gates: HashMap<String, Timestamp>) {
@@ -212,7 +216,7 @@ fn obey(shared: &Shared, message: &str) {
     let name = words.next().unwrap_or_default();
     match verb {
         "q" => shared.bells.ring(name, ms),
-        "g" => shared.gates.close(name, Timestamp::from_ms(ms)),
+        "g" => shared.gates.close(name, Timestamp::from_ms(ms), shared.clock.now()),
         "o" => shared.gates.open(name),
         _ => shared.bells.ring_all(),
     }
@@ -226,7 +230,7 @@ mod tests {
     fn a_lane_obeys_the_gates_of_its_account_app_and_platform() {
         let gates = Gates::default();
         let (soon, now) = (Timestamp::from_ms(2_000), Timestamp::from_ms(1_000));
-        gates.close("app:x:default", soon);
+        gates.close("app:x:default", soon, now);
         assert!(gates.hold("x:default:7", now));
         assert!(!gates.hold("x:other:7", now));
         assert!(!gates.hold("tenant", now));

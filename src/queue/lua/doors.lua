@@ -9,7 +9,7 @@ local PROBE_MS = 20000
 -- When those behind a probe look again.
 local LOOK_MS = 250
 
--- The scopes that were looked at in this turn, and until when each is closed.
+-- The apps and platforms that were looked at in this turn, and until when each is closed.
 local doors = {}
 
 local function door(scope)
@@ -18,27 +18,42 @@ local function door(scope)
   local at, probe = tonumber(known[1] or 0), tonumber(known[2] or 0)
   local found = { at = at }
   if at > 0 and at <= now then
-    if string.sub(scope, 1, 8) == 'account:' then
-      call('HDEL', base .. 'gates', scope)
-      call('UNLINK', base .. 'parked:' .. scope)
-      found.at = 0
-    elseif probe > now then
-      found.at = now + LOOK_MS
-    else
-      found.is_half = true
-    end
+    if probe > now then found.at = now + LOOK_MS else found.is_half = true end
   end
   doors[scope] = found
   return found
 end
 
+-- The scopes above an account, by the `platform:app` of its lane.
+local scopes = {}
+
+-- The scopes of each lane, false for one that obeys no gate, and until when each account is closed,
+-- false if it is open. All accounts are looked up at once: that is most of what gates cost.
+local function look_up(lanes)
+  local above, accounts = {}, {}
+  for i, lane in ipairs(lanes) do
+    local way, account = string.match(lane, '^([^:]+:[^:]+):(.+)$')
+    if way and not scopes[way] then
+      scopes[way] = { 'app:' .. way, 'platform:' .. string.match(way, '^[^:]+') }
+    end
+    above[i], accounts[i] = way and scopes[way] or false, 'account:' .. (account or '')
+  end
+  local shut = call('HMGET', base .. 'gates', unpack(accounts))
+  for i, at in ipairs(shut) do
+    if at and tonumber(at) <= now then
+      call('HDEL', base .. 'gates', accounts[i])
+      call('UNLINK', base .. 'parked:' .. accounts[i])
+      shut[i] = false
+    end
+  end
+  return above, shut, accounts
+end
+
 -- Until when a lane has to wait, for which scope, and the scope that it may be the probe of.
-local function closed(lane)
-  local platform, app, account = string.match(lane, '^([^:]+):([^:]+):(.+)$')
-  if not platform then return 0 end
+local function closed(above, shut, account)
   local until_at, scope, probe = 0, nil, nil
-  for _, key in ipairs({ 'account:' .. account, 'app:' .. platform .. ':' .. app,
-    'platform:' .. platform }) do
+  if shut then until_at, scope = tonumber(shut), account end
+  for _, key in ipairs(above or {}) do
     local found = door(key)
     if found.is_half then probe = key
     elseif found.at > until_at then until_at, scope = found.at, key end

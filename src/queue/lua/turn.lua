@@ -145,9 +145,11 @@ local function serve(group, share)
     looked = looked + #lanes
     call('ZREM', wake, unpack(lanes))
     local packed = call('HMGET', q.busy, unpack(lanes))
+    local above, shut, accounts
+    if gated then above, shut, accounts = look_up(lanes) end
     for i, lane in ipairs(lanes) do
       local until_at, scope, probe = 0, nil, nil
-      if gated then until_at, scope, probe = closed(lane) end
+      if gated then until_at, scope, probe = closed(above[i], shut[i], accounts[i]) end
       if until_at > now then park(q, group, lane, until_at, scope)
       else claim(group, lane, holds(packed[i]), probe) end
     end

@@ -32,6 +32,14 @@ const LEFT_OUT: [HeaderName; 7] = [
 #[derive(Debug)]
 pub struct Log(File);
 
+impl Drop for Log {
+    // Closing would not do: a child that another thread just forked has the file open until its
+    // exec, and a lock lasts as long as any copy of the descriptor.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// What a line restores.
 #[derive(Debug)]
 pub enum Entry {

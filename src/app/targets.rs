@@ -48,7 +48,7 @@ impl Address<'_> {
     /// The gate of a scope.
     pub fn gate(&self, scope: Scope) -> String {
         match scope {
-            Scope::Account => format!("account:{}", self.account.uuid()),
+            Scope::Account => format!("account:{}", self.lane()),
             Scope::App => format!("app:{}", self.app_key()),
             Scope::Platform => format!("platform:{}", self.platform),
         }

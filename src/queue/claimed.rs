@@ -29,6 +29,8 @@ pub struct Claimed {
     /// It was taken back from a process that died, or its handler broke: what it did then may
     /// have been its own fault. A hint that can be lost, never a proof.
     pub is_suspect: bool,
+    /// What Redis keeps of the claim, word for word: its acknowledgement shows it.
+    pub(crate) receipt: Arc<[u8]>,
     pub(crate) guard: Arc<Lease>,
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The most lanes that one script takes from a dead session.
-const REAP_MAX: usize = 200;
+/// About how many lanes one script looks at for a dead session's jobs.
+const LANES_A_STEP: usize = 500;
 
 /// This process in one shard. When Redis gave the session up, a new one takes its place, and what
 /// was claimed under the old one stays dead.
@@ -118,7 +118,7 @@ async fn reap(shared: &Shared, shard: u16) -> redis::RedisResult<()> {
     loop {
         let (jobs, more): (u64, bool) = wire::on(&REAP, shard)
             .arg(shared.config.lease_ms)
-            .arg(REAP_MAX)
+            .arg(LANES_A_STEP)
             .invoke_async(&mut shared.wire.beats.clone())
             .await?;
         if jobs > 0 {

@@ -111,9 +111,9 @@ impl Gates {
 /// The scope keys of a lane `<platform>:<app>:<account>`; other lanes have no gates.
 fn scopes(lane: &str) -> Option<[String; 3]> {
     let (platform, rest) = lane.split_once(':')?;
-    let (app, account) = rest.split_once(':')?;
+    let (app, _) = rest.split_once(':')?;
     Some([
-        format!("account:{account}"),
+        format!("account:{lane}"),
         format!("app:{platform}:{app}"),
         format!("platform:{platform}"),
     ])

@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 /// A handed-back job pauses this long, so that a fault does not turn it in circles.
 const RELEASE_MS: i64 = 100;
+/// Lanes that one script looks at for what is ours.
+const LANES_A_LOOK: usize = 500;
 
 pub(crate) struct Turn<'a> {
     pub(crate) shard: u16,
@@ -45,59 +47,90 @@ pub(crate) struct Turned {
     pub(crate) jobs: Vec<Claimed>,
 }
 
-type Reply = (String, i64, i64, i64, String, Vec<u8>, Vec<Vec<u8>>, Vec<Vec<u8>>);
+type Reply = (String, i64, i64, String, Vec<u8>, Vec<Vec<u8>>, Vec<Vec<u8>>);
 
 impl Turn<'_> {
     pub(crate) async fn take(&self, shared: &Shared) -> RedisResult<Turned> {
-        let lease = rng::nonce();
+        let (done, others): (Vec<&Ended>, Vec<_>) = self
+            .ended
+            .iter()
+            .partition(|one| matches!(one.ending, Ending::Outcome(Outcome::Done)));
         let mut turn = wire::on(&TURN, self.shard);
         turn.arg(self.guard.session())
             .arg(&**self.queue)
             .arg(self.claims)
             .arg(self.lane_in_flight)
-            .arg(lease)
+            .arg(rng::nonce())
             .arg(self.claims * 4 + 64)
-            .arg(self.ended.len())
+            .arg(done.len())
+            .arg(others.len())
             .arg(self.hints);
+        for Ended { claimed, .. } in done {
+            turn.arg(&*claimed.lane).arg(&*claimed.receipt);
+        }
         let mut moves = Vec::new();
-        for one in self.ended {
+        for one in others {
             add_ended(&mut turn, one, &mut moves);
         }
         moves.iter().for_each(|wakeup| add_wakeup(&mut turn, wakeup));
         let reply: Reply = turn.invoke_async(&mut shared.wire.turns.clone()).await?;
-        self.read(reply, lease)
+        self.read(&reply)
     }
 
-    fn read(&self, reply: Reply, lease: i64) -> RedisResult<Turned> {
-        let (status, server_ms, ahead, epoch, incarnation, results, jobs, suspects) = reply;
+    fn read(&self, reply: &Reply) -> RedisResult<Turned> {
+        let (status, server_ms, ahead, incarnation, results, jobs, suspects) = reply;
         let status = match status.as_str() {
             "ok" => Status::Ok,
             "lost" => Status::Lost,
             _ => Status::Unknown,
         };
-        let jobs = jobs.chunks_exact(4).map(|fields| {
-            Ok(Claimed {
-                queue: self.queue.clone(),
-                subject: Uuid::from_slice(&fields[1]).map_err(|_| unreadable())?,
-                generation: text(&fields[2])?.parse().map_err(|_| unreadable())?,
-                shard: self.shard,
-                lane: text(&fields[0])?.into(),
-                group: text(&fields[3])?.into(),
-                epoch,
-                lease,
-                is_suspect: suspects.contains(&fields[1]),
-                guard: self.guard.clone(),
-            })
+        let jobs = jobs.chunks_exact(2).map(|fields| {
+            let mut claimed =
+                claimed(self.queue, self.shard, self.guard, &fields[0], &fields[1])?;
+            let is_it = |id: &Vec<u8>| id == claimed.subject.as_bytes();
+            claimed.is_suspect = suspects.iter().any(is_it);
+            Ok(claimed)
         });
         Ok(Turned {
             status,
-            server_ms,
-            ahead_ms: u64::try_from(ahead).ok(),
-            incarnation,
+            server_ms: *server_ms,
+            ahead_ms: u64::try_from(*ahead).ok(),
+            incarnation: incarnation.clone(),
             stale: results.iter().filter(|taken| **taken == 0).count(),
             jobs: jobs.collect::<RedisResult<_>>()?,
         })
     }
+}
+
+/// A job by its lane and its receipt, whose form `lua/prelude.lua` tells.
+fn claimed(
+    queue: &Arc<str>,
+    shard: u16,
+    guard: &Arc<Lease>,
+    lane: &[u8],
+    receipt: &[u8],
+) -> RedisResult<Claimed> {
+    let mut lines = receipt.get(1..).ok_or_else(unreadable)?.splitn(3, |byte| *byte == b'\n');
+    let mut line = || lines.next().ok_or_else(unreadable);
+    let (group, fence, job) = (line()?, line()?, line()?);
+    let mut fence = text(fence)?.split([':', ' ']).map(str::parse);
+    let mut number = || fence.next().and_then(Result::ok).ok_or_else(unreadable);
+    let (epoch, lease) = (number()?, number()?);
+    let at = job.iter().position(|byte| *byte == b' ').ok_or_else(unreadable)?;
+    let (id, generation) = job[at + 1..].split_at_checked(16).ok_or_else(unreadable)?;
+    Ok(Claimed {
+        queue: queue.clone(),
+        subject: Uuid::from_slice(id).map_err(|_| unreadable())?,
+        generation: text(generation)?.parse().map_err(|_| unreadable())?,
+        shard,
+        lane: text(lane)?.into(),
+        group: text(group)?.into(),
+        epoch,
+        lease,
+        is_suspect: false,
+        receipt: receipt.into(),
+        guard: guard.clone(),
+    })
 }
 
 fn text(bytes: &[u8]) -> RedisResult<&str> {
@@ -108,15 +141,14 @@ fn unreadable() -> redis::RedisError {
     (ErrorKind::UnexpectedReturnType, "a claim cannot be read").into()
 }
 
-/// The six fields of an acknowledgement in `lua/turn.lua`.
+/// The five fields of an acknowledgement in `lua/turn.lua`.
 fn add_ended<'a>(
     turn: &mut redis::ScriptInvocation<'_>,
     one: &'a Ended,
     moves: &mut Vec<&'a crate::Wakeup>,
 ) {
     let claimed = &one.claimed;
-    let fence = format!("{}:{}:{}", claimed.epoch, claimed.lease, claimed.guard.session());
-    turn.arg(&*claimed.lane).arg(claimed.subject.as_bytes().as_slice()).arg(fence);
+    turn.arg(&*claimed.lane).arg(&*claimed.receipt);
     // Suspicion stays on a job until its work has ended in good order.
     let suspect = i64::from(claimed.is_suspect);
     let (op, a, b) = match &one.ending {
@@ -143,24 +175,18 @@ pub(crate) async fn believed(
     queue: &Arc<str>,
     guard: &Arc<Lease>,
 ) -> RedisResult<Vec<Claimed>> {
-    let mut mine = wire::on(&MINE, shard);
-    mine.arg(guard.session()).arg(&**queue);
-    let found: Vec<Vec<u8>> = mine.invoke_async(&mut shared.wire.turns.clone()).await?;
-    let held = found.chunks_exact(3).map(|fields| {
-        let mut fence = text(&fields[2])?.split(':').map(str::parse);
-        let mut number = || fence.next().and_then(Result::ok).ok_or_else(unreadable);
-        Ok(Claimed {
-            queue: queue.clone(),
-            subject: Uuid::from_slice(&fields[1]).map_err(|_| unreadable())?,
-            generation: 0,
-            shard,
-            lane: text(&fields[0])?.into(),
-            group: "".into(),
-            epoch: number()?,
-            lease: number()?,
-            is_suspect: false,
-            guard: guard.clone(),
-        })
-    });
-    held.collect()
+    let (mut held, mut cursor) = (Vec::new(), "0".to_owned());
+    loop {
+        let mut mine = wire::on(&MINE, shard);
+        mine.arg(guard.session()).arg(&**queue).arg(&cursor).arg(LANES_A_LOOK);
+        let found: Vec<Vec<u8>> = mine.invoke_async(&mut shared.wire.turns.clone()).await?;
+        let (next, found) = found.split_first().ok_or_else(unreadable)?;
+        for fields in found.chunks_exact(2) {
+            held.push(claimed(queue, shard, guard, &fields[0], &fields[1])?);
+        }
+        text(next)?.clone_into(&mut cursor);
+        if cursor == "0" {
+            return Ok(held);
+        }
+    }
 }

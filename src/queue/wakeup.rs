@@ -14,10 +14,11 @@ pub struct Wakeup {
     pub generation: i64,
     /// The shard it lives in, by [`Queue::shard_of`](crate::Queue::shard_of).
     pub shard: u16,
-    /// Shares the queue fairly with the other groups.
+    /// Shares the queue fairly with the other groups. `<tenant>:<platform>:<app>` obeys the gates
+    /// of that app and platform; another name obeys none.
     pub group: String,
     /// Jobs of one lane run one after the other. `<platform>:<app>:<account uuid>` obeys the
-    /// gates of that account, app and platform; a name without colons obeys none.
+    /// gate of that account; its group has the same platform and app.
     pub lane: String,
     /// Never claimed before this instant of Redis's clock.
     pub due_at: Timestamp,
@@ -65,7 +66,7 @@ pub enum Relayed {
 /// A closed gate: nobody of this scope starts before the instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
-    /// `account:<uuid>`, `app:<platform>:<app>` or `platform:<platform>`.
+    /// `account:<platform>:<app>:<uuid>`, `app:<platform>:<app>` or `platform:<platform>`.
     pub scope_key: String,
     /// When it opens.
     pub until: Timestamp,

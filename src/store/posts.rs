@@ -127,7 +127,8 @@ async fn deliveries_of(
              SELECT scope_key, until_at, reason FROM gates
              WHERE until_at > clock_timestamp() AND d.status IN ('scheduled', 'ready')
                  AND d.due_at <= clock_timestamp()
-                 AND scope_key IN ('account:' || d.account_id,
+                 AND scope_key IN (
+                     'account:' || d.platform || ':' || a.app || ':' || d.account_id,
                      'app:' || d.platform || ':' || a.app, 'platform:' || d.platform)
              ORDER BY until_at DESC LIMIT 1
          ) g ON true

@@ -3,6 +3,7 @@
 -- lanes are data, so their keys are made from that prefix and cannot be listed beforehand.
 local base, ARGV = KEYS[1], ARGV
 local call, pack = redis.call, cmsgpack.pack
+local busy = base .. 'busy'
 local time = call('TIME')
 -- The races of lanes and groups count microseconds, so that turns taken within a millisecond keep
 -- their order; whole ones, for Redis reads and writes fractions ten times slower.
@@ -24,9 +25,8 @@ end
 local function keys_of(queue)
   local prefix = base .. 'q:' .. queue .. ':'
   return {
-    name = queue, prefix = prefix, groups = prefix .. 'groups', busy = prefix .. 'busy',
-    depth = prefix .. 'depth', wake = prefix .. 'wake:', lane = prefix .. 'lane:',
-    offers = {}, waiting = 0,
+    name = queue, prefix = prefix, groups = prefix .. 'groups', depth = prefix .. 'depth',
+    wake = prefix .. 'wake:', lane = prefix .. 'lane:', offers = {}, waiting = 0,
   }
 end
 
@@ -58,12 +58,15 @@ end
 
 -- Writes the offers of a queue, at most 1,000 lanes a command.
 local function write_offers(q)
+  local groups = {}
   for group, list in pairs(q.offers) do
     for from = 1, #list, 2000 do
       call('ZADD', q.wake .. group, 'LT', unpack(list, from, math.min(from + 1999, #list)))
     end
-    call('ZADD', q.groups, 'LT', list.text, group)
+    groups[#groups + 1] = list.text
+    groups[#groups + 1] = group
   end
+  if #groups > 0 then call('ZADD', q.groups, 'LT', unpack(groups)) end
   q.offers = {}
   if q.waiting ~= 0 then call('INCRBY', q.depth, q.waiting) end
   q.waiting = 0
@@ -97,25 +100,53 @@ local function suspect(id)
   call('PEXPIRE', key, 3600000)
 end
 
--- What is held of a lane: a list of {id, fence, generation, group, due, newer generation or '',
--- its due}. A fence is `epoch:lease:session`, the session 16 digits.
-local function holds(packed)
-  return packed and cmsgpack.unpack(packed) or {}
+-- The entry of a lane in `busy` says until when its account is shut and what of it is lent, in any
+-- queue: whoever looks at a lane learns both at once. Mostly it is the receipt of one job, as it is;
+-- else, packed, until when the lane is shut (0: it is not), then for each job {receipt, its newer
+-- generation or '', that one's due time, the scope it is the probe of or nil}.
+--
+-- A receipt is `h group\n fence queue\n due member` without the spaces but the second and the last;
+-- H for h when the job was claimed late. A fence is `epoch:lease:session`, the session 16 digits; a
+-- member is the 16 bytes of an id and a generation.
+local function parts(receipt)
+  return string.match(receipt, '^.([^\n]*)\n(%S+) ([^\n]*)\n(%S+) (.*)$')
 end
 
-local function session_of(hold)
-  return string.sub(hold[2], -16)
+local function is_receipt(value)
+  local first = string.byte(value)
+  return first == 104 or first == 72
+end
+
+local function read_entry(value)
+  if not value then return { 0 } end
+  if is_receipt(value) then return { 0, { value, '', '' } } end
+  return cmsgpack.unpack(value)
+end
+
+-- The entry as it is kept, or nil when there is nothing to keep.
+local function entry_text(entry)
+  if entry[1] <= now then
+    if #entry == 1 then return nil end
+    if #entry == 2 and entry[2][2] == '' and not entry[2][4] then return entry[2][1] end
+  end
+  return pack(entry)
+end
+
+local function write_entry(lane, entry)
+  local text = entry_text(entry)
+  if text then call('HSET', busy, lane, text) else call('HDEL', busy, lane) end
 end
 
 -- Remembers a newer generation of a held job until its acknowledgement. False: it is not held.
-local function await(q, lane, list, id, generation, due)
-  for at = 1, #list do
-    local hold = list[at]
-    if hold[1] == id then
-      local known = tonumber(hold[6] ~= '' and hold[6] or hold[3])
+local function await(q, lane, entry, id, generation, due)
+  for at = 2, #entry do
+    local hold = entry[at]
+    local _, _, queue, _, member = parts(hold[1])
+    if queue == q.name and string.sub(member, 1, 16) == id then
+      local known = tonumber(hold[2] ~= '' and hold[2] or string.sub(member, 17))
       if tonumber(generation) > known then
-        hold[6], hold[7] = generation, due
-        call('HSET', q.busy, lane, pack(list))
+        hold[2], hold[3] = generation, due
+        write_entry(lane, entry)
       end
       return true
     end
@@ -126,8 +157,8 @@ end
 -- Pushes one wake-up into a queue. One that is due just now goes before what has waited in vain
 -- for less than a second: a post of this moment is not behind a backlog, nor always before it.
 local function push(q, id, generation, group, lane, due)
-  local packed = call('HGET', q.busy, lane)
-  if packed and await(q, lane, holds(packed), id, generation, due) then return end
+  local value = call('HGET', busy, lane)
+  if value and await(q, lane, read_entry(value), id, generation, due) then return end
   wait(q, lane, id, generation, due)
   local at = tonumber(due)
   offer(q, group, lane, at, at > now - 1000 and at <= now)

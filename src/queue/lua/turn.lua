@@ -1,44 +1,30 @@
 -- A worker's turn: acknowledges what ended, then claims what is due.
 -- KEYS  1 the shard's prefix
 -- ARGV  1 session 2 queue 3 jobs to claim (0: none) 4 jobs of a lane at once 5 lease nonce
---       6 the most lanes to look at 7 acknowledgements, at most 512 8 hints, see `hinted`
---       then (lane id fence op a b)* with op d done, a again (generation, due_ms), r released
+--       6 the most lanes to look at 7 acknowledgements of finished jobs 8 other acknowledgements,
+--       both at most 512 9 hints, see below
+--       then (lane receipt)* of the finished
+--       then (lane receipt op a b)* with op d done, a again (generation, due_ms), r released
 --       (delay_ms), t released until (due_ms), h handed back, m moved (its push's number); of r,
---       t and h, a is 1 for a suspect; then
---       the pushes of moves as in push.lua. A fence is `epoch:lease:session`
--- Reply {status, server_ms, ms to the next lane or -1, epoch, incarnation, (1|0 per ack)*,
---       (lane id generation group)* per job, (id per suspect among them)*}
+--       t and h, a is 1 for a suspect
+--       then the pushes of moves as in push.lua
+-- Reply {status, server_ms, ms to the next lane or -1, incarnation, (1|0 per ack)*,
+--       (lane receipt)* per job, (id per suspect among them)*}
 
 -- Jobs that a group gets in its turn.
 local QUANTUM = 8
 local session, name, n, lane_max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local q = keys_of(name)
 local before = earliest(q)
-local acks = tonumber(ARGV[7])
-local moves = 9 + acks * 6
+local done, others = tonumber(ARGV[7]), tonumber(ARGV[8])
+local first_other = 10 + done * 2
+local moves = first_other + others * 5
 
--- Takes the held job out of its lane's list, when its fence is that of the claim.
-local function take(list, id, fence)
-  for at = 1, #list do
-    local hold = list[at]
-    if hold[1] == id and hold[2] == fence then return table.remove(list, at) end
+-- Takes the job that a receipt is of out of an entry, or nothing when its time is over.
+local function take(entry, receipt)
+  for at = 2, #entry do
+    if entry[at][1] == receipt then return table.remove(entry, at) end
   end
-end
-
--- What is to wait in the lane after the acknowledgement: generation and due, or nil.
-local function rest(hold, i)
-  local op, generation, due = ARGV[i + 3], nil, nil
-  if op == 'd' then
-    if hold[6] == '' then return end
-  elseif op == 'a' then generation, due = ARGV[i + 4], ARGV[i + 5]
-  elseif op == 'r' then generation, due = hold[3], now + tonumber(ARGV[i + 5])
-  elseif op == 't' then generation, due = hold[3], ARGV[i + 5]
-  elseif op == 'h' then generation, due = hold[3], hold[5] end
-  if op ~= 'a' and op ~= 'm' and ARGV[i + 4] == '1' then suspect(hold[1]) end
-  if hold[6] ~= '' and tonumber(hold[6]) > tonumber(generation or hold[3]) then
-    return hold[6], hold[7]
-  end
-  return generation, due
 end
 
 local function moved(number)
@@ -52,131 +38,186 @@ local function moved(number)
   end
 end
 
-local results, lists, groups = {}, {}, {}
-if acks > 0 then
-  local lanes = {}
-  for i = 9, moves - 1, 6 do lanes[#lanes + 1] = ARGV[i] end
-  for at, packed in ipairs(call('HMGET', q.busy, unpack(lanes))) do
-    if not lists[lanes[at]] then lists[lanes[at]] = holds(packed) end
+-- What follows an acknowledgement: the job may wait again, its lane is looked at.
+local function follow(lane, hold, op, a, b)
+  local group, _, _, due, member = parts(hold[1])
+  local id, known = string.sub(member, 1, 16), string.sub(member, 17)
+  local generation
+  if op == 'a' then generation, due = a, b
+  elseif op == 'r' then generation, due = known, now + tonumber(b)
+  elseif op == 't' then generation, due = known, b
+  elseif op == 'h' then generation = known end
+  if (op == 'r' or op == 't' or op == 'h') and a == '1' then suspect(id) end
+  if hold[2] ~= '' and tonumber(hold[2]) > tonumber(generation or known) then
+    generation, due = hold[2], hold[3]
   end
+  if generation then wait(q, lane, id, generation, due) end
+  if op == 'm' then moved(tonumber(a)) end
+  if hold[4] then tried(hold[4]) end
+  offer_head(q, group, lane)
 end
--- First every list is made shorter and written, then what follows waits: a move may look at them.
-local after = {}
-for i = 9, moves - 1, 6 do
-  local lane = ARGV[i]
-  local hold = take(lists[lane], ARGV[i + 1], ARGV[i + 2])
-  results[#results + 1] = hold and 1 or 0
-  if hold then
-    groups[lane] = hold[4]
-    after[#after + 1] = i
-    after[#after + 1] = hold
-  end
-end
-local free, idle = {}, {}
-for lane in pairs(groups) do
-  if #lists[lane] == 0 then free[#free + 1] = lane
-  else call('HSET', q.busy, lane, pack(lists[lane])) end
-end
-if #free > 0 then call('HDEL', q.busy, unpack(free)) end
-for at = 1, #after, 2 do
-  local i, hold = after[at], after[at + 1]
-  local lane, owner = ARGV[i], session_of(hold)
-  local more = false
-  for _, other in ipairs(lists[lane]) do more = more or session_of(other) == owner end
-  if not more then
-    idle[owner] = idle[owner] or {}
-    table.insert(idle[owner], name .. '\0' .. lane)
-  end
-  local generation, due = rest(hold, i)
-  if generation then wait(q, lane, hold[1], generation, due) end
-  if ARGV[i + 3] == 'm' then moved(tonumber(ARGV[i + 4])) end
-  if hold[8] then tried(hold[8]) end
-end
-for owner, members in pairs(idle) do
-  call('SREM', base .. 'held:' .. owner, unpack(members))
-end
-for lane, group in pairs(groups) do offer_head(q, group, lane) end
-write_offers(q)
 
-local gated = n > 0 and call('EXISTS', base .. 'gates') == 1
+-- First every entry is made shorter and written, then comes what follows: a move may look at them.
+local results, entries, free, after = {}, {}, {}, {}
+
+-- Acknowledges one job whose lane's entry may hold more than it.
+local function acknowledge(lane, value, receipt, op, a, b)
+  local entry = entries[lane]
+  if not entry then
+    entry = read_entry(value)
+    entries[lane] = entry
+  end
+  local hold = take(entry, receipt)
+  results[#results + 1] = hold and 1 or 0
+  if hold then after[#after + 1] = { lane, hold, op, a, b } end
+end
+
+if done + others > 0 then
+  local lanes = {}
+  for i = 10, first_other - 1, 2 do lanes[#lanes + 1] = ARGV[i] end
+  for i = first_other, moves - 1, 5 do lanes[#lanes + 1] = ARGV[i] end
+  local found = call('HMGET', busy, unpack(lanes))
+  for at = 1, done do
+    local lane, receipt = lanes[at], ARGV[9 + at * 2]
+    if found[at] == receipt and not entries[lane] then
+      -- The usual case: the lane has this one job and nothing else.
+      entries[lane] = { 0 }
+      free[#free + 1] = lane
+      results[at] = 1
+      local group = string.sub(receipt, 2, string.find(receipt, '\n', 2, true) - 1)
+      -- A job that came late tells of a backlog: the next one is most likely due as well.
+      if string.byte(receipt) == 72 then offer(q, group, lane, now) else offer_head(q, group, lane) end
+    else
+      acknowledge(lane, found[at], receipt, 'd')
+    end
+  end
+  for at = 1, others do
+    local i = first_other + (at - 1) * 5
+    acknowledge(ARGV[i], found[done + at], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+  end
+  if #free > 0 then call('HDEL', busy, unpack(free)) end
+  for _, one in ipairs(after) do write_entry(one[1], entries[one[1]]) end
+  for _, one in ipairs(after) do follow(unpack(one, 1, 5)) end
+  write_offers(q)
+end
+
+local has_doors = n > 0 and call('EXISTS', base .. 'doors') == 1
 local marked, suspects = n > 0 and call('EXISTS', base .. 'suspects') == 1, {}
 
-local epoch, fence, jobs, marks, busy = nil, nil, {}, {}, {}
+local fence, jobs, held, written = nil, {}, {}, {}
 local count, looked, scan_max = 0, 0, tonumber(ARGV[6])
+
+-- May a further job of a lane run in this queue? Only beside the first one: its process keeps their
+-- steps apart. Whoever acknowledges offers the lane again.
+local function has_room(entry)
+  local mine = 0
+  for at = 2, #entry do
+    local _, fence_of, queue = parts(entry[at][1])
+    if queue == name then
+      mine = mine + 1
+      if string.sub(fence_of, -16) ~= session then return false end
+    end
+  end
+  return mine < lane_max
+end
 
 -- Claims the first job of a lane that was taken out of the race, and puts the lane back if more
 -- may run beside it. Nothing of it may be younger than the clock: never early.
-local function claim(group, lane, list, probe)
-  if #list >= lane_max then return end
-  -- A further job of a lane only beside the first: its process keeps their steps apart. Whoever
-  -- acknowledges offers the lane again.
-  if #list > 0 and session_of(list[1]) ~= session then return end
+local function claim(group, lane, value, probe)
+  local entry = value and read_entry(value)
+  if entry then
+    if entry[1] > now then
+      park(q, group, entry[1], 'account:' .. lane)
+      return offer(q, group, lane, entry[1])
+    end
+    if not has_room(entry) then return end
+  end
   local first = call('ZPOPMIN', q.lane .. lane)
-  if not first[1] then return end
-  if tonumber(first[2]) > now then
-    call('ZADD', q.lane .. lane, first[2], first[1])
-    return offer(q, group, lane, tonumber(first[2]))
+  local member, due = first[1], first[2]
+  if not member then return end
+  local at = tonumber(due)
+  if at > now then
+    call('ZADD', q.lane .. lane, due, member)
+    return offer(q, group, lane, at)
   end
   q.waiting = q.waiting - 1
-  local id, generation = string.sub(first[1], 1, 16), string.sub(first[1], 17)
-  if await(q, lane, list, id, generation, first[2]) then return offer_head(q, group, lane) end
-  if not epoch then
-    epoch = string.format('%.0f', call('INCR', base .. 'epoch'))
-    fence = epoch .. ':' .. ARGV[5] .. ':' .. session
+  if entry and await(q, lane, entry, string.sub(member, 1, 16), string.sub(member, 17), due) then
+    held[lane] = entry_text(entry)
+    written[#written + 1] = lane
+    written[#written + 1] = held[lane]
+    return offer_head(q, group, lane)
   end
-  list[#list + 1] = { id, fence, generation, group, first[2], '', '', probe }
-  if probe then probing(probe) end
-  busy[#busy + 1] = lane
-  busy[#busy + 1] = pack(list)
-  marks[#marks + 1] = name .. '\0' .. lane
-  if marked and call('SREM', base .. 'suspects', id) == 1 then suspects[#suspects + 1] = id end
+  if not fence then
+    local epoch = string.format('%.0f', call('INCR', base .. 'epoch'))
+    fence = '\n' .. epoch .. ':' .. ARGV[5] .. ':' .. session .. ' ' .. name .. '\n'
+  end
+  local receipt = (at < now - 1000 and 'H' or 'h') .. group .. fence .. due .. ' ' .. member
+  value = receipt
+  if entry or probe then
+    entry = entry or { 0 }
+    entry[#entry + 1] = { receipt, '', '', probe }
+    value = entry_text(entry)
+    if probe then probing(probe) end
+  end
+  held[lane] = value
+  written[#written + 1] = lane
+  written[#written + 1] = value
+  if marked then
+    local id = string.sub(member, 1, 16)
+    if call('SREM', base .. 'suspects', id) == 1 then suspects[#suspects + 1] = id end
+  end
   count = count + 1
-  jobs[count * 4 - 3], jobs[count * 4 - 2] = lane, id
-  jobs[count * 4 - 1], jobs[count * 4] = generation, group
-  if #list < lane_max then offer_head(q, group, lane) end
+  jobs[#jobs + 1] = lane
+  jobs[#jobs + 1] = receipt
+  if lane_max > 1 then offer_head(q, group, lane) end
+end
+
+-- Where the groups stand after their turns, written at the end.
+local standing = {}
+local function stand(group, at_text)
+  standing[#standing + 1] = at_text
+  standing[#standing + 1] = group
 end
 
 -- Claims up to `share` jobs of one group, one of each lane.
-local function serve(group, share)
-  local wake, goal = q.wake .. group, count + share
-  while count < goal and looked < scan_max do
+local function take_from(group, share, probe)
+  local wake, goal, all = q.wake .. group, count + share, true
+  while all and count < goal and looked < scan_max do
     local lanes = call('ZRANGEBYSCORE', wake, '-inf', clock_text, 'LIMIT', 0, goal - count)
+    all = #lanes == goal - count
     if #lanes == 0 then break end
     looked = looked + #lanes
-    call('ZREM', wake, unpack(lanes))
-    local packed = call('HMGET', q.busy, unpack(lanes))
-    local above, shut, accounts
-    if gated then above, shut, accounts = look_up(lanes) end
-    for i, lane in ipairs(lanes) do
-      local until_at, scope, probe = 0, nil, nil
-      if gated then until_at, scope, probe = closed(above[i], shut[i], accounts[i]) end
-      if until_at > now then park(q, group, lane, until_at, scope)
-      else claim(group, lane, holds(packed[i]), probe) end
-    end
-    if #busy > 0 then call('HSET', q.busy, unpack(busy)) end
-    busy = {}
+    call('ZREMRANGEBYRANK', wake, 0, #lanes - 1)
+    local found = call('HMGET', busy, unpack(lanes))
+    for i, lane in ipairs(lanes) do claim(group, lane, held[lane] or found[i], probe) end
   end
   local back = q.offers[group]
   if back then
     call('ZADD', wake, 'LT', unpack(back))
     q.offers[group] = nil
   end
+  -- Behind the others that wait, as long as somebody in it most likely waits.
+  if all then return stand(group, clock_text) end
+  local first = call('ZRANGE', wake, 0, 0, 'WITHSCORES')[2]
+  if not first then call('ZREM', q.groups, group)
+  else stand(group, tonumber(first) > clock and first or clock_text) end
 end
 
--- Where a group stands after its turn: behind the others that wait.
-local function stand(group)
-  local first = call('ZRANGE', q.wake .. group, 0, 0, 'WITHSCORES')[2]
-  if not first then
-    call('ZREM', q.groups, group)
-  else
-    call('ZADD', q.groups, tonumber(first) > clock and first or clock_text, group)
+-- A group's turn, if no door stops it.
+local function serve(group, share)
+  if not has_doors then return take_from(group, share) end
+  local until_at, scope, probe = closed(group)
+  if until_at > now then
+    park(q, group, until_at, scope)
+    return stand(group, string.format('%.0f', until_at * 1000))
   end
+  take_from(group, probe and 1 or share, probe)
 end
 
 -- What the worker knows: `s HALF` of its slots, `w TENANT WEIGHT` for tenants of another weight
 -- than 1, and `h GROUP COUNT` for groups that hold many of its slots already.
 local half, weights, held_by, fulls = n, {}, {}, 0
-for verb, what, number in string.gmatch(ARGV[8], '(%l) (%S+) ?(%d*)\n') do
+for verb, what, number in string.gmatch(ARGV[9], '(%l) (%S+) ?(%d*)\n') do
   if verb == 's' then half = tonumber(what)
   elseif verb == 'w' then weights[what] = tonumber(number)
   else
@@ -201,10 +242,7 @@ local function divide(names)
     local want = n * weight / all + tonumber(kept[i] or 0)
     local share = math.min(math.floor(want), room_of(group, #names == 1))
     local before_count = count
-    if share > 0 and looked < scan_max then
-      serve(group, share)
-      stand(group)
-    end
+    if share > 0 and looked < scan_max then serve(group, share) end
     -- A group without enough lanes saves nothing up; nor does one for longer than a round.
     local is_short = count - before_count < share
     keep[#keep + 1] = group
@@ -224,10 +262,7 @@ local function round()
   for _, group in ipairs(names) do
     if count >= n or looked >= scan_max then break end
     local room = room_of(group, #names == 1)
-    if room > 0 then
-      serve(group, #names == 1 and room or math.min(QUANTUM, room))
-      stand(group)
-    end
+    if room > 0 then serve(group, #names == 1 and room or math.min(QUANTUM, room)) end
   end
 end
 
@@ -238,11 +273,12 @@ if n > 0 then
   elseif not call('ZSCORE', base .. 'sessions', session) then status = 'lost'
   else
     round()
+    if #written > 0 then call('HSET', busy, unpack(written)) end
+    if #standing > 0 then call('ZADD', q.groups, unpack(standing)) end
     write_offers(q)
-    if #marks > 0 then call('SADD', base .. 'held:' .. session, unpack(marks)) end
   end
 end
 ring(q, before)
 local first = earliest(q)
 local ahead = first and math.max(0, math.ceil((first - clock) / 1000)) or -1
-return { status, now, ahead, epoch or '0', mine, results, jobs, suspects }
+return { status, now, ahead, mine, results, jobs, suspects }

@@ -130,16 +130,16 @@ async fn a_closed_gate_parks_its_lanes_and_the_others_go_on() {
     let redis = Redis::start().await;
     let queue = redis.adopted().await;
     let until = queue.time().await.unwrap() + Duration::from_millis(600);
-    queue.close_gate(&Gate { scope_key: "account:1".to_owned(), until }).await.unwrap();
+    queue.close_gate(&Gate { scope_key: "account:x:default:1".to_owned(), until }).await.unwrap();
     let far = until + Duration::from_secs(3_600);
-    queue.close_gate(&Gate { scope_key: "account:2".to_owned(), until: far }).await.unwrap();
+    queue.close_gate(&Gate { scope_key: "account:x:default:2".to_owned(), until: far }).await.unwrap();
     let wakeups: Vec<_> = (0..30).map(|n| wakeup(u128::from(n), 1, n % 3)).collect();
     queue.push(&wakeups).await.unwrap();
     let worker = Worker::done(&queue, 8);
     within(5, async || worker.count() == 10).await;
     assert!(worker.seen.lock().unwrap().iter().all(|s| &*s.claimed.lane == "x:default:0"));
     within(5, async || worker.count() == 20).await;
-    queue.open_gate("account:2").await.unwrap();
+    queue.open_gate("account:x:default:2").await.unwrap();
     within(5, async || worker.count() == 30).await;
     for seen in worker.stop().await {
         let early = &*seen.claimed.lane == "x:default:1" && seen.at < until;

@@ -104,7 +104,7 @@ pub fn wakeup(subject: u128, generation: i64, account: u32) -> Wakeup {
         subject: Uuid::from_u128(subject),
         generation,
         shard: 0,
-        group: format!("tenant{}", account % 7),
+        group: format!("tenant{}:x:default", account % 7),
         lane: format!("x:default:{account}"),
         due_at: Timestamp::from_ms(1),
     }

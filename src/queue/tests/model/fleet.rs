@@ -2,7 +2,7 @@
 
 use super::chance::Chance;
 use super::layout::{
-    Ack, Answer, Ask, Fence, Identity, Op, QUEUES, RECONCILE, Wakeup, is_before, lane_of,
+    Ack, Answer, Ask, Identity, Op, QUEUES, RECONCILE, Receipt, Wakeup, is_before, lane_of,
 };
 use super::server::{Saved, Server};
 use super::shard::{Kept, Shard};
@@ -171,18 +171,21 @@ impl<'a> Fleet<'a> {
         }
         let worker = &self.workers[w];
         let is_alive = worker.is_certain(worker.session, self.truth.now);
-        let acks: Vec<_> = worker.unsent.iter().filter(|a| a.queue == queue).copied().collect();
+        let acks = worker.unsent.iter().filter(|ack| ack.receipt.queue == queue).copied();
+        // As a process sends them.
+        let (done, others): (Vec<Ack>, _) = acks.partition(|ack| matches!(ack.op, Op::Done));
+        let done_count = done.len();
+        let acks = [done, others].concat();
         let claims = if is_alive { claims } else { 0 };
         let lease = self.chance.number().cast_signed();
-        let ask = Ask { session: worker.session, queue, claims, lease, acks };
+        let ask = Ask { session: worker.session, queue, claims, lease, acks, done: done_count };
         let answer = self.server.turn(&ask);
         self.tell(format_args!(
-            "worker {w} of {}: {:?}, claims {claims}: {} {:?} epoch {} acks {:?}{}",
+            "worker {w} of {}: {:?}, claims {claims}: {} {:?} acks {:?}{}",
             QUEUES[queue],
             ask.acks,
             answer.status,
             answer.jobs,
-            answer.epoch,
             answer.results,
             if is_lost { ", the reply is lost" } else { "" }
         ));
@@ -201,12 +204,10 @@ impl<'a> Fleet<'a> {
             self.workers[w].in_doubt[queue] |= claims > 0;
             return Ok(());
         }
-        self.workers[w].unsent.retain(|ack| ack.queue != queue);
-        for (id, generation) in answer.jobs {
-            let right = Right { id, generation, epoch: answer.epoch, lease };
-            let claim = Claim { queue, right, session: ask.session, phase: Phase::Fresh };
-            self.workers[w].held.push(claim);
-        }
+        self.workers[w].unsent.retain(|ack| ack.receipt.queue != queue);
+        let claims = answer.jobs.into_iter();
+        let claims = claims.map(|receipt| Claim { receipt, phase: Phase::Fresh });
+        self.workers[w].held.extend(claims);
         if answer.status == "lost" {
             return self.renew(w);
         }
@@ -232,14 +233,14 @@ impl<'a> Fleet<'a> {
     }
 
     /// What Postgres closed and Redis was told of lets nobody through.
-    fn not_through_a_gate(&self, jobs: &[(u8, i64)]) -> Kept {
+    fn not_through_a_gate(&self, jobs: &[Receipt]) -> Kept {
         let latest = self.shard.latest_us / 1_000;
-        for (id, generation) in jobs {
+        for receipt in jobs {
             let closed = self.truth.gates.iter().find(|(scope, gate)| {
-                gate.is_told && gate.until > latest && is_before(scope, lane_of(*id))
+                gate.is_told && gate.until > latest && is_before(scope, lane_of(receipt.id))
             });
             if let Some((scope, _)) = closed {
-                return Err(format!("({id}, {generation}) was lent though {scope} is closed"));
+                return Err(format!("{receipt:?} was lent though {scope} is closed"));
             }
         }
         Ok(())
@@ -249,19 +250,17 @@ impl<'a> Fleet<'a> {
         let session = self.workers[w].session;
         let mut found = self.server.mine(session, queue);
         let mut told = self.shard.mine(session, queue);
-        let order = |hold: &(u8, Fence)| (hold.0, hold.1.epoch, hold.1.lease);
+        let order = |hold: &Receipt| (hold.id, hold.fence.epoch, hold.fence.lease);
         found.sort_by_key(order);
         told.sort_by_key(order);
         if found != told {
             return Err(format!("session {session:x} holds {found:?} instead of {told:?}"));
         }
-        for (id, fence) in found {
+        for receipt in found {
             let worker = &mut self.workers[w];
-            if !worker.knows(id, &fence) {
+            if !worker.knows(&receipt) {
                 *self.seen.entry("handed back in doubt").or_default() += 1;
-                let right = Right { id, generation: 0, epoch: fence.epoch, lease: fence.lease };
-                let claim = Claim { queue, right, session, phase: Phase::Fresh };
-                worker.unsent.push(claim.ends(Op::Back));
+                worker.unsent.push(Ack { receipt, op: Op::Back });
             }
         }
         self.workers[w].in_doubt[queue] = false;
@@ -276,12 +275,13 @@ impl<'a> Fleet<'a> {
         }
         let at = self.chance.index(count);
         let claim = self.workers[w].held[at];
-        let is_certain = self.workers[w].is_certain(claim.session, self.truth.now);
+        let is_certain = self.workers[w].is_certain(claim.receipt.fence.session, self.truth.now);
+        let right = claim.right();
         let end = match claim.phase {
             Phase::Fresh if !is_certain => Some(Op::Back),
             Phase::Fresh => self.begin(w, at)?,
             Phase::Loaded(revision) => {
-                match self.truth.intend(&claim.right, revision, INTENT_MS)? {
+                match self.truth.intend(&right, revision, INTENT_MS)? {
                     Some(deadline) => self.goes_on(w, at, Phase::Intended(deadline)),
                     None => {
                         self.note("intent refused", 1);
@@ -293,7 +293,7 @@ impl<'a> Fleet<'a> {
                 let is_fenced = !is_certain || self.truth.now >= deadline;
                 self.call(w, at, is_fenced)?
             }
-            Phase::Sent => Some(self.settle(&claim.right)?),
+            Phase::Sent => Some(self.settle(&right)?),
         };
         self.tell(format_args!("worker {w} works on {claim:?}: {end:?}"));
         if let Some(op) = end {
@@ -314,7 +314,7 @@ impl<'a> Fleet<'a> {
     }
 
     fn begin(&mut self, w: usize, at: usize) -> Kept<Option<Op>> {
-        let right = self.workers[w].held[at].right;
+        let right = self.workers[w].held[at].right();
         if !self.is_calm {
             match self.chance.below(20) {
                 0 => return Ok(Some(Op::Release { delay: 100 })),
@@ -350,7 +350,7 @@ impl<'a> Fleet<'a> {
 
     /// The last look, then the bytes.
     fn call(&mut self, w: usize, at: usize, is_fenced: bool) -> Kept<Option<Op>> {
-        let right = self.workers[w].held[at].right;
+        let right = self.workers[w].held[at].right();
         if is_fenced {
             self.note("fenced", 1);
             self.truth.withdraw(&right, None)?;

@@ -268,7 +268,7 @@ fn round(fleet: &mut Fleet<'_>) -> Kept {
     for w in 0..3 {
         while fleet.work(w)? {}
         for queue in 0..2 {
-            let has_ended = fleet.workers[w].unsent.iter().any(|ack| ack.queue == queue);
+            let has_ended = fleet.workers[w].unsent.iter().any(|ack| ack.receipt.queue == queue);
             let told = fleet.shard.identity.map(|told| told.incarnation.to_string());
             // Everybody claims now and then, and so hears that Redis was filled anew; here only
             // as often as needed.

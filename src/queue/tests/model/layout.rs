@@ -11,14 +11,14 @@ pub const RECONCILE: usize = 1;
 pub const LANE_MAX: [usize; 2] = [2, 1];
 /// Lanes by their number; the last one obeys no gate.
 pub const LANES: [&str; 4] = ["x:default:a", "x:default:b", "x:other:c", "tenant"];
-pub const GROUPS: [&str; 4] = ["t1", "t2", "t1", "t2"];
+pub const GROUPS: [&str; 4] = ["t1:x:default", "t2:x:default", "t1:x:other", "t2"];
 pub const JOBS_MAX: Id = 6;
 /// Every gate that is closed now and then.
 pub const SCOPES: [&str; 5] =
-    ["account:a", "account:b", "app:x:default", "app:x:other", "platform:x"];
+    ["account:x:default:a", "account:x:default:b", "app:x:default", "app:x:other", "platform:x"];
 pub const LEASE_MS: i64 = 10_000;
-/// More than there are lanes in all groups: such a claim passes nobody by.
-pub const CLAIMS_MANY: usize = 8;
+/// As many quanta of lanes as there are groups: such a claim passes nobody by.
+pub const CLAIMS_MANY: usize = 32;
 
 pub fn lane_of(id: Id) -> usize {
     usize::from(id - 1) % LANES.len()
@@ -27,11 +27,10 @@ pub fn lane_of(id: Id) -> usize {
 /// Does a gate of this scope stand before this lane?
 pub fn is_before(scope: &str, lane: usize) -> bool {
     let mut parts = LANES[lane].splitn(3, ':');
-    let (Some(platform), Some(app), Some(account)) = (parts.next(), parts.next(), parts.next())
-    else {
+    let (Some(platform), Some(app), Some(_)) = (parts.next(), parts.next(), parts.next()) else {
         return false;
     };
-    scope == format!("account:{account}")
+    scope == format!("account:{}", LANES[lane])
         || scope == format!("app:{platform}:{app}")
         || scope == format!("platform:{platform}")
 }
@@ -50,7 +49,7 @@ pub struct Wakeup {
     pub due: i64,
 }
 
-/// Who claimed, and when: what the scripts compare.
+/// Who claimed, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fence {
     pub epoch: i64,
@@ -75,11 +74,20 @@ pub enum Op {
     Moved(Wakeup),
 }
 
-#[derive(Clone, Copy, Debug)]
-pub struct Ack {
+/// What Redis keeps of a claim; an acknowledgement shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
     pub queue: usize,
     pub id: Id,
+    pub generation: i64,
+    pub due: i64,
     pub fence: Fence,
+    pub is_late: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Ack {
+    pub receipt: Receipt,
     pub op: Op,
 }
 
@@ -89,18 +97,19 @@ pub struct Ask {
     pub queue: usize,
     pub claims: usize,
     pub lease: i64,
+    /// The finished ones first.
     pub acks: Vec<Ack>,
+    /// How many of them are finished.
+    pub done: usize,
 }
 
 /// What a turn answers.
 #[derive(Debug)]
 pub struct Answer {
     pub status: String,
-    pub epoch: i64,
     pub incarnation: String,
     pub results: Vec<i64>,
-    /// Job and generation.
-    pub jobs: Vec<(Id, i64)>,
+    pub jobs: Vec<Receipt>,
 }
 
 /// What the shard was told, and on which server.

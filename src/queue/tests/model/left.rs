@@ -1,6 +1,6 @@
 //! What stands in Redis, compared with the plain model.
 
-use super::layout::{GROUPS, Id, LANE_MAX, LANES, QUEUES};
+use super::layout::{GROUPS, LANE_MAX, LANES, QUEUES, lane_of};
 use super::server::Key;
 use super::shard::{Hold, Kept, Shard};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,8 +43,9 @@ pub fn agree(keys: Vec<Key>, shard: &Shard) -> Kept {
 fn is_compared(name: &str, words: &[Vec<u8>]) -> bool {
     let is_zero = name.ends_with(":depth") && words[0] == b"0";
     let is_queue = name.starts_with("q:") && !name.ends_with(":groups");
-    let others = name.starts_with("held:") || name == "sessions" || name == "dying";
-    !is_zero && (is_queue || others || name == "epoch")
+    let is_empty = words.is_empty();
+    let others = ["busy", "sessions", "dying", "epoch"].contains(&name);
+    !is_zero && !is_empty && (is_queue || others)
 }
 
 fn fields(name: &str, words: &[Vec<u8>]) -> Fields {
@@ -54,9 +55,6 @@ fn fields(name: &str, words: &[Vec<u8>]) -> Fields {
             (format!("{} {}", pair[0][15], text(&pair[0][16..].to_vec())), text(&pair[1]))
         };
         return words.chunks_exact(2).map(job).collect();
-    }
-    if name.starts_with("held:") {
-        return words.iter().map(|word| (text(word), String::new())).collect();
     }
     if words.len() == 1 {
         return Fields::from([(String::new(), text(&words[0]))]);
@@ -75,13 +73,13 @@ fn expected(shard: &Shard) -> BTreeMap<String, Fields> {
             put(key, format!("{id} {generation}"), due.to_string());
         }
     }
-    for ((queue, lane), list) in &shard.busy {
-        let (name, lane_name) = (QUEUES[*queue], LANES[*lane].to_owned());
-        let holds: Vec<String> = list.iter().map(|hold| text_of(hold, *lane)).collect();
-        put(format!("q:{name}:busy"), lane_name.clone(), holds.join(", "));
-        for hold in list {
-            let key = format!("held:{:016x}", hold.fence.session);
-            put(key, format!("{name}\0{lane_name}"), String::new());
+    for (lane, name) in LANES.iter().enumerate() {
+        let lists = shard.busy.iter().filter(|((_, of), _)| *of == lane);
+        let holds = lists.flat_map(|((queue, _), list)| list.iter().map(|hold| text_of(hold, *queue)));
+        let mut holds: Vec<String> = holds.collect();
+        holds.sort();
+        if !holds.is_empty() {
+            put("busy".to_owned(), (*name).to_owned(), holds.join(", "));
         }
     }
     for (queue, name) in QUEUES.iter().enumerate() {
@@ -99,24 +97,26 @@ fn expected(shard: &Shard) -> BTreeMap<String, Fields> {
     told
 }
 
-/// As the busy hash has it, fields apart.
-fn text_of(hold: &Hold, lane: usize) -> String {
-    let Hold { id, fence, generation, due, newer } = hold;
-    let id: Id = *id;
+/// As the dump shows it.
+fn text_of(hold: &Hold, queue: usize) -> String {
+    let Hold { id, fence, generation, due, newer, is_late } = hold;
     let (newer, newer_due) =
         newer.map_or_else(Default::default, |newer| (newer.0.to_string(), newer.1.to_string()));
-    let (fence, group) = (fence.text(), GROUPS[lane]);
-    format!("{id} {fence} {generation} {group} {due} {newer} {newer_due}")
+    let (first, group) = (if *is_late { 'H' } else { 'h' }, GROUPS[lane_of(*id)]);
+    let (fence, queue) = (fence.text(), QUEUES[queue]);
+    format!("{first}{group} {fence} {queue} {due} {id} {generation} {newer} {newer_due}")
 }
 
 /// Nothing but what a shard keeps for ever, and parked lanes that expire by themselves.
 pub fn is_clean(keys: &[Key]) -> Kept {
-    const KEPT: [&str; 7] = ["test", "identity", "epoch", "beat", "sessions", "gates", "suspects"];
+    const KEPT: [&str; 8] =
+        ["test", "identity", "epoch", "beat", "sessions", "gates", "doors", "suspects"];
     for (name, expires_ms, words) in keys {
         let is_kept = KEPT.contains(&name.as_str());
         let is_parked = name.starts_with("parked:") && *expires_ms > 0;
         let is_zero = name.ends_with(":depth") && words[0] == b"0";
-        if !is_kept && !is_parked && !is_zero {
+        let is_shut_only = name == "busy" && words.is_empty();
+        if !is_kept && !is_parked && !is_zero && !is_shut_only {
             return Err(format!("{name} is left over: {words:?}"));
         }
     }

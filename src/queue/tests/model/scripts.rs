@@ -64,7 +64,7 @@ const REPLACED: [(&str, usize, &str); 3] = [
     ),
 ];
 
-/// Everything in the database, with the list of a lane's holds made readable.
+/// Everything in the database; `busy` is made readable, without the lanes that are only shut.
 const DUMP: &str = "local found = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
   local kind, words = redis.call('TYPE', key).ok, {}
@@ -72,16 +72,23 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
   elseif kind == 'hash' then words = redis.call('HGETALL', key)
   elseif kind == 'set' then words = redis.call('SMEMBERS', key)
   else words = { redis.call('GET', key) } end
-  if string.match(key, ':busy$') then
+  if key == KEYS[1] .. 'busy' then
+    local lent = {}
     for i = 2, #words, 2 do
-      local holds = cmsgpack.unpack(words[i])
-      for at, hold in ipairs(holds) do
-        hold[8] = nil
-        hold[1] = tostring(string.byte(hold[1], 16))
-        holds[at] = table.concat(hold, ' ')
+      local entry, holds = { 0, { words[i], '', '' } }, {}
+      if not string.match(words[i], '^[hH]') then entry = cmsgpack.unpack(words[i]) end
+      for at = 2, #entry do
+        local pattern = '^(.[^\\n]*)\\n([^\\n]*)\\n(%S+) (.*)$'
+        local head, fence, due, member = string.match(entry[at][1], pattern)
+        local id, generation = string.byte(member, 16), string.sub(member, 17)
+        local said = { head, fence, due, id, generation, entry[at][2], entry[at][3] }
+        holds[#holds + 1] = table.concat(said, ' ')
       end
-      words[i] = table.concat(holds, ', ')
+      table.sort(holds)
+      if #holds > 0 then lent[#lent + 1] = words[i - 1] end
+      if #holds > 0 then lent[#lent + 1] = table.concat(holds, ', ') end
     end
+    words = lent
   end
   found[#found + 1] = { string.sub(key, #KEYS[1] + 1), redis.call('PTTL', key), words }
 end
@@ -105,7 +112,8 @@ pub fn sources(off: Option<Safeguard>) -> Vec<String> {
     let taken = match off {
         Some(Safeguard::Fence) => {
             let turn = &mut bodies[Script::Turn as usize];
-            take(turn, "hold[1] == id and hold[2] == fence", "hold[1] == id")
+            let any = "select(5, parts(entry[at][1])) == select(5, parts(receipt))";
+            take(turn, "entry[at][1] == receipt", any)
         }
         Some(Safeguard::Incarnation) => {
             take(&mut prelude, "if run ~= told[2] or replid ~= told[3] then return nil end", "")

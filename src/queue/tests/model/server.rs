@@ -1,7 +1,7 @@
 //! One database of a private Redis, spoken to with the product's scripts.
 
 use super::layout::{Ack, Answer, Ask, Fence, GROUPS, Id, Identity, LANE_MAX, LANES, LEASE_MS};
-use super::layout::{Op, QUEUES, Wakeup, lane_of, subject};
+use super::layout::{Op, QUEUES, Receipt, Wakeup, lane_of, subject};
 use super::scripts::{Safeguard, Script, sources};
 use redis::{Cmd, Connection, FromRedisValue, Pipeline};
 
@@ -72,32 +72,28 @@ impl Server {
 
     pub fn turn(&mut self, ask: &Ask) -> Answer {
         // The suspects at the end are another test's.
-        type Reply = (String, i64, i64, i64, String, Vec<i64>, Vec<Vec<u8>>, Vec<Vec<u8>>);
+        type Reply = (String, i64, i64, String, Vec<i64>, Vec<Vec<u8>>, Vec<Vec<u8>>);
         let mut turn = self.script(Script::Turn);
         turn.arg(format!("{:016x}", ask.session)).arg(QUEUES[ask.queue]).arg(ask.claims);
         turn.arg(LANE_MAX[ask.queue]).arg(ask.lease).arg(ask.claims * 4 + 64);
-        turn.arg(ask.acks.len()).arg("");
+        turn.arg(ask.done).arg(ask.acks.len() - ask.done).arg("");
         let mut moves = Vec::new();
         for ack in &ask.acks {
             add_ack(&mut turn, ack, &mut moves);
         }
         moves.iter().for_each(|wakeup| add_wakeup(&mut turn, wakeup));
-        let (status, _, _, epoch, incarnation, results, jobs, _): Reply = self.ask(turn);
-        let jobs = jobs.chunks_exact(4).map(|job| (job[1][15], number(&job[2]))).collect();
-        Answer { status, epoch, incarnation, results, jobs }
+        let (status, _, _, incarnation, results, jobs, _): Reply = self.ask(turn);
+        let jobs = jobs.chunks_exact(2).map(|job| read_receipt(&job[1])).collect();
+        Answer { status, incarnation, results, jobs }
     }
 
     /// What Redis believes a session holds of a queue.
-    pub fn mine(&mut self, session: u64, queue: usize) -> Vec<(Id, Fence)> {
+    pub fn mine(&mut self, session: u64, queue: usize) -> Vec<Receipt> {
         let mut mine = self.script(Script::Mine);
-        mine.arg(format!("{session:016x}")).arg(QUEUES[queue]);
+        mine.arg(format!("{session:016x}")).arg(QUEUES[queue]).arg(0).arg(500);
         let found: Vec<Vec<u8>> = self.ask(mine);
-        let fence = |text: &[u8]| {
-            let parts: Vec<&str> = std::str::from_utf8(text).unwrap().split(':').collect();
-            let number = |at: usize| parts[at].parse().unwrap();
-            Fence { epoch: number(0), lease: number(1), session }
-        };
-        found.chunks_exact(3).map(|hold| (hold[1][15], fence(&hold[2]))).collect()
+        assert_eq!(found[0], b"0", "so few lanes are one look");
+        found[1..].chunks_exact(2).map(|hold| read_receipt(&hold[1])).collect()
     }
 
     /// False: the session was given up.
@@ -205,10 +201,38 @@ fn add_wakeup(call: &mut Cmd, wakeup: &Wakeup) {
     call.arg(GROUPS[lane]).arg(LANES[lane]).arg(wakeup.due);
 }
 
-/// The six fields of an acknowledgement in `lua/turn.lua`.
+/// A receipt as the scripts write it.
+fn receipt_text(receipt: &Receipt) -> Vec<u8> {
+    let Receipt { queue, id, generation, due, fence, is_late } = receipt;
+    let (first, group) = (if *is_late { 'H' } else { 'h' }, GROUPS[lane_of(*id)]);
+    let head = format!("{first}{group}\n{} {}\n{due} ", fence.text(), QUEUES[*queue]);
+    [head.as_bytes(), &subject(*id), generation.to_string().as_bytes()].concat()
+}
+
+pub fn read_receipt(text: &[u8]) -> Receipt {
+    let lines: Vec<&[u8]> = text.splitn(3, |byte| *byte == b'\n').collect();
+    let (fence, job) = (std::str::from_utf8(lines[1]).unwrap(), lines[2]);
+    let (fence, queue) = fence.split_once(' ').unwrap();
+    let words: Vec<&str> = fence.split(':').collect();
+    let session = u64::from_str_radix(words[2], 16).unwrap();
+    let at = job.iter().position(|byte| *byte == b' ').unwrap();
+    let receipt = Receipt {
+        queue: QUEUES.iter().position(|known| *known == queue).unwrap(),
+        id: job[at + 16],
+        generation: number(&job[at + 17..]),
+        due: number(&job[..at]),
+        fence: Fence { epoch: number(words[0].as_bytes()), lease: number(words[1].as_bytes()), session },
+        is_late: text[0] == b'H',
+    };
+    assert_eq!(receipt_text(&receipt), text);
+    receipt
+}
+
+/// An acknowledgement in `lua/turn.lua`: two fields of a finished job, five of another one.
 fn add_ack(call: &mut Cmd, ack: &Ack, moves: &mut Vec<Wakeup>) {
+    call.arg(LANES[lane_of(ack.receipt.id)]).arg(receipt_text(&ack.receipt));
     let (op, a, b) = match ack.op {
-        Op::Done => ("d", 0, 0),
+        Op::Done => return,
         Op::Again { generation, due } => ("a", generation, due),
         Op::Release { delay } => ("r", 0, delay),
         Op::Until { due } => ("t", 0, due),
@@ -218,7 +242,6 @@ fn add_ack(call: &mut Cmd, ack: &Ack, moves: &mut Vec<Wakeup>) {
             ("m", i64::try_from(moves.len()).unwrap() - 1, 0)
         }
     };
-    call.arg(LANES[lane_of(ack.id)]).arg(subject(ack.id).as_slice()).arg(ack.fence.text());
     call.arg(op).arg(a).arg(b);
 }
 

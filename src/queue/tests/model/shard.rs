@@ -3,7 +3,7 @@
 //! Invariant: which lane comes first is not its business, only who may be lent what.
 
 use super::layout::{Ack, Answer, Ask, CLAIMS_MANY, Fence, GROUPS, Id, Identity, LANE_MAX, LANES};
-use super::layout::{LEASE_MS, Op, Wakeup, is_before, lane_of};
+use super::layout::{LEASE_MS, Op, Receipt, Wakeup, is_before, lane_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A rule was broken: what happened.
@@ -18,6 +18,15 @@ pub struct Hold {
     pub due: i64,
     /// A newer generation that waits for the acknowledgement, and its due time.
     pub newer: Option<(i64, i64)>,
+    /// It was more than a second behind its time when it was claimed.
+    pub is_late: bool,
+}
+
+impl Hold {
+    pub fn receipt(&self, queue: usize) -> Receipt {
+        let Self { id, fence, generation, due, is_late, .. } = *self;
+        Receipt { queue, id, generation, due, fence, is_late }
+    }
 }
 
 /// A queue and a lane by their numbers.
@@ -149,10 +158,10 @@ impl Shard {
     }
 
     /// What a session holds of a queue.
-    pub fn mine(&self, session: u64, queue: usize) -> Vec<(Id, Fence)> {
+    pub fn mine(&self, session: u64, queue: usize) -> Vec<Receipt> {
         let holds = self.busy.iter().filter(|((q, _), _)| *q == queue).flat_map(|(_, list)| list);
         let mine = holds.filter(|hold| hold.fence.session == session);
-        mine.map(|hold| (hold.id, hold.fence)).collect()
+        mine.map(|hold| hold.receipt(queue)).collect()
     }
 
     /// Follows a turn and says what of its answer is wrong.
@@ -176,14 +185,14 @@ impl Shard {
         if answer.jobs.len() > ask.claims {
             return Err("more was lent than was asked for".to_owned());
         }
-        for (id, generation) in &answer.jobs {
-            self.lend(ask, answer.epoch, (*id, *generation), now)?;
-            if !lent.insert(lane_of(*id)) {
+        for receipt in &answer.jobs {
+            self.lend(ask, receipt, now)?;
+            if !lent.insert(lane_of(receipt.id)) {
                 return Err("two jobs of a lane were lent in one turn".to_owned());
             }
         }
         if !answer.jobs.is_empty() {
-            self.epoch = answer.epoch;
+            self.epoch += 1;
         }
         if status == "ok" && ask.claims >= CLAIMS_MANY && !behind {
             return self.nobody_was_passed_by(ask.queue, &lent, now);
@@ -194,9 +203,9 @@ impl Shard {
     fn acknowledge(&mut self, ask: &Ask, answer: &Answer, now: i64) -> Kept {
         let mut ended = Vec::new();
         for (at, ack) in ask.acks.iter().enumerate() {
-            let place = (ack.queue, lane_of(ack.id));
+            let place = (ack.receipt.queue, lane_of(ack.receipt.id));
             let list = self.busy.entry(place).or_default();
-            let found = list.iter().position(|h| h.id == ack.id && h.fence == ack.fence);
+            let found = list.iter().position(|hold| hold.receipt(place.0) == ack.receipt);
             if answer.results.get(at) != Some(&i64::from(found.is_some())) {
                 let told = answer.results.get(at);
                 return Err(format!("{ack:?} is answered {told:?} where {list:?} is held"));
@@ -225,8 +234,9 @@ impl Shard {
         Ok(())
     }
 
-    fn lend(&mut self, ask: &Ask, epoch: i64, job: (Id, i64), now: i64) -> Kept {
-        let (id, generation) = job;
+    fn lend(&mut self, ask: &Ask, receipt: &Receipt, now: i64) -> Kept {
+        let Receipt { id, generation, .. } = *receipt;
+        let job = (id, generation);
         let place = (ask.queue, lane_of(id));
         let head = self.head(place);
         let Some((_, _, due)) = head.filter(|head| (head.0, head.1) == job) else {
@@ -246,20 +256,22 @@ impl Shard {
         if !is_mine || list.len() >= LANE_MAX[ask.queue] {
             return Err(format!("{job:?} was lent beside {list:?}"));
         }
-        if epoch != self.epoch + 1 {
-            return Err(format!("epoch {epoch} follows {}", self.epoch));
+        let fence = Fence { epoch: self.epoch + 1, lease: ask.lease, session: ask.session };
+        let hold = Hold { id, fence, generation, due, newer: None, is_late: due < now - 1_000 };
+        if hold.receipt(ask.queue) != *receipt {
+            return Err(format!("{receipt:?} is the receipt of {hold:?}"));
         }
-        let fence = Fence { epoch, lease: ask.lease, session: ask.session };
-        list.push(Hold { id, fence, generation, due, newer: None });
+        list.push(hold);
         self.take(place, id, generation);
         Ok(())
     }
 
     /// Does a newer generation wait for this acknowledgement?
     pub fn has_newer(&self, ack: &Ack) -> bool {
-        let list = self.busy.get(&(ack.queue, lane_of(ack.id)));
+        let receipt = ack.receipt;
+        let list = self.busy.get(&(receipt.queue, lane_of(receipt.id)));
         let mut holds = list.into_iter().flatten();
-        holds.any(|hold| hold.id == ack.id && hold.fence == ack.fence && hold.newer.is_some())
+        holds.any(|hold| hold.receipt(receipt.queue) == receipt && hold.newer.is_some())
     }
 
     /// Lanes of a queue whose job is due and whose gate is closed.

@@ -1,6 +1,6 @@
 //! What a simulated worker keeps in its process.
 
-use super::layout::{Ack, Fence, Id, Op};
+use super::layout::{Ack, Op, Receipt};
 use super::truth::Right;
 
 /// How far a claimed job has come.
@@ -16,19 +16,18 @@ pub enum Phase {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    pub queue: usize,
-    pub right: Right,
-    pub session: u64,
+    pub receipt: Receipt,
     pub phase: Phase,
 }
 
 impl Claim {
-    pub fn fence(&self) -> Fence {
-        Fence { epoch: self.right.epoch, lease: self.right.lease, session: self.session }
+    pub fn right(&self) -> Right {
+        let Receipt { id, generation, fence, .. } = self.receipt;
+        Right { id, generation, epoch: fence.epoch, lease: fence.lease }
     }
 
     pub fn ends(&self, op: Op) -> Ack {
-        Ack { queue: self.queue, id: self.right.id, fence: self.fence(), op }
+        Ack { receipt: self.receipt, op }
     }
 }
 
@@ -64,8 +63,8 @@ impl Worker {
         self.session == session && now < self.certain_until
     }
 
-    pub fn knows(&self, id: Id, fence: &Fence) -> bool {
-        let held = self.held.iter().any(|c| c.right.id == id && c.fence() == *fence);
-        held || self.unsent.iter().any(|ack| ack.id == id && ack.fence == *fence)
+    pub fn knows(&self, receipt: &Receipt) -> bool {
+        let held = self.held.iter().any(|claim| claim.receipt == *receipt);
+        held || self.unsent.iter().any(|ack| ack.receipt == *receipt)
     }
 }

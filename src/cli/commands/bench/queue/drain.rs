@@ -89,8 +89,7 @@ async fn shut(rig: &Rig, arguments: &Arguments, due: Timestamp) -> Result<(), Fa
     for lane in arguments.common.lanes..wider.lanes {
         let number = u64::from(lane);
         let job = rig::wakeup(&wider, number, due.ms() * 1_000, due);
-        let account = job.lane.rsplit(':').next().unwrap_or_default();
-        rig.queue.close_gate(&Gate { scope_key: format!("account:{account}"), until }).await?;
+        rig.queue.close_gate(&Gate { scope_key: format!("account:{}", job.lane), until }).await?;
         rig.queue.push(&[job]).await?;
     }
     Ok(())

@@ -145,8 +145,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
 /// A platform's limit: the gate of the account closes, and the job waits behind it.
 async fn refused(gates: &Queue, claimed: &Claimed, window: Duration) -> Outcome {
     let until = clock::now() + window;
-    let account = claimed.lane.rsplit(':').next().unwrap_or_default();
-    let gate = Gate { scope_key: format!("account:{account}"), until };
+    let gate = Gate { scope_key: format!("account:{}", claimed.lane), until };
     match gates.close_gate(&gate).await {
         Ok(()) => Outcome::ReleaseAt(until),
         Err(_) => Outcome::Release,

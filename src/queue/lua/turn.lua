@@ -13,6 +13,8 @@
 
 -- Jobs that a group gets in its turn.
 local QUANTUM = 8
+-- A job that is claimed later than this after its due time tells of a backlog.
+local LATE_MS = 100
 local session, name, n, lane_max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local q = keys_of(name)
 local before = earliest(q)
@@ -59,6 +61,7 @@ end
 
 -- First every entry is made shorter and written, then comes what follows: a move may look at them.
 local results, entries, free, after = {}, {}, {}, {}
+local NOTHING = { 0 }
 
 -- Acknowledges one job whose lane's entry may hold more than it.
 local function acknowledge(lane, value, receipt, op, a, b)
@@ -81,11 +84,11 @@ if done + others > 0 then
     local lane, receipt = lanes[at], ARGV[9 + at * 2]
     if found[at] == receipt and not entries[lane] then
       -- The usual case: the lane has this one job and nothing else.
-      entries[lane] = { 0 }
+      entries[lane] = NOTHING
       free[#free + 1] = lane
       results[at] = 1
       local group = string.sub(receipt, 2, string.find(receipt, '\n', 2, true) - 1)
-      -- A job that came late tells of a backlog: the next one is most likely due as well.
+      -- In a backlog the lane's next job is most likely due as well.
       if string.byte(receipt) == 72 then offer(q, group, lane, now) else offer_head(q, group, lane) end
     else
       acknowledge(lane, found[at], receipt, 'd')
@@ -151,7 +154,7 @@ local function claim(group, lane, value, probe)
     local epoch = string.format('%.0f', call('INCR', base .. 'epoch'))
     fence = '\n' .. epoch .. ':' .. ARGV[5] .. ':' .. session .. ' ' .. name .. '\n'
   end
-  local receipt = (at < now - 1000 and 'H' or 'h') .. group .. fence .. due .. ' ' .. member
+  local receipt = (at < now - LATE_MS and 'H' or 'h') .. group .. fence .. due .. ' ' .. member
   value = receipt
   if entry or probe then
     entry = entry or { 0 }

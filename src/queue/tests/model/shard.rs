@@ -18,7 +18,7 @@ pub struct Hold {
     pub due: i64,
     /// A newer generation that waits for the acknowledgement, and its due time.
     pub newer: Option<(i64, i64)>,
-    /// It was more than a second behind its time when it was claimed.
+    /// It was more than 100 ms behind its time when it was claimed.
     pub is_late: bool,
 }
 
@@ -257,7 +257,7 @@ impl Shard {
             return Err(format!("{job:?} was lent beside {list:?}"));
         }
         let fence = Fence { epoch: self.epoch + 1, lease: ask.lease, session: ask.session };
-        let hold = Hold { id, fence, generation, due, newer: None, is_late: due < now - 1_000 };
+        let hold = Hold { id, fence, generation, due, newer: None, is_late: due < now - 100 };
         if hold.receipt(ask.queue) != *receipt {
             return Err(format!("{receipt:?} is the receipt of {hold:?}"));
         }

@@ -35,7 +35,7 @@ impl Default for Config {
             shards: 1,
             lease_ms: 10_000,
             renew_every_ms: 3_000,
-            batch_max: 64,
+            batch_max: 128,
             poll_every_ms: 1_000,
             response_timeout_ms: 2_000,
             weights: BTreeMap::new(),

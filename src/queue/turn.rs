@@ -51,10 +51,8 @@ type Reply = (String, i64, i64, String, Vec<u8>, Vec<Vec<u8>>, Vec<Vec<u8>>);
 
 impl Turn<'_> {
     pub(crate) async fn take(&self, shared: &Shared) -> RedisResult<Turned> {
-        let (done, others): (Vec<&Ended>, Vec<_>) = self
-            .ended
-            .iter()
-            .partition(|one| matches!(one.ending, Ending::Outcome(Outcome::Done)));
+        let (done, others): (Vec<&Ended>, Vec<_>) =
+            self.ended.iter().partition(|one| matches!(one.ending, Ending::Outcome(Outcome::Done)));
         let mut turn = wire::on(&TURN, self.shard);
         turn.arg(self.guard.session())
             .arg(&**self.queue)
@@ -85,8 +83,7 @@ impl Turn<'_> {
             _ => Status::Unknown,
         };
         let jobs = jobs.chunks_exact(2).map(|fields| {
-            let mut claimed =
-                claimed(self.queue, self.shard, self.guard, &fields[0], &fields[1])?;
+            let mut claimed = claimed(self.queue, self.shard, self.guard, &fields[0], &fields[1])?;
             let is_it = |id: &Vec<u8>| id == claimed.subject.as_bytes();
             claimed.is_suspect = suspects.iter().any(is_it);
             Ok(claimed)

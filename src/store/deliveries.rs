@@ -194,6 +194,7 @@ impl Store {
         ids: Vec<DeliveryId>,
     ) -> Result<Vec<Option<Loaded>>, Fault> {
         let uuids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let mut warm = self.warm().await?;
         let rows = sqlx::query(
             "SELECT d.id, d.tenant_id, d.post_id, p.stage, p.draft, p.not_after, d.status,
                  d.revision, d.due_at, d.checkpoint, d.checkpoint_no, d.epoch, d.lease,
@@ -211,8 +212,9 @@ impl Store {
         )
         .bind(&uuids)
         .bind(kind)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut **warm)
         .await?;
+        warm.keep();
         let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let loaded = loaded_of(row)?;

@@ -61,6 +61,7 @@ impl Store {
         intents.sort_by_key(|i| i.guard.delivery);
         let ids: Vec<Uuid> = intents.iter().map(|i| i.guard.delivery.uuid()).collect();
         let number = |f: fn(&Intent) -> i64| intents.iter().map(f).collect::<Vec<_>>();
+        let mut warm = self.warm().await?;
         let rows = sqlx::query(
             "WITH i AS (
                  SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[],
@@ -101,8 +102,9 @@ impl Store {
         .bind(intents.iter().map(|i| i.endpoint.to_owned()).collect::<Vec<_>>())
         .bind(intents.iter().map(|i| i.request_sha256.clone()).collect::<Vec<_>>())
         .bind(intents.iter().map(|i| i.wording_sha256.clone()).collect::<Vec<_>>())
-        .fetch_all(&self.pool)
+        .fetch_all(&mut **warm)
         .await?;
+        warm.keep();
         let mut committed = HashMap::new();
         for row in &rows {
             let first_at = convert::time(row, "intended_at")?;

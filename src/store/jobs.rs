@@ -213,6 +213,7 @@ impl Store {
     /// When Postgres fails.
     pub async fn finish_jobs(&self, kind: JobKind, done: &[(Uuid, i64)]) -> Result<(), Fault> {
         let (subjects, generations): (Vec<Uuid>, Vec<i64>) = done.iter().copied().unzip();
+        let mut warm = self.warm().await?;
         sqlx::query(
             "DELETE FROM jobs j USING UNNEST($2::uuid[], $3::bigint[]) AS t (subject, generation)
              WHERE j.kind = $1 AND j.subject = t.subject AND j.generation = t.generation",
@@ -220,8 +221,9 @@ impl Store {
         .bind(kind.as_str())
         .bind(subjects)
         .bind(generations)
-        .execute(&self.pool)
+        .execute(&mut **warm)
         .await?;
+        warm.keep();
         Ok(())
     }
 

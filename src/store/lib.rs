@@ -19,6 +19,7 @@ pub mod oauth_states;
 pub mod posts;
 pub mod settles;
 pub mod tenants;
+mod warm;
 
 use base::{Context, Fault};
 use serde::Deserialize;
@@ -49,6 +50,7 @@ impl Default for Config {
 #[derive(Clone)]
 pub struct Store {
     pub(crate) pool: PgPool,
+    at_hand: warm::AtHand,
 }
 
 impl Store {
@@ -79,7 +81,7 @@ impl Store {
             .connect_with(options)
             .await
             .context("connecting to Postgres")?;
-        Ok(Self { pool })
+        Ok(Self { pool, at_hand: warm::AtHand::default() })
     }
 
     /// Brings the schema up to date. Safe to run by many processes at once.
@@ -110,6 +112,7 @@ impl Store {
 
     /// Closes the connections.
     pub async fn close(&self) {
+        self.at_hand.clear();
         self.pool.close().await;
     }
 }

@@ -239,6 +239,7 @@ impl Store {
             Wake::Arm { .. } => Some("arm".to_owned()),
         };
         let gate = |s: &Settle| s.closing.clone();
+        let mut warm = self.warm().await?;
         // Both are constants of this file.
         let rows = sqlx::query(AssertSqlSafe(sql.as_str()))
             .bind(&ids)
@@ -271,8 +272,9 @@ impl Store {
             .bind(all.iter().map(|s| gate(s).map(|g| convert::at(g.until))).collect::<Vec<_>>())
             .bind(text(&|s| gate(s).map(|g| g.reason)))
             .bind(text(&|s| arm(s).map(|a| a.0.as_str().to_owned())))
-            .fetch_all(&self.pool)
+            .fetch_all(&mut **warm)
             .await?;
+        warm.keep();
         let mut written = HashMap::new();
         for row in &rows {
             let settled = Settled {

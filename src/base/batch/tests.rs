@@ -99,3 +99,27 @@ async fn a_caller_that_went_away_withdraws_its_request() {
     assert_eq!(batcher.call(3).await.unwrap(), 6);
     assert_eq!(sizes.lock().unwrap().len(), 2, "request 2 was never worked on");
 }
+
+#[tokio::test]
+async fn a_crowd_is_gathered_and_a_single_caller_is_not_kept_waiting() {
+    let (batcher, sizes) = doubling(64, Arc::new(Semaphore::new(10_000)));
+    // Ten callers that ask again as soon as they are answered.
+    let crowd = join_all((0..10).map(|n| {
+        let batcher = batcher.clone();
+        async move {
+            for _ in 0..50 {
+                batcher.call(n).await.unwrap();
+            }
+        }
+    }));
+    crowd.await;
+    let batches = std::mem::take(&mut *sizes.lock().unwrap()).len();
+    assert!(batches <= 100, "500 requests of ten callers in {batches} batches");
+    // The first one may still be taken for one of the crowd.
+    batcher.call(1).await.unwrap();
+    let began = clock::stopwatch();
+    for _ in 0..50 {
+        batcher.call(1).await.unwrap();
+    }
+    assert!(began.elapsed() < GATHER * 25, "alone, yet slow: {:?}", began.elapsed());
+}

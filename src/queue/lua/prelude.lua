@@ -87,7 +87,8 @@ end
 local function ring(q, before)
   local after = earliest(q)
   if after and (not before or after < before) then
-    local due = string.format('%.0f', math.floor(after / 1000))
+    -- 0 is now: whose clock runs a moment behind must not wait for it.
+    local due = after > clock and string.format('%.0f', math.floor(after / 1000)) or '0'
     call('PUBLISH', base .. 'wake', 'q ' .. due .. ' ' .. q.name)
   end
 end

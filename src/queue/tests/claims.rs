@@ -132,7 +132,10 @@ async fn a_closed_gate_parks_its_lanes_and_the_others_go_on() {
     let until = queue.time().await.unwrap() + Duration::from_millis(600);
     queue.close_gate(&Gate { scope_key: "account:x:default:1".to_owned(), until }).await.unwrap();
     let far = until + Duration::from_secs(3_600);
-    queue.close_gate(&Gate { scope_key: "account:x:default:2".to_owned(), until: far }).await.unwrap();
+    queue
+        .close_gate(&Gate { scope_key: "account:x:default:2".to_owned(), until: far })
+        .await
+        .unwrap();
     let wakeups: Vec<_> = (0..30).map(|n| wakeup(u128::from(n), 1, n % 3)).collect();
     queue.push(&wakeups).await.unwrap();
     let worker = Worker::done(&queue, 8);

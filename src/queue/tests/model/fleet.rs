@@ -280,15 +280,13 @@ impl<'a> Fleet<'a> {
         let end = match claim.phase {
             Phase::Fresh if !is_certain => Some(Op::Back),
             Phase::Fresh => self.begin(w, at)?,
-            Phase::Loaded(revision) => {
-                match self.truth.intend(&right, revision, INTENT_MS)? {
-                    Some(deadline) => self.goes_on(w, at, Phase::Intended(deadline)),
-                    None => {
-                        self.note("intent refused", 1);
-                        Some(Op::Release { delay: 100 })
-                    }
+            Phase::Loaded(revision) => match self.truth.intend(&right, revision, INTENT_MS)? {
+                Some(deadline) => self.goes_on(w, at, Phase::Intended(deadline)),
+                None => {
+                    self.note("intent refused", 1);
+                    Some(Op::Release { delay: 100 })
                 }
-            }
+            },
             Phase::Intended(deadline) => {
                 let is_fenced = !is_certain || self.truth.now >= deadline;
                 self.call(w, at, is_fenced)?

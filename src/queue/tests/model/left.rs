@@ -75,7 +75,8 @@ fn expected(shard: &Shard) -> BTreeMap<String, Fields> {
     }
     for (lane, name) in LANES.iter().enumerate() {
         let lists = shard.busy.iter().filter(|((_, of), _)| *of == lane);
-        let holds = lists.flat_map(|((queue, _), list)| list.iter().map(|hold| text_of(hold, *queue)));
+        let holds =
+            lists.flat_map(|((queue, _), list)| list.iter().map(|hold| text_of(hold, *queue)));
         let mut holds: Vec<String> = holds.collect();
         holds.sort();
         if !holds.is_empty() {

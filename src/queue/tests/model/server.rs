@@ -221,7 +221,11 @@ pub fn read_receipt(text: &[u8]) -> Receipt {
         id: job[at + 16],
         generation: number(&job[at + 17..]),
         due: number(&job[..at]),
-        fence: Fence { epoch: number(words[0].as_bytes()), lease: number(words[1].as_bytes()), session },
+        fence: Fence {
+            epoch: number(words[0].as_bytes()),
+            lease: number(words[1].as_bytes()),
+            session,
+        },
         is_late: text[0] == b'H',
     };
     assert_eq!(receipt_text(&receipt), text);

@@ -1,0 +1,101 @@
+//! Connections for the statements of workers, kept at hand.
+//!
+//! The pool asks a connection whether it is alive before it is lent and after it came back: two
+//! round trips around one. A statement that runs hundreds of times a second does without; one that
+//! fails takes all connections at hand with it, so that the next ones are asked again.
+
+use crate::Store;
+use base::{Fault, clock};
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Connections at hand at most: those of the batches that run at once. The rest of the pool is for
+/// everybody else.
+const AT_HAND_MAX: usize = 4;
+/// One that idles longer goes through the pool again.
+const IDLE_MAX: Duration = Duration::from_secs(1);
+
+type Kept = (PoolConnection<Postgres>, Instant);
+
+/// What is at hand, the last one used on top.
+#[derive(Clone, Default)]
+pub(crate) struct AtHand(Arc<Mutex<Vec<Kept>>>);
+
+impl AtHand {
+    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives them back to the pool.
+    pub(crate) fn clear(&self) {
+        let kept = std::mem::take(&mut *self.lock());
+        drop(kept);
+    }
+}
+
+/// A connection for one statement. Call [`Warm::keep`] after it succeeded.
+pub(crate) struct Warm {
+    connection: Option<PoolConnection<Postgres>>,
+    /// None before the connection is taken and after it was kept.
+    at_hand: AtHand,
+}
+
+impl Store {
+    /// A connection at hand, or one of the pool.
+    pub(crate) async fn warm(&self) -> Result<Warm, Fault> {
+        let kept = self.at_hand.lock().pop();
+        let connection = match kept {
+            Some((connection, since)) if since.elapsed() < IDLE_MAX => connection,
+            // On top lies the youngest: the others have idled even longer.
+            Some(_) => {
+                self.at_hand.clear();
+                self.pool.acquire().await?
+            }
+            None => self.pool.acquire().await?,
+        };
+        Ok(Warm { connection: Some(connection), at_hand: self.at_hand.clone() })
+    }
+}
+
+impl Warm {
+    /// The statement succeeded: the next one may use the connection as it is.
+    pub(crate) fn keep(mut self) {
+        if let Some(connection) = self.connection.take() {
+            let mut kept = self.at_hand.lock();
+            if kept.len() < AT_HAND_MAX {
+                kept.push((connection, clock::stopwatch()));
+            }
+        }
+    }
+}
+
+impl Drop for Warm {
+    fn drop(&mut self) {
+        if self.connection.is_some() {
+            self.at_hand.clear();
+        }
+    }
+}
+
+impl Deref for Warm {
+    type Target = PoolConnection<Postgres>;
+
+    fn deref(&self) -> &Self::Target {
+        match &self.connection {
+            Some(connection) => connection,
+            None => unreachable!("only `keep` takes it, and with it all of this"),
+        }
+    }
+}
+
+impl DerefMut for Warm {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match &mut self.connection {
+            Some(connection) => connection,
+            None => unreachable!("only `keep` takes it, and with it all of this"),
+        }
+    }
+}

@@ -16,6 +16,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 /// The most acknowledgements of one script.
 const ACKS_MAX: usize = 512;
+/// The most claims of a turn that acknowledges nothing.
+const CLAIMS_FIRST: usize = 64;
 /// How soon to look again when Redis is there but cannot lend yet.
 const SOON: Duration = Duration::from_millis(50);
 
@@ -94,7 +96,9 @@ impl Pump {
         if self.unsent.is_empty() && now < self.next_at {
             return 0;
         }
-        self.core.reserve(self.shared().config.batch_max)
+        // It grows with what was worked off, so the first claims of a burst are short scripts.
+        let most = CLAIMS_FIRST + self.unsent.len();
+        self.core.reserve(most.min(self.shared().config.batch_max))
     }
 
     fn session(&self) -> Arc<crate::lease::Lease> {

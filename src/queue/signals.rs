@@ -72,51 +72,75 @@ impl Bells {
 
 /// The gates this process knows to be closed; asked before a claimed job starts.
 #[derive(Default)]
-pub(crate) struct Gates(Mutex<HashMap<String, Timestamp>>);
+pub(crate) struct Gates(Mutex<Closed>);
+
+/// Until when each is closed.
+#[derive(Default)]
+struct Closed {
+    /// Accounts by their lanes.
+    lanes: HashMap<String, Timestamp>,
+    /// Apps and platforms by their scope keys; there are few.
+    doors: HashMap<String, Timestamp>,
+}
+
+impl Closed {
+    /// The place of a gate: what it is called there, and its neighbours.
+    fn place<'a>(&mut self, scope_key: &'a str) -> (&'a str, &mut HashMap<String, Timestamp>) {
+        match scope_key.strip_prefix("account:") {
+            Some(lane) => (lane, &mut self.lanes),
+            None => (scope_key, &mut self.doors),
+        }
+    }
+
+    /// Is the app or the platform of a lane `<platform>:<app>:<account>` closed?
+    fn has_door_before(&self, lane: &str, now: Timestamp) -> bool {
+        let mut parts = lane.splitn(3, ':');
+        let (Some(platform), Some(app), Some(_)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return false;
+        };
+        let is_closed = |key: String| self.doors.get(&key).is_some_and(|until| *until > now);
+        is_closed(format!("app:{platform}:{app}")) || is_closed(format!("platform:{platform}"))
+    }
+}
 
 impl Gates {
     pub(crate) fn close(&self, scope_key: &str, until: Timestamp, now: Timestamp) {
-        let mut gates = self.lock();
+        let mut closed = self.lock();
+        let (name, gates) = closed.place(scope_key);
         if gates.len() == gates.capacity() {
             // Before the map grows, those whose time has come are forgotten.
             gates.retain(|_, until| *until > now);
         }
-        let known = gates.entry(scope_key.to_owned()).or_insert(until);
+        let known = gates.entry(name.to_owned()).or_insert(until);
         *known = (*known).max(until);
     }
 
     pub(crate) fn open(&self, scope_key: &str) {
-        self.lock().remove(scope_key);
+        let mut closed = self.lock();
+        let (name, gates) = closed.place(scope_key);
+        gates.remove(name);
     }
 
     /// Is a gate of this lane closed?
     pub(crate) fn hold(&self, lane: &str, now: Timestamp) -> bool {
-        let gates = self.lock();
-        if gates.is_empty() {
-            return false;
+        let closed = self.lock();
+        let is_shut = closed.lanes.get(lane).is_some_and(|until| *until > now);
+        is_shut || (!closed.doors.is_empty() && closed.has_door_before(lane, now))
+    }
+
+    fn replace(&self, gates: impl Iterator<Item = (String, Timestamp)>) {
+        let mut all = Closed::default();
+        for (scope_key, until) in gates {
+            let (name, gates) = all.place(&scope_key);
+            gates.insert(name.to_owned(), until);
         }
-        let is_closed = |key: &String| gates.get(key).is_some_and(|until| *until > now);
-        scopes(lane).is_some_and(|scopes| scopes.iter().any(is_closed))
+        *self.lock() = all;
     }
 
-    fn replace(&self, gates: HashMap<String, Timestamp>) {
-        *self.lock() = gates;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, Closed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The scope keys of a lane `<platform>:<app>:<account>`; other lanes have no gates.
-fn scopes(lane: &str) -> Option<[String; 3]> {
-    let (platform, rest) = lane.split_once(':')?;
-    let (app, _) = rest.split_once(':')?;
-    Some([
-        format!("account:{lane}"),
-        format!("app:{platform}:{app}"),
-        format!("platform:{platform}"),
-    ])
 }
 
 /// Redis's clock as this process last heard it, carried on by the monotonic one.
@@ -168,7 +192,7 @@ async fn listen_once(
         (0..shared.config.shards).map(|shard| wire::prefix(shard) + "wake").collect();
     in_time(shared, sink.subscribe(&channels)).await?;
     // What was called out in between is lost: ask once.
-    shared.gates.replace(known_gates(shared).await?);
+    shared.gates.replace(known_gates(shared).await?.into_iter());
     shared.bells.ring_all();
     backoff.reset();
     pulse.beat();
@@ -198,8 +222,8 @@ async fn in_time<T>(
     }
 }
 
-async fn known_gates(shared: &Shared) -> redis::RedisResult<HashMap<String, Timestamp>> {
-    let mut all = HashMap::new();
+async fn known_gates(shared: &Shared) -> redis::RedisResult<Vec<(String, Timestamp)>> {
+    let mut all = Vec::new();
     for shard in 0..shared.config.shards {
         let mut calls = shared.wire.calls.clone();
         let found: Vec<(String, i64)> = wire::on(&GATES, shard).invoke_async(&mut calls).await?;
@@ -234,6 +258,10 @@ mod tests {
         assert!(gates.hold("x:default:7", now));
         assert!(!gates.hold("x:other:7", now));
         assert!(!gates.hold("tenant", now));
+        gates.close("account:x:other:7", soon, now);
+        assert!(gates.hold("x:other:7", now) && !gates.hold("x:other:8", now));
+        gates.open("account:x:other:7");
+        assert!(!gates.hold("x:other:7", now));
         assert!(!gates.hold("x:default:7", soon), "its time has come");
     }
 }

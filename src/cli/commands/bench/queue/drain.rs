@@ -20,6 +20,9 @@ pub struct Arguments {
     /// So many further accounts have a job each behind a closed gate.
     #[arg(long, default_value_t = 0)]
     closed: u32,
+    /// So many further accounts have a job each that is due in an hour.
+    #[arg(long, default_value_t = 0, conflicts_with = "closed")]
+    later: u32,
     #[command(flatten)]
     common: Common,
 }
@@ -36,7 +39,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
 }
 
 async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, Fault> {
-    let Arguments { jobs, truth, common, closed } = arguments;
+    let Arguments { jobs, truth, common, closed, later } = arguments;
     let is_settled = truth == "postgres";
     // All are due at one instant, after the last one was pushed.
     let ahead = Duration::from_secs(2 + jobs / if is_settled { 10_000 } else { 20_000 });
@@ -48,7 +51,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
         rig.push(common, (0..*jobs).map(|number| (number, due.ms() * 1_000, due))).await?;
     }
     let enqueued = enqueued.elapsed();
-    shut(rig, arguments, due).await?;
+    beside(rig, arguments, due).await?;
     let extra = ["--postgres", rig.postgres_url()];
     let workers = rig.workers(common, if is_settled { &extra } else { &[] }).await?;
     if clock::now() >= due {
@@ -56,7 +59,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
     }
     clock::pause(due.since(clock::now())).await;
     let before = rig.spent(&workers);
-    rig.drained(u64::from(*closed), Duration::from_secs(600)).await?;
+    rig.drained(u64::from(closed + later), Duration::from_secs(600)).await?;
     let after = rig.spent(&workers);
     let rss_mb = workers.rss_mb();
     let report = workers.end().await?;
@@ -68,6 +71,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
         "processes": common.processes,
         "lanes": common.lanes,
         "closed": closed,
+        "later": later,
         "jobs_per_s": rounded(*jobs as f64 / report.took().as_secs_f64()),
         "enqueued_per_s": rounded(*jobs as f64 / enqueued.as_secs_f64()),
         "cpu_us_per_job": rounded(worker + redis + if is_settled { postgres } else { 0.0 }),
@@ -82,14 +86,19 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
     }))
 }
 
-/// Closes the gates of further accounts, each with a job behind it.
-async fn shut(rig: &Rig, arguments: &Arguments, due: Timestamp) -> Result<(), Fault> {
+/// Further accounts with a job each: behind a closed gate, or due in an hour.
+async fn beside(rig: &Rig, arguments: &Arguments, due: Timestamp) -> Result<(), Fault> {
     let until = due + Duration::from_secs(3_600);
-    let wider = Common { lanes: arguments.common.lanes + arguments.closed, ..arguments.common };
+    let more = arguments.closed + arguments.later;
+    let wider = Common { lanes: arguments.common.lanes + more, ..arguments.common };
     for lane in arguments.common.lanes..wider.lanes {
         let number = u64::from(lane);
-        let job = rig::wakeup(&wider, number, due.ms() * 1_000, due);
-        rig.queue.close_gate(&Gate { scope_key: format!("account:{}", job.lane), until }).await?;
+        let starts = if arguments.later > 0 { until } else { due };
+        let job = rig::wakeup(&wider, number, starts.ms() * 1_000, starts);
+        if arguments.closed > 0 {
+            let scope_key = format!("account:{}", job.lane);
+            rig.queue.close_gate(&Gate { scope_key, until }).await?;
+        }
         rig.queue.push(&[job]).await?;
     }
     Ok(())

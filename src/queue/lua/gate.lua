@@ -6,11 +6,11 @@ for i = 1, #ARGV, 2 do
   local scope, until_at = ARGV[i], tonumber(ARGV[i + 1])
   local lane = string.match(scope, '^account:(.*)$')
   local known
-  if lane then known = call('ZSCORE', base .. 'gates', scope)
+  if lane then known = call('ZSCORE', base .. 'shut', scope)
   else known = call('HGET', base .. 'doors', scope) end
   if not known or tonumber(known) < until_at then
     if lane then
-      call('ZADD', base .. 'gates', ARGV[i + 1], scope)
+      call('ZADD', base .. 'shut', ARGV[i + 1], scope)
       local entry = read_entry(call('HGET', busy, lane))
       entry[1] = math.max(entry[1], until_at)
       write_entry(lane, entry)

@@ -5,7 +5,7 @@
 local scope = ARGV[1]
 local lane = string.match(scope, '^account:(.*)$')
 if lane then
-  call('ZREM', base .. 'gates', scope)
+  call('ZREM', base .. 'shut', scope)
   local entry = read_entry(call('HGET', busy, lane))
   entry[1] = 0
   write_entry(lane, entry)

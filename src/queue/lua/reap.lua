@@ -5,16 +5,16 @@
 -- ARGV  1 lease_ms 2 about how many lanes to look at in one step
 -- Reply {jobs returned, 1 when there is more to do}
 
-for _, scope in ipairs(call('ZRANGEBYSCORE', base .. 'gates', '-inf', now, 'LIMIT', 0, 50)) do
+for _, scope in ipairs(call('ZRANGEBYSCORE', base .. 'shut', '-inf', now, 'LIMIT', 0, 50)) do
   local lane = string.sub(scope, 9)
   local entry = read_entry(call('HGET', busy, lane))
   if entry[1] <= now then write_entry(lane, entry) end
-  call('ZREM', base .. 'gates', scope)
+  call('ZREM', base .. 'shut', scope)
 end
 
 if not pulse(tonumber(ARGV[1])) then return { 0, 0 } end
-local dying = base .. 'dying'
-local session, cursor = unpack(call('HRANDFIELD', dying, 1, 'WITHVALUES'))
+local reaping = base .. 'reaping'
+local session, cursor = unpack(call('HRANDFIELD', reaping, 1, 'WITHVALUES'))
 if not session then
   session = call('ZRANGEBYSCORE', base .. 'sessions', '-inf', now, 'LIMIT', 0, 1)[1]
   if not session then return { 0, 0 } end
@@ -63,6 +63,6 @@ for _, q in pairs(queues) do
   write_offers(q)
   ring(q, q.before)
 end
-if step[1] == '0' then call('HDEL', dying, session)
-else call('HSET', dying, session, step[1]) end
+if step[1] == '0' then call('HDEL', reaping, session)
+else call('HSET', reaping, session, step[1]) end
 return { jobs, 1 }

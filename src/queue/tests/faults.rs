@@ -81,7 +81,7 @@ async fn a_word_of_a_session_that_was_given_up_counts_for_nothing() {
 const GIVE_UP: &str = "local s = redis.call('ZRANGE', '{pf:s0}:sessions', 0, -1)
     for _, name in ipairs(s) do
       redis.call('ZREM', '{pf:s0}:sessions', name)
-      redis.call('HSET', '{pf:s0}:dying', name, '0')
+      redis.call('HSET', '{pf:s0}:reaping', name, '0')
     end
     return #s";
 

@@ -44,7 +44,7 @@ fn is_compared(name: &str, words: &[Vec<u8>]) -> bool {
     let is_zero = name.ends_with(":depth") && words[0] == b"0";
     let is_queue = name.starts_with("q:") && !name.ends_with(":groups");
     let is_empty = words.is_empty();
-    let others = ["busy", "sessions", "dying", "epoch"].contains(&name);
+    let others = ["busy", "sessions", "reaping", "epoch"].contains(&name);
     !is_zero && !is_empty && (is_queue || others)
 }
 
@@ -111,7 +111,7 @@ fn text_of(hold: &Hold, queue: usize) -> String {
 /// Nothing but what a shard keeps for ever, and parked lanes that expire by themselves.
 pub fn is_clean(keys: &[Key]) -> Kept {
     const KEPT: [&str; 8] =
-        ["test", "identity", "epoch", "beat", "sessions", "gates", "doors", "suspects"];
+        ["test", "identity", "epoch", "beat", "sessions", "shut", "doors", "suspects"];
     for (name, expires_ms, words) in keys {
         let is_kept = KEPT.contains(&name.as_str());
         let is_parked = name.starts_with("parked:") && *expires_ms > 0;

@@ -13,6 +13,7 @@ use domain::delivery::Status;
 use domain::failure::{Failure, Scope};
 use domain::id::DeliveryId;
 use domain::post::Stage;
+use domain::standing::{Admission, Change, Hold, Next, Right, Standing, Wake};
 use domain::time::Timestamp;
 use platforms::{AccountFacts, Adapter, Checkpoint, Grant, Step, View};
 use queue::{Claimed, Gate, Outcome};
@@ -23,7 +24,7 @@ use store::deliveries::Loaded;
 use store::doubts::Wording;
 use store::intents::{Guard, Intended};
 use store::jobs::{Job, JobKind};
-use store::settles::{Closing, Entry, Hold, Settle, Settled, Wake};
+use store::settles::{Closing, Entry, Settle, Settled};
 use tokio::sync::OwnedMutexGuard;
 
 /// A delivery in hand.
@@ -69,14 +70,15 @@ impl<'a> Attempt<'a> {
             return Ok(Begun::Over(Outcome::Done));
         };
         let loaded_at = clock::stopwatch();
-        // An older generation is a wake-up that was replaced; the newer one is told on its own.
-        if row.generation != Some(claimed.generation) || row.status.is_ended() {
-            return Ok(Begun::Over(Outcome::Done));
-        }
-        let is_past = row.epoch > claimed.epoch;
-        if is_past || row.epoch == claimed.epoch && row.lease != claimed.lease {
-            app.0.queue.raise_epoch(claimed.shard, row.epoch).await?;
-            return Ok(Begun::Over(Outcome::Release));
+        let (epoch, lease) = (claimed.epoch, claimed.lease);
+        let right = Right { generation: claimed.generation, epoch, lease };
+        match row.standing(kind == JobKind::Reconcile).admit(right) {
+            Admission::Work => {}
+            Admission::Forget => return Ok(Begun::Over(Outcome::Done)),
+            Admission::Past(epoch) => {
+                app.0.queue.raise_epoch(claimed.shard, epoch).await?;
+                return Ok(Begun::Over(Outcome::Release));
+            }
         }
         if row.stage != Stage::Live {
             return Ok(Begun::Over(Outcome::Done));
@@ -196,8 +198,8 @@ impl<'a> Attempt<'a> {
         self.app.0.store.is_in_doubt(self.wording(&sha256)).await
     }
 
-    /// Remembers that this delivery may be out; before the settle that says so.
-    pub async fn doubt(&self) -> Result<(), Fault> {
+    /// Remembers that this delivery may be out.
+    async fn doubt(&self) -> Result<(), Fault> {
         let sha256 = self.wording_sha256();
         self.app.0.store.doubt(self.wording(&sha256)).await
     }
@@ -213,29 +215,20 @@ impl<'a> Attempt<'a> {
         turned.map_or(permalink, |uri| uri.to_string())
     }
 
-    /// A settle that changes nothing but the status and the wake-up.
-    pub fn settled(&self, status: Status, wake: Wake) -> Settle {
-        let hold = match (self.kind, &self.open) {
-            (_, Some(_)) => Hold::Sending,
-            (JobKind::Reconcile, None) => Hold::Asking,
-            (_, None) => Hold::Free,
+    /// Where the delivery stands now.
+    pub fn standing(&self) -> Standing {
+        let loaded = self.row.standing(self.kind == JobKind::Reconcile);
+        Standing { is_ours: self.open.is_some(), ..loaded }
+    }
+
+    /// The settle of a change.
+    pub fn settle(&self, change: Change) -> Settle {
+        let mut settle = Settle::of(self.guard(), change);
+        settle.queue = match change.wake {
+            Wake::Ask(_) => targets::RECONCILE.to_owned(),
+            Wake::Publish(_) | Wake::Keep | Wake::Drop => self.publish_queue(),
         };
-        Settle {
-            guard: self.guard(),
-            hold,
-            status,
-            checkpoint: None,
-            is_attempt_spent: false,
-            auth_refusals: self.row.auth_refusals,
-            has_doubt: self.row.has_doubt,
-            absences: self.row.absences,
-            failure: None,
-            failed_stage: None,
-            receipt: None,
-            entry: None,
-            wake,
-            closing: None,
-        }
+        settle
     }
 
     /// Writes a settle, as often as it takes: a process that lives does not forget an outcome.
@@ -245,6 +238,11 @@ impl<'a> Attempt<'a> {
             let (tenant, delivery) = (self.row.tenant, self.row.id);
             let sealed = checkpoints::seal(self.app, tenant, delivery, &clear).await?;
             settle.checkpoint = Some(sealed);
+        }
+        let is_doubt = settle.change.status == Status::Reconciling;
+        if is_doubt && settle.change.hold != Hold::Asking {
+            // Before the settle that says so: an equal wording must not slip out between the two.
+            self.doubt().await?;
         }
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
@@ -256,8 +254,7 @@ impl<'a> Attempt<'a> {
                 Ok(written) => {
                     if let Some(settled) = written {
                         self.checkpoint_no = settled.checkpoint_no;
-                        self.row.status = settle.status;
-                        self.open = None;
+                        self.keep_up(settle.change);
                     } else {
                         metrics::counter!("postfleet_settles_refused_total").increment(1);
                         tracing::warn!(delivery = %self.row.id, "a late settle was refused");
@@ -274,6 +271,15 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    fn keep_up(&mut self, written: Change) {
+        self.row.status = written.status;
+        self.row.attempts += i32::from(written.is_attempt_spent);
+        self.row.auth_refusals = written.auth_refusals;
+        self.row.has_doubt = written.has_doubt;
+        self.row.absences = written.absences;
+        self.open = None;
+    }
+
     /// A receipt that another delivery holds can never be written: a person has to look which of
     /// the two is out.
     async fn give_up_taken(&self, settle: &mut Settle) {
@@ -283,24 +289,26 @@ impl<'a> Attempt<'a> {
         if matches!(taken, Ok(true)) {
             let detail = format!("the platform's {id} is the receipt of another delivery");
             settle.failure = Some(show::failure(&Failure::Unknown { detail }));
-            settle.status = Status::Review;
+            settle.change.status = Status::Review;
             settle.receipt = None;
         }
     }
 
     /// Writes a settle that ends the lease, and says what the queue is told.
     pub async fn end(&mut self, settle: Settle) -> Result<Outcome, Fault> {
-        let wake = settle.wake.clone();
-        let closing = settle.closing.clone();
+        let (wake, gate) = (settle.change.wake, settle.gate.clone());
+        let queue = settle.queue.clone();
         let Some(settled) = self.write(settle).await? else { return Ok(Outcome::Release) };
-        if let Some(closing) = closing {
-            let gate = Gate { scope_key: closing.scope_key, until: closing.until };
+        if let Some(Closing { scope_key, until, .. }) = gate {
+            let gate = Gate { scope_key, until };
             // Postgres holds the gate; a Redis that misses it lets one more call through.
             if let Err(fault) = self.app.0.queue.close_gate(&gate).await {
                 tracing::warn!(%fault, gate = gate.scope_key, "Redis was not told of a gate");
             }
         }
-        let Wake::Arm { queue, .. } = wake else { return Ok(Outcome::Done) };
+        if matches!(wake, Wake::Keep | Wake::Drop) {
+            return Ok(Outcome::Done);
+        }
         let generation = settled.generation.context("an armed job has no generation")?;
         let due_at = settled.due_at.context("an armed job has no due time")?;
         if *queue == *self.claimed.queue {
@@ -317,16 +325,6 @@ impl<'a> Attempt<'a> {
             due_at,
         };
         Ok(Outcome::Moved { wakeup: wakeup(&job) })
-    }
-
-    /// Wakes the publish job again at an instant.
-    pub fn again(&self, at: Option<Timestamp>) -> Wake {
-        Wake::Arm { kind: JobKind::Publish, queue: self.publish_queue(), due_at: at }
-    }
-
-    /// Wakes the reconcile job at an instant.
-    pub fn ask(&self, at: Option<Timestamp>) -> Wake {
-        Wake::Arm { kind: JobKind::Reconcile, queue: targets::RECONCILE.to_owned(), due_at: at }
     }
 
     /// What went before, for the decision.
@@ -362,6 +360,7 @@ impl<'a> Attempt<'a> {
     ) -> Result<Option<Outcome>, Fault> {
         let view = self.view();
         let recovered = self.adapter.publish().recover(&self.checkpoint, failure, &view);
+        self.tell(&decision, failure);
         // What is out stays out, whatever failed after it.
         if let Step::Published(receipt) = self.adapter.publish().next(&recovered, &view) {
             tracing::warn!(
@@ -372,52 +371,28 @@ impl<'a> Attempt<'a> {
             return publish::published(self, receipt, entry).await.map(Some);
         }
         let moved = (recovered != self.checkpoint).then_some(recovered);
-        let mut settle = self.settled(Status::Ready, Wake::Drop);
-        settle.entry = entry;
+        let next = self.standing().after(decision, failure);
+        let change = match &next {
+            Next::Write(change) | Next::Renew(change) => *change,
+            Next::Fail(change, _) | Next::Disconnect(change, _) => *change,
+        };
+        let mut settle = self.settle(change);
+        settle.note(entry);
         settle.checkpoint = moved.as_ref().map(|checkpoint| checkpoint.0.clone());
         settle.failure = Some(show::failure(failure));
+        settle.gate = change.closing.map(|(scope, until)| self.closing(scope, until, failure));
         if let Some(checkpoint) = moved {
             self.checkpoint = checkpoint;
         }
-        match decision {
-            Decision::Retry { at } => {
-                settle.is_attempt_spent = true;
-                settle.wake = self.again(Some(at));
-            }
-            Decision::Park { scope, until } => {
-                settle.auth_refusals += i32::from(matches!(failure, Failure::Auth { .. }));
-                settle.wake = self.again(Some(until));
-                settle.closing = Some(self.closing(scope, until, failure));
-                metrics::counter!("postfleet_parked_total", "platform" => self.row.platform.clone())
-                    .increment(1);
-            }
-            Decision::Pause { scope, until } => {
-                tracing::error!(
-                    platform = self.row.platform, %until, detail = failure.detail(),
-                    "the operator has to act: the platform refuses our app"
-                );
-                settle.wake = self.again(Some(until));
-                settle.closing = Some(self.closing(scope, until, failure));
-            }
-            Decision::Refresh => {
-                settle.wake = Wake::Keep;
-                return match self.write(settle).await? {
-                    Some(_) => self.renew_grant().await,
-                    None => Ok(Some(Outcome::Release)),
-                };
-            }
-            Decision::Reconcile { at } => {
-                self.doubt().await?;
-                settle.status = Status::Reconciling;
-                settle.has_doubt = true;
-                settle.absences = 0;
-                settle.wake = self.ask(Some(at));
-            }
-            Decision::Fail { failure } => return self.fail(settle, &failure, "publishing").await,
-            Decision::Disconnect { failure } => return self.disconnect(settle, &failure).await,
-            Decision::Review => settle.status = Status::Review,
+        match next {
+            Next::Write(_) => self.end(settle).await.map(Some),
+            Next::Renew(_) => match self.write(settle).await? {
+                Some(_) => self.renew_grant().await,
+                None => Ok(Some(Outcome::Release)),
+            },
+            Next::Fail(_, failure) => self.fail(settle, &failure, "publishing").await,
+            Next::Disconnect(_, failure) => self.disconnect(settle, &failure).await,
         }
-        self.end(settle).await.map(Some)
     }
 
     /// Fails the delivery at a stage.
@@ -431,11 +406,8 @@ impl<'a> Attempt<'a> {
             delivery = %self.row.id, platform = self.row.platform, stage,
             class = failure.public_type(), "a delivery failed"
         );
-        settle.status = Status::Failed;
         settle.failure = Some(show::failure(failure));
         settle.failed_stage = Some(stage);
-        settle.is_attempt_spent = true;
-        settle.wake = Wake::Drop;
         metrics::counter!(
             "postfleet_failed_total",
             "platform" => self.row.platform.clone(), "type" => failure.public_type()
@@ -462,12 +434,13 @@ impl<'a> Attempt<'a> {
         match renew(self.app, self.row.account, &self.row.app, seen).await? {
             Renewal::Done => self.reload_grant().await.map(|()| None),
             Renewal::Later { at, failure } => {
-                let mut settle = self.settled(Status::Ready, self.again(Some(at)));
+                let wake = Wake::Publish(Some(at));
+                let mut settle = self.settle(self.standing().change(Status::Ready, wake));
                 settle.failure = failure.as_ref().map(show::failure);
                 self.end(settle).await.map(Some)
             }
             Renewal::NoMeans(failure) | Renewal::Dead(failure) => {
-                let settle = self.settled(Status::Ready, Wake::Drop);
+                let settle = self.settle(self.standing().failed());
                 self.disconnect(settle, &failure).await
             }
         }
@@ -479,6 +452,26 @@ impl<'a> Attempt<'a> {
         let row = &self.row;
         self.grant = grants::open(self.app, row.tenant, &row.platform, &row.credential).await?;
         Ok(())
+    }
+
+    /// What an operator reads of a decision that stops more than this delivery.
+    fn tell(&self, decision: &Decision, failure: &Failure) {
+        let platform = self.row.platform.clone();
+        match decision {
+            Decision::Park { .. } => {
+                metrics::counter!("postfleet_parked_total", "platform" => platform).increment(1);
+            }
+            Decision::Pause { until, .. } => tracing::error!(
+                platform, %until, detail = failure.detail(),
+                "the operator has to act: the platform refuses our app"
+            ),
+            Decision::Retry { .. }
+            | Decision::Refresh
+            | Decision::Reconcile { .. }
+            | Decision::Fail { .. }
+            | Decision::Disconnect { .. }
+            | Decision::Review => {}
+        }
     }
 
     fn closing(&self, scope: Scope, until: Timestamp, failure: &Failure) -> Closing {

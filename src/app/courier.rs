@@ -12,12 +12,13 @@ use base::{Context, Fault, clock, crash};
 use domain::courier::{Courier, End, Event, Order};
 use domain::delivery::Status;
 use domain::failure::{Effect, Failure, Sent, no_reply};
+use domain::standing::{Outcome, Wake};
 use domain::time::Timestamp;
 use http::{Request, StatusCode};
 use platforms::{Body, Call, Platform, Reply};
 use std::time::{Duration, Instant};
 use store::intents::Intent;
-use store::settles::{Entry, Wake};
+use store::settles::Entry;
 
 /// The intent outlives its call by this much (races M2).
 const INTENT_MARGIN: Duration = Duration::from_secs(5);
@@ -264,9 +265,9 @@ fn classify(attempt: &Attempt<'_>, trip: &mut Trip) -> Event {
 
 /// Takes the intent back: not a byte has left.
 async fn withdraw(attempt: &mut Attempt<'_>, trip: &Trip) -> Result<Event, Fault> {
-    let mut settle = attempt.settled(Status::Ready, Wake::Keep);
-    settle.entry =
-        Some(Entry { outcome: "withdrawn", http_status: None, detail: trip.silence.clone() });
+    let mut settle = attempt.settle(attempt.standing().change(Status::Ready, Wake::Keep));
+    let (outcome, detail) = (Outcome::Withdrawn, trip.silence.clone());
+    settle.note(Some(Entry { outcome, http_status: None, detail }));
     attempt.write(settle).await?;
     Ok(Event::Withdrawn)
 }
@@ -289,7 +290,7 @@ fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
         },
         End::NoReply(sent) => {
             let detail = trip.silence.unwrap_or_default();
-            let entry = entry("silent", None, &detail);
+            let entry = entry(Outcome::Silent, None, &detail);
             let failure = no_reply(trip.call.effect, sent, detail);
             Ending::Failed { failure, entry, reply: None }
         }
@@ -301,8 +302,10 @@ fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
                 Ending::Replied(reply)
             }
             (reply, Some(failure)) => {
-                let outcome =
-                    if matches!(failure, Failure::Unknown { .. }) { "silent" } else { "replied" };
+                let outcome = match failure {
+                    Failure::Unknown { .. } => Outcome::Silent,
+                    _ => Outcome::Replied,
+                };
                 let status = reply.as_ref().map(|reply| reply.status);
                 let entry = entry(outcome, status, failure.detail());
                 Ending::Failed { failure, entry, reply }

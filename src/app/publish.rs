@@ -1,25 +1,25 @@
 //! Publishes a delivery, one step after the other, until it is out, waits or ends.
 
-use crate::App;
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
 use crate::quarantine::Place;
+use crate::{App, show};
 use base::{Fault, crash};
 use domain::decision::decide;
 use domain::delivery::Status;
-use domain::failure::{Effect, Failure};
+use domain::failure::Failure;
+use domain::standing::{Access, Hold, Obstacle, Outcome as Ledger, Wake};
+use domain::time::Timestamp;
 use platforms::{Call, Receipt, Reply, Step};
 use queue::{Claimed, Outcome};
 use std::time::Duration;
 use store::jobs::JobKind;
-use store::settles::{Entry, Hold, Wake};
+use store::settles::{Entry, Settle};
 
 /// Steps of one lease at most; the rest goes on under the next.
 const STEPS_MAX: usize = 64;
 /// A lease works this long, then yields at a step (DESIGN section 6).
 const WORK_MAX: Duration = Duration::from_secs(30);
-/// A token that ends sooner is renewed first.
-const TOKEN_LEFT_MIN: Duration = Duration::from_secs(60);
 
 /// Works on the delivery of a claimed job.
 pub async fn publish(app: &App, claimed: &Claimed) -> Outcome {
@@ -51,73 +51,78 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         let step = attempt.adapter.publish().next(&attempt.checkpoint, &attempt.view());
         let outcome = match step {
             Step::Published(receipt) => Some(published(&mut attempt, receipt, None).await?),
-            Step::Wait(at) => {
-                let mut settle = attempt.settled(Status::Ready, attempt.again(Some(at)));
-                settle.checkpoint = Some(attempt.checkpoint.0.clone());
-                Some(attempt.end(settle).await?)
-            }
-            Step::Call(call) if is_early(&attempt, &call) => {
-                let due = attempt.row.due_at;
-                let mut settle = attempt.settled(Status::Ready, attempt.again(Some(due)));
-                settle.checkpoint = Some(attempt.checkpoint.0.clone());
-                Some(attempt.end(settle).await?)
-            }
-            Step::Call(call) => take(&mut attempt, *call).await?,
+            Step::Wait(at) => Some(wait(&mut attempt, Some(at)).await?),
+            Step::Call(call) => match held_up(&mut attempt, &call).await? {
+                Some(outcome) => Some(outcome),
+                None => take(&mut attempt, *call).await?,
+            },
         };
         if let Some(outcome) = outcome {
             return Ok(outcome);
         }
     }
-    let settle = attempt.settled(Status::Ready, attempt.again(None));
+    wait(&mut attempt, None).await
+}
+
+/// Ends the lease where it stands and comes back.
+async fn wait(attempt: &mut Attempt<'_>, at: Option<Timestamp>) -> Result<Outcome, Fault> {
+    let change = attempt.standing().change(Status::Ready, Wake::Publish(at));
+    let mut settle = attempt.settle(change);
+    settle.checkpoint = Some(attempt.checkpoint.0.clone());
     attempt.end(settle).await
 }
 
-fn is_early(attempt: &Attempt<'_>, call: &Call) -> bool {
-    call.effect == Effect::Irreversible && attempt.now() < attempt.row.due_at
+/// What stands in the way of a call: its time, or a Postgres that went back.
+async fn held_up(attempt: &mut Attempt<'_>, call: &Call) -> Result<Option<Outcome>, Fault> {
+    let can_find = attempt.adapter.reconcile().finds_by_wording(&attempt.view());
+    let obstacle = attempt.standing().holds_up(call.effect, can_find, attempt.now());
+    clear(attempt, obstacle, true).await
 }
 
 /// What stands in the way before the first step: an intent somebody left open, an account or a
 /// post whose time is over, a token about to end.
 async fn obstacle(attempt: &mut Attempt<'_>) -> Result<Option<Outcome>, Fault> {
-    let now = attempt.now();
-    if attempt.row.status == Status::Sending {
-        return abandoned(attempt).await.map(Some);
-    }
-    if let Some(reason) = attempt.row.needs_reconnect.clone() {
-        let detail = format!("{} has to be connected again: {reason}", attempt.row.handle);
-        let settle = attempt.settled(Status::Failed, Wake::Drop);
-        let failure = Failure::Auth { revoked: true, detail };
-        return attempt.fail(settle, &failure, "validating").await;
-    }
-    if let Some(not_after) = attempt.row.not_after.filter(|limit| *limit < now) {
-        let detail = format!("it was to be out by {not_after}, and that time has passed");
-        let failure = Failure::Content { field: Some("notAfter".to_owned()), detail };
-        let settle = attempt.settled(Status::Failed, Wake::Drop);
-        return attempt.fail(settle, &failure, "publishing").await;
-    }
-    if attempt.grant.expires_at <= now + TOKEN_LEFT_MIN {
-        return attempt.renew_grant().await;
-    }
-    Ok(None)
+    let access = Access {
+        needs_reconnect: attempt.row.needs_reconnect.as_deref(),
+        handle: &attempt.row.handle,
+        token_ends_at: attempt.grant.expires_at,
+    };
+    let obstacle = attempt.standing().obstacle(&access, attempt.now());
+    clear(attempt, obstacle, false).await
 }
 
-/// Somebody died between intent and settle. Nobody sends before the intent's deadline; after it
-/// the platform is asked.
-async fn abandoned(attempt: &mut Attempt<'_>) -> Result<Outcome, Fault> {
-    if let Some(deadline) = attempt.row.deadline_at.filter(|at| *at > attempt.now()) {
-        return Ok(Outcome::ReleaseAt(deadline));
+/// Deals with an obstacle. `None` when the lease goes on.
+async fn clear(
+    attempt: &mut Attempt<'_>,
+    obstacle: Option<Obstacle>,
+    has_moved: bool,
+) -> Result<Option<Outcome>, Fault> {
+    match obstacle {
+        None => Ok(None),
+        Some(Obstacle::Wait(at)) => Ok(Some(Outcome::ReleaseAt(at))),
+        Some(Obstacle::Write(change)) => {
+            let mut settle = attempt.settle(change);
+            settle.checkpoint = has_moved.then(|| attempt.checkpoint.0.clone());
+            if change.hold == Hold::Abandoned {
+                settle.detail = Some("the process that sent it ended without a word".to_owned());
+            }
+            attempt.end(settle).await.map(Some)
+        }
+        Some(Obstacle::Renew) => attempt.renew_grant().await,
+        Some(Obstacle::Fail(failure)) => {
+            let is_account = matches!(failure, Failure::Auth { .. });
+            let stage = if is_account { "validating" } else { "publishing" };
+            let settle = attempt.settle(attempt.standing().failed());
+            attempt.fail(settle, &failure, stage).await
+        }
+        Some(Obstacle::Review) => {
+            let detail = "Postgres went back, and this platform cannot be asked for a post by its \
+                          wording";
+            let mut settle = attempt.settle(attempt.standing().given_up());
+            settle.failure = Some(show::failure(&Failure::Unknown { detail: detail.to_owned() }));
+            attempt.end(settle).await.map(Some)
+        }
     }
-    attempt.doubt().await?;
-    let mut settle = attempt.settled(Status::Reconciling, attempt.ask(None));
-    settle.hold = Hold::Abandoned;
-    settle.has_doubt = true;
-    settle.absences = 0;
-    settle.entry = Some(Entry {
-        outcome: "silent",
-        http_status: None,
-        detail: Some("the process that sent it ended without a word".to_owned()),
-    });
-    attempt.end(settle).await
 }
 
 /// Carries one call and goes on from its reply. `None` when the lease goes on.
@@ -130,8 +135,8 @@ async fn take(attempt: &mut Attempt<'_>, call: Call) -> Result<Option<Outcome>, 
             attempt.obey(decision, &failure, entry).await
         }
         Ending::Limited { until } => {
-            let settle = attempt.settled(Status::Ready, attempt.again(Some(until)));
-            attempt.end(settle).await.map(Some)
+            let change = attempt.standing().change(Status::Ready, Wake::Publish(Some(until)));
+            attempt.end(attempt.settle(change)).await.map(Some)
         }
         Ending::Stale => Ok(Some(Outcome::Release)),
     }
@@ -140,7 +145,7 @@ async fn take(attempt: &mut Attempt<'_>, call: Call) -> Result<Option<Outcome>, 
 /// Moves the checkpoint by a reply and writes it down.
 async fn read(attempt: &mut Attempt<'_>, reply: &Reply) -> Result<Option<Outcome>, Fault> {
     let entry = attempt.open.map(|_| Entry {
-        outcome: "replied",
+        outcome: Ledger::Replied,
         http_status: Some(reply.status.as_u16()),
         detail: None,
     });
@@ -159,22 +164,31 @@ async fn read(attempt: &mut Attempt<'_>, reply: &Reply) -> Result<Option<Outcome
     if let Step::Published(receipt) = next {
         return published(attempt, receipt, entry).await.map(Some);
     }
-    let mut settle = attempt.settled(Status::Ready, Wake::Keep);
+    let mut settle = attempt.settle(attempt.standing().change(Status::Ready, Wake::Keep));
     settle.checkpoint = Some(attempt.checkpoint.0.clone());
-    settle.entry = entry;
+    settle.note(entry);
     Ok(attempt.write(settle).await?.is_none().then_some(Outcome::Release))
 }
 
-/// Writes the receipt: the delivery is out.
+/// The delivery is out.
 pub(crate) async fn published(
     attempt: &mut Attempt<'_>,
     receipt: Receipt,
     entry: Option<Entry>,
 ) -> Result<Outcome, Fault> {
-    let mut settle = attempt.settled(Status::Published, Wake::Drop);
+    let mut settle = attempt.settle(attempt.standing().change(Status::Published, Wake::Drop));
     settle.checkpoint = Some(attempt.checkpoint.0.clone());
+    settle.note(entry);
+    end_published(attempt, settle, receipt).await
+}
+
+/// Writes the receipt with a settle.
+pub(crate) async fn end_published(
+    attempt: &mut Attempt<'_>,
+    mut settle: Settle,
+    receipt: Receipt,
+) -> Result<Outcome, Fault> {
     settle.receipt = Some((receipt.remote_id, attempt.reachable(receipt.permalink)));
-    settle.entry = entry;
     let platform = attempt.row.platform.clone();
     metrics::counter!("postfleet_published_total", "platform" => platform).increment(1);
     tracing::debug!(delivery = %attempt.row.id, platform = attempt.row.platform, "published");

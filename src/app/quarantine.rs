@@ -9,13 +9,14 @@ use crate::{App, show};
 use base::Fault;
 use domain::delivery::Status;
 use domain::failure::{Failure, Scope};
+use domain::standing::{Change, Hold, Outcome as Ledger, Wake};
 use queue::{Claimed, Outcome};
 use std::sync::Arc;
 use std::time::Duration;
 use store::crashes::Culprit;
 use store::deliveries::Loaded;
 use store::intents::Guard;
-use store::settles::{Entry, Hold, Settle, Wake};
+use store::settles::Settle;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 /// Deaths after which a job is not tried again (DESIGN section 6).
@@ -143,33 +144,22 @@ pub(crate) async fn end(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Ou
     tracing::error!(delivery = %row.id, platform = row.platform, %status,
         "a delivery ended its process {CRASHES_MAX} times and is given up");
     let class = failure.public_type();
-    let entry = (hold == Hold::Abandoned).then(|| Entry {
-        outcome: "silent",
-        http_status: None,
-        detail: Some("the process that sent it ended without a word".to_owned()),
-    });
-    let settle = Settle {
-        guard: Guard {
-            delivery: row.id,
-            epoch: claimed.epoch,
-            lease: claimed.lease,
-            revision: row.revision,
-            checkpoint_no: row.checkpoint_no,
-        },
-        hold,
-        status,
-        checkpoint: None,
-        is_attempt_spent: true,
-        auth_refusals: row.auth_refusals,
-        has_doubt: !is_known,
-        absences: row.absences,
-        failure: Some(show::failure(&failure)),
-        failed_stage: is_known.then_some("publishing"),
-        receipt: None,
-        entry,
-        wake: Wake::Drop,
-        closing: None,
+    let change = row.standing(hold == Hold::Asking).change(status, Wake::Drop);
+    let change = Change { hold, is_attempt_spent: true, has_doubt: !is_known, ..change };
+    let guard = Guard {
+        delivery: row.id,
+        epoch: claimed.epoch,
+        lease: claimed.lease,
+        revision: row.revision,
+        checkpoint_no: row.checkpoint_no,
     };
+    let mut settle = Settle::of(guard, change);
+    if hold == Hold::Abandoned {
+        settle.change.outcome = Some(Ledger::Silent);
+        settle.detail = Some("the process that sent it ended without a word".to_owned());
+    }
+    settle.failure = Some(show::failure(&failure));
+    settle.failed_stage = is_known.then_some("publishing");
     let Some(_) = app.0.settles.call(settle).await? else { return Ok(Outcome::Release) };
     metrics::counter!(
         "postfleet_quarantined_total", "platform" => row.platform.clone(), "type" => class

@@ -8,21 +8,17 @@ use crate::courier::{self, Ending};
 use crate::quarantine::Place;
 use crate::{App, publish, show};
 use base::Fault;
-use domain::decision::{Decision, decide};
+use domain::decision::decide;
 use domain::delivery::Status;
 use domain::failure::Failure;
+use domain::standing::{ABSENCES_MIN, Next, Outcome as Ledger};
+use domain::time::Timestamp;
 use platforms::{Checkpoint, Step, Verdict};
 use queue::{Claimed, Outcome};
-use std::time::Duration;
 use store::jobs::JobKind;
-use store::settles::{Entry, Wake};
 
 /// Pages of one look-up at most.
 const PAGES_MAX: u32 = 20;
-/// Complete look-ups that must find nothing before it is sent again.
-const ABSENCES_MIN: i32 = 2;
-/// Asking goes on this long after the delivery was due or intended; then a person looks.
-const ASKING_MAX: Duration = Duration::from_secs(30 * 60);
 
 /// Works on the question of a claimed job.
 pub async fn reconcile(app: &App, claimed: &Claimed) -> Outcome {
@@ -45,6 +41,9 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     };
     if attempt.row.status != Status::Reconciling {
         return Ok(Outcome::Done);
+    }
+    if let Some(at) = attempt.standing().asks_later(attempt.now()) {
+        return Ok(Outcome::ReleaseAt(at));
     }
     for round in 0..PAGES_MAX {
         let view = attempt.view();
@@ -109,43 +108,28 @@ async fn found(
     tracing::info!(%delivery, remote_id, "an unknown outcome was found on the platform");
     metrics::counter!("postfleet_reconciled_total", "verdict" => "found").increment(1);
     attempt.checkpoint = checkpoint;
-    let entry = Some(Entry {
-        outcome: "found",
-        http_status: None,
-        detail: Some(format!("the platform shows it as {remote_id}")),
-    });
     let next = attempt.adapter.publish().next(&attempt.checkpoint, &attempt.view());
-    if let Step::Published(receipt) = next {
-        return publish::published(attempt, receipt, entry).await;
-    }
-    let mut settle = attempt.settled(Status::Ready, attempt.again(None));
+    let is_out = matches!(next, Step::Published(_));
+    let mut settle = attempt.settle(attempt.standing().found(is_out));
     settle.checkpoint = Some(attempt.checkpoint.0.clone());
-    settle.entry = entry;
-    settle.absences = 0;
-    attempt.end(settle).await
+    settle.detail = Some(format!("the platform shows it as {remote_id}"));
+    match next {
+        Step::Published(receipt) => publish::end_published(attempt, settle, receipt).await,
+        Step::Call(_) | Step::Wait(_) => attempt.end(settle).await,
+    }
 }
 
 /// Counts a look-up that found nothing; after enough of them it is sent again.
 async fn absent(attempt: &mut Attempt<'_>, checkpoint: Checkpoint) -> Result<Outcome, Fault> {
-    let absences = attempt.row.absences + 1;
-    if absences < ABSENCES_MIN {
-        let at = attempt.now() + attempt.visibility_delay();
-        let mut settle = attempt.settled(Status::Reconciling, attempt.ask(Some(at)));
-        settle.absences = absences;
-        return attempt.end(settle).await;
+    let change = attempt.standing().absent(attempt.visibility_delay(), attempt.now());
+    let mut settle = attempt.settle(change);
+    if change.outcome == Some(Ledger::Absent) {
+        tracing::info!(delivery = %attempt.row.id, "an unknown call was proven absent; sent again");
+        metrics::counter!("postfleet_reconciled_total", "verdict" => "absent").increment(1);
+        attempt.checkpoint = checkpoint;
+        settle.checkpoint = Some(attempt.checkpoint.0.clone());
+        settle.detail = Some(format!("{ABSENCES_MIN} complete look-ups did not show it"));
     }
-    tracing::info!(delivery = %attempt.row.id, "an unknown call was proven absent; sent again");
-    metrics::counter!("postfleet_reconciled_total", "verdict" => "absent").increment(1);
-    attempt.checkpoint = checkpoint;
-    let mut settle = attempt.settled(Status::Ready, attempt.again(None));
-    settle.checkpoint = Some(attempt.checkpoint.0.clone());
-    settle.is_attempt_spent = true;
-    settle.absences = 0;
-    settle.entry = Some(Entry {
-        outcome: "absent",
-        http_status: None,
-        detail: Some("two complete look-ups did not show it".to_owned()),
-    });
     attempt.end(settle).await
 }
 
@@ -153,17 +137,12 @@ async fn absent(attempt: &mut Attempt<'_>, checkpoint: Checkpoint) -> Result<Out
 async fn failed(attempt: &mut Attempt<'_>, failure: &Failure) -> Result<Option<Outcome>, Fault> {
     let history = attempt.history(failure).await?;
     let now = attempt.now();
-    let asked_since = attempt.row.intended_at.unwrap_or(attempt.row.due_at);
-    match decide(failure, &history, now) {
-        Decision::Refresh => renew(attempt).await,
-        _ if now.since(asked_since) > ASKING_MAX => {
-            review(attempt, failure.detail().to_owned()).await.map(Some)
+    match attempt.standing().unanswered(&decide(failure, &history, now), now) {
+        Next::Renew(_) => renew(attempt).await,
+        Next::Write(change) if change.status == Status::Reconciling => {
+            attempt.end(attempt.settle(change)).await.map(Some)
         }
-        Decision::Retry { at } | Decision::Reconcile { at } => later(attempt, at).await.map(Some),
-        Decision::Park { until, .. } | Decision::Pause { until, .. } => {
-            later(attempt, until).await.map(Some)
-        }
-        Decision::Fail { .. } | Decision::Disconnect { .. } | Decision::Review => {
+        Next::Write(_) | Next::Fail(..) | Next::Disconnect(..) => {
             review(attempt, failure.detail().to_owned()).await.map(Some)
         }
     }
@@ -181,16 +160,20 @@ async fn renew(attempt: &mut Attempt<'_>) -> Result<Option<Outcome>, Fault> {
     }
 }
 
-async fn later(attempt: &mut Attempt<'_>, at: domain::time::Timestamp) -> Result<Outcome, Fault> {
-    let settle = attempt.settled(Status::Reconciling, attempt.ask(Some(at)));
-    attempt.end(settle).await
+/// Asks again at `at` or later, while there is any sense in it.
+async fn later(attempt: &mut Attempt<'_>, at: Timestamp) -> Result<Outcome, Fault> {
+    let change = attempt.standing().ask_again(at, attempt.now());
+    if change.status == Status::Review {
+        return review(attempt, "it could not be asked for half an hour".to_owned()).await;
+    }
+    attempt.end(attempt.settle(change)).await
 }
 
 /// Hands the question to a person, with what is known.
 async fn review(attempt: &mut Attempt<'_>, why: String) -> Result<Outcome, Fault> {
     tracing::warn!(delivery = %attempt.row.id, why, "a person has to look at a delivery");
     metrics::counter!("postfleet_reconciled_total", "verdict" => "review").increment(1);
-    let mut settle = attempt.settled(Status::Review, Wake::Drop);
+    let mut settle = attempt.settle(attempt.standing().given_up());
     settle.failure = Some(show::failure(&Failure::Unknown { detail: why }));
     attempt.end(settle).await
 }

@@ -121,9 +121,12 @@ impl Status {
                 | Self::Review,
                 E::Fail,
             ) => Some(Self::Failed),
-            (Self::Ready | Self::Sending, E::Doubt) => Some(Self::Reconciling),
+            // Before any intent only where Postgres went back and may have forgotten one.
+            (Self::Scheduled | Self::Ready | Self::Sending, E::Doubt) => Some(Self::Reconciling),
             (Self::Reconciling | Self::Review, E::Absent) => Some(Self::Ready),
-            (Self::Reconciling | Self::Ready | Self::Sending, E::GiveUp) => Some(Self::Review),
+            (Self::Reconciling | Self::Scheduled | Self::Ready | Self::Sending, E::GiveUp) => {
+                Some(Self::Review)
+            }
             (Self::Validating | Self::Scheduled | Self::Ready, E::Cancel) => Some(Self::Cancelled),
             (Self::Failed, E::Retry) => Some(Self::Validating),
             _ => None,

@@ -17,5 +17,6 @@ pub mod limit;
 pub mod post;
 pub mod rejection;
 pub mod request;
+pub mod standing;
 pub mod text;
 pub mod time;

@@ -252,6 +252,9 @@ pub trait Reconcile: Send + Sync {
     fn ask(&self, at: &Checkpoint, round: u32, view: &View<'_>) -> Option<Call>;
     /// What the answer shows.
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict;
+    /// A post can be found by its wording alone, whatever the checkpoint knows of it. Where it
+    /// cannot, a person looks at what a Postgres that went back has forgotten.
+    fn finds_by_wording(&self, view: &View<'_>) -> bool;
 }
 
 /// Our OAuth registration on a platform.

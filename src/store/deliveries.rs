@@ -8,6 +8,7 @@ use domain::delivery::Status;
 use domain::id::{AccountId, BrandId, DeliveryId, PostId, TenantId};
 use domain::post::Stage;
 use domain::request::Draft;
+use domain::standing::Standing;
 use domain::time::Timestamp;
 use serde_json::Value;
 use sqlx::Row;
@@ -48,6 +49,8 @@ pub struct Loaded {
     pub intended_at: Option<Timestamp>,
     /// The deadline of the open intent.
     pub deadline_at: Option<Timestamp>,
+    /// Postgres went back: each call is asked for first, from this instant on.
+    pub ask_from: Option<Timestamp>,
     /// Attempts spent.
     pub attempts: i32,
     /// Refusals of a fresh token.
@@ -82,6 +85,29 @@ pub struct Loaded {
     pub now: Timestamp,
 }
 
+impl Loaded {
+    /// Where it stands, for a lease that asks or publishes.
+    pub fn standing(&self, is_asking: bool) -> Standing {
+        Standing {
+            status: self.status,
+            generation: self.generation,
+            epoch: self.epoch,
+            lease: self.lease,
+            due_at: self.due_at,
+            not_after: self.not_after,
+            intended_at: self.intended_at,
+            deadline_at: self.deadline_at,
+            ask_from: self.ask_from,
+            attempts: self.attempts,
+            auth_refusals: self.auth_refusals,
+            absences: self.absences,
+            has_doubt: self.has_doubt,
+            is_ours: false,
+            is_asking,
+        }
+    }
+}
+
 fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
     let status: String = row.try_get("account_status")?;
     let reason: Option<String> = row.try_get("status_reason")?;
@@ -101,6 +127,7 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         lease: row.try_get("lease")?,
         intended_at: convert::time_or_none(row, "intended_at")?,
         deadline_at: convert::time_or_none(row, "deadline_at")?,
+        ask_from: convert::time_or_none(row, "ask_from")?,
         attempts: row.try_get("attempts")?,
         auth_refusals: row.try_get("auth_refusals")?,
         has_doubt: row.try_get("has_doubt")?,
@@ -198,8 +225,8 @@ impl Store {
         let rows = sqlx::query(
             "SELECT d.id, d.tenant_id, d.post_id, p.stage, p.draft, p.not_after, d.status,
                  d.revision, d.due_at, d.checkpoint, d.checkpoint_no, d.epoch, d.lease,
-                 d.intended_at, d.deadline_at, d.attempts, d.auth_refusals, d.has_doubt,
-                 d.absences, d.crashes, j.generation, d.account_id, a.brand_id, a.platform, a.app,
+                 d.intended_at, d.deadline_at, d.ask_from, d.attempts, d.auth_refusals,
+                 d.has_doubt, d.absences, d.crashes, j.generation, d.account_id, a.brand_id, a.platform, a.app,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
                  a.status_reason, c.sealed, c.version, c.expires_at, c.refreshed_at,
                  clock_timestamp() AS now

@@ -77,7 +77,8 @@ impl Store {
                  FROM i
                  WHERE d.id = i.id AND (d.epoch < i.epoch OR d.epoch = i.epoch AND d.lease = i.lease)
                      AND d.revision = i.revision AND d.checkpoint_no = i.checkpoint_no
-                     AND d.due_at <= clock_timestamp() AND d.status IN ('scheduled', 'ready')
+                     AND d.due_at <= clock_timestamp() AND d.ask_from IS NULL
+                     AND d.status IN ('scheduled', 'ready')
                      AND NOT EXISTS (
                          SELECT FROM doubts o JOIN deliveries e ON e.id = o.delivery_id
                          WHERE o.account_id = d.account_id AND o.delivery_id <> d.id

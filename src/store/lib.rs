@@ -12,6 +12,7 @@ pub mod deliveries;
 pub mod doubts;
 pub mod events;
 pub mod gates;
+mod histories;
 pub mod intents;
 pub mod jobs;
 pub mod ledger;
@@ -78,6 +79,7 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(Duration::from_millis(config.acquire_ms))
+            .after_connect(|connection, _| Box::pin(histories::greet(connection)))
             .connect_with(options)
             .await
             .context("connecting to Postgres")?;
@@ -89,7 +91,10 @@ impl Store {
     /// # Errors
     /// When a migration fails, or was edited after it had run.
     pub async fn migrate(&self) -> Result<(), Fault> {
-        sqlx::migrate!("../../migrations").run(&self.pool).await.context("migrating the schema")
+        sqlx::migrate!("../../migrations").run(&self.pool).await.context("migrating the schema")?;
+        // The connections of before the migration had nothing to compare with.
+        let mut connection = self.pool.acquire().await?;
+        histories::greet(&mut connection).await.context("comparing histories")
     }
 
     /// The database answers.

@@ -396,15 +396,21 @@ async fn lock_post(db: &mut PgConnection, tenant: TenantId, id: PostId) -> Resul
     Ok(row.is_some())
 }
 
+/// Locks the deliveries of a post. What a Postgres that went back may have forgotten counts as
+/// being asked for.
 async fn lock_deliveries(
     db: &mut PgConnection,
     post: PostId,
 ) -> Result<Vec<(DeliveryId, Status)>, Fault> {
-    let rows =
-        sqlx::query("SELECT id, status FROM deliveries WHERE post_id = $1 ORDER BY id FOR UPDATE")
-            .bind(post.uuid())
-            .fetch_all(db)
-            .await?;
+    let rows = sqlx::query(
+        "SELECT id, CASE WHEN ask_from IS NOT NULL
+                 AND status IN ('validating', 'scheduled', 'ready') THEN 'reconciling'
+             ELSE status END AS status
+         FROM deliveries WHERE post_id = $1 ORDER BY id FOR UPDATE",
+    )
+    .bind(post.uuid())
+    .fetch_all(db)
+    .await?;
     rows.iter()
         .map(|row| Ok((convert::id(row, "id")?, convert::word(row, "status", Status::parse)?)))
         .collect()

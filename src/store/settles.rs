@@ -5,7 +5,7 @@ use crate::intents::Guard;
 use crate::jobs::JobKind;
 use crate::{Store, convert};
 use base::Fault;
-use domain::delivery::Status;
+use domain::standing::{Change, Outcome, Wake};
 use domain::time::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
@@ -13,48 +13,6 @@ use sqlx::{AssertSqlSafe, Row};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use uuid::Uuid;
-
-/// Under which condition a settle is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// No intent of ours is open: lease, revision and checkpoint are compared.
-    Free,
-    /// Our intent is open: epoch, lease and `status = 'sending'` alone are compared.
-    Sending,
-    /// Somebody's intent was left open and its deadline has passed.
-    Abandoned,
-    /// The outcome is being asked for: the lease is compared.
-    Asking,
-}
-
-impl Hold {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Sending => "sending",
-            Self::Abandoned => "abandoned",
-            Self::Asking => "asking",
-        }
-    }
-}
-
-/// What becomes of the delivery's wake-up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wake {
-    /// The lease goes on.
-    Keep,
-    /// Nothing is owed any more.
-    Drop,
-    /// Wake again.
-    Arm {
-        /// As what.
-        kind: JobKind,
-        /// In which queue.
-        queue: String,
-        /// When; `None` is now.
-        due_at: Option<Timestamp>,
-    },
-}
 
 /// A gate to close with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +25,11 @@ pub struct Closing {
     pub reason: String,
 }
 
-/// How the ledger's row of the intent ends.
+/// How the ledger's row of an intent ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// `replied`, `silent`, `withdrawn`, `found` or `absent`.
-    pub outcome: &'static str,
+    /// How.
+    pub outcome: Outcome,
     /// The HTTP status, if a reply came.
     pub http_status: Option<u16>,
     /// The platform's words, without secrets.
@@ -83,32 +41,66 @@ pub struct Entry {
 pub struct Settle {
     /// Who writes.
     pub guard: Guard,
-    /// Under which condition.
-    pub hold: Hold,
-    /// The new status.
-    pub status: Status,
+    /// What.
+    pub change: Change,
+    /// The queue of the wake-up that is armed.
+    pub queue: String,
     /// The new checkpoint, if it moved.
     pub checkpoint: Option<Value>,
-    /// An attempt was spent.
-    pub is_attempt_spent: bool,
-    /// Refusals of the token that was just refreshed.
-    pub auth_refusals: i32,
-    /// The outcome of a call is unknown.
-    pub has_doubt: bool,
-    /// Complete look-ups that found nothing.
-    pub absences: i32,
     /// Why it failed, waits or is under review, as the API shows it.
     pub failure: Option<Value>,
     /// Where it failed.
     pub failed_stage: Option<&'static str>,
     /// The platform's id and link.
     pub receipt: Option<(String, String)>,
-    /// The ledger.
-    pub entry: Option<Entry>,
-    /// The wake-up.
-    pub wake: Wake,
+    /// The HTTP status, for the ledger, if a reply came.
+    pub http_status: Option<u16>,
+    /// The platform's words, for the ledger, without secrets.
+    pub detail: Option<String>,
     /// The gate.
-    pub closing: Option<Closing>,
+    pub gate: Option<Closing>,
+}
+
+impl Settle {
+    /// A settle of a change alone.
+    pub fn of(guard: Guard, change: Change) -> Self {
+        Self {
+            guard,
+            change,
+            queue: String::new(),
+            checkpoint: None,
+            failure: None,
+            failed_stage: None,
+            receipt: None,
+            http_status: None,
+            detail: None,
+            gate: None,
+        }
+    }
+
+    /// Ends the ledger's row of the intent with this, if there is one.
+    pub fn note(&mut self, entry: Option<Entry>) {
+        let Some(Entry { outcome, http_status, detail }) = entry else { return };
+        self.change.outcome = Some(outcome);
+        (self.http_status, self.detail) = (http_status, detail);
+    }
+
+    /// The kind of wake-up that is armed, and when.
+    fn armed(&self) -> Option<(JobKind, Option<Timestamp>)> {
+        match self.change.wake {
+            Wake::Publish(at) => Some((JobKind::Publish, at)),
+            Wake::Ask(at) => Some((JobKind::Reconcile, at)),
+            Wake::Keep | Wake::Drop => None,
+        }
+    }
+
+    fn wake(&self) -> &'static str {
+        match self.change.wake {
+            Wake::Keep => "keep",
+            Wake::Drop => "drop",
+            Wake::Publish(_) | Wake::Ask(_) => "arm",
+        }
+    }
 }
 
 /// A settle that was written.
@@ -143,7 +135,10 @@ WITH i AS (
     SET status = i.status, epoch = i.epoch, lease = i.lease,
         checkpoint = coalesce(i.checkpoint, d.checkpoint),
         checkpoint_no = d.checkpoint_no + (i.checkpoint IS NOT NULL)::int,
+        intended_at = CASE WHEN i.status = 'reconciling' THEN coalesce(d.intended_at, d.due_at)
+            ELSE d.intended_at END,
         deadline_at = CASE WHEN i.status IN ('sending', 'reconciling') THEN d.deadline_at END,
+        ask_from = CASE WHEN i.outcome IS DISTINCT FROM 'absent' THEN d.ask_from END,
         attempts = d.attempts + i.spent, auth_refusals = i.auth_refusals,
         has_doubt = i.has_doubt, absences = i.absences, failure = i.failure,
         failed_stage = i.failed_stage, remote_id = coalesce(i.remote_id, d.remote_id),
@@ -223,22 +218,16 @@ impl Store {
     pub async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<Option<Settled>>, Fault> {
         let mut all: Vec<&Settle> = settles.iter().collect();
         all.sort_by_key(|s| s.guard.delivery);
-        let is_plain = |s: &&Settle| !matches!(s.wake, Wake::Arm { .. }) && s.closing.is_none();
+        let is_plain = |s: &&Settle| s.armed().is_none() && s.gate.is_none();
         let sql = if all.iter().all(is_plain) { &PLAIN } else { &FULL };
         let ids: Vec<Uuid> = all.iter().map(|s| s.guard.delivery.uuid()).collect();
-        let text =
-            |f: &dyn Fn(&Settle) -> Option<String>| all.iter().map(|s| f(s)).collect::<Vec<_>>();
+        let text = |f: &dyn Fn(&Settle) -> Option<&str>| -> Vec<Option<String>> {
+            all.iter().map(|s| f(s).map(str::to_owned)).collect()
+        };
         let count = |f: &dyn Fn(&Settle) -> i32| all.iter().map(|s| f(s)).collect::<Vec<_>>();
-        let arm = |s: &Settle| match &s.wake {
-            Wake::Arm { kind, queue, due_at } => Some((*kind, queue.clone(), *due_at)),
-            Wake::Keep | Wake::Drop => None,
+        let at = |f: &dyn Fn(&Settle) -> Option<Timestamp>| {
+            all.iter().map(|s| f(s).map(convert::at)).collect::<Vec<_>>()
         };
-        let wake = |s: &Settle| match s.wake {
-            Wake::Keep => Some("keep".to_owned()),
-            Wake::Drop => Some("drop".to_owned()),
-            Wake::Arm { .. } => Some("arm".to_owned()),
-        };
-        let gate = |s: &Settle| s.closing.clone();
         let mut warm = self.warm().await?;
         // Both are constants of this file.
         let rows = sqlx::query(AssertSqlSafe(sql.as_str()))
@@ -247,31 +236,27 @@ impl Store {
             .bind(all.iter().map(|s| s.guard.lease).collect::<Vec<_>>())
             .bind(count(&|s| s.guard.revision))
             .bind(count(&|s| s.guard.checkpoint_no))
-            .bind(text(&|s| Some(s.hold.as_str().to_owned())))
-            .bind(text(&|s| Some(s.status.as_str().to_owned())))
+            .bind(text(&|s| Some(s.change.hold.as_str())))
+            .bind(text(&|s| Some(s.change.status.as_str())))
             .bind(all.iter().map(|s| s.checkpoint.clone().map(Json)).collect::<Vec<_>>())
-            .bind(count(&|s| i32::from(s.is_attempt_spent)))
-            .bind(count(&|s| s.auth_refusals))
-            .bind(all.iter().map(|s| s.has_doubt).collect::<Vec<_>>())
-            .bind(count(&|s| s.absences))
+            .bind(count(&|s| i32::from(s.change.is_attempt_spent)))
+            .bind(count(&|s| s.change.auth_refusals))
+            .bind(all.iter().map(|s| s.change.has_doubt).collect::<Vec<_>>())
+            .bind(count(&|s| s.change.absences))
             .bind(all.iter().map(|s| s.failure.clone().map(Json)).collect::<Vec<_>>())
-            .bind(text(&|s| s.failed_stage.map(str::to_owned)))
-            .bind(text(&|s| s.receipt.as_ref().map(|r| r.0.clone())))
-            .bind(text(&|s| s.receipt.as_ref().map(|r| r.1.clone())))
-            .bind(text(&|s| s.entry.as_ref().map(|e| e.outcome.to_owned())))
-            .bind(
-                all.iter()
-                    .map(|s| s.entry.as_ref().and_then(|e| e.http_status).map(i32::from))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(text(&|s| s.entry.as_ref().and_then(|e| e.detail.clone())))
-            .bind(text(&wake))
-            .bind(text(&|s| arm(s).map(|a| a.1)))
-            .bind(all.iter().map(|s| arm(s).and_then(|a| a.2).map(convert::at)).collect::<Vec<_>>())
-            .bind(text(&|s| gate(s).map(|g| g.scope_key)))
-            .bind(all.iter().map(|s| gate(s).map(|g| convert::at(g.until))).collect::<Vec<_>>())
-            .bind(text(&|s| gate(s).map(|g| g.reason)))
-            .bind(text(&|s| arm(s).map(|a| a.0.as_str().to_owned())))
+            .bind(text(&|s| s.failed_stage))
+            .bind(text(&|s| s.receipt.as_ref().map(|r| r.0.as_str())))
+            .bind(text(&|s| s.receipt.as_ref().map(|r| r.1.as_str())))
+            .bind(text(&|s| s.change.outcome.map(|outcome| outcome.as_str())))
+            .bind(all.iter().map(|s| s.http_status.map(i32::from)).collect::<Vec<_>>())
+            .bind(text(&|s| s.detail.as_deref()))
+            .bind(text(&|s| Some(s.wake())))
+            .bind(text(&|s| s.armed().map(|_| s.queue.as_str())))
+            .bind(at(&|s| s.armed().and_then(|armed| armed.1)))
+            .bind(text(&|s| s.gate.as_ref().map(|g| g.scope_key.as_str())))
+            .bind(at(&|s| s.gate.as_ref().map(|g| g.until)))
+            .bind(text(&|s| s.gate.as_ref().map(|g| g.reason.as_str())))
+            .bind(text(&|s| s.armed().map(|armed| armed.0.as_str())))
             .fetch_all(&mut **warm)
             .await?;
         warm.keep();

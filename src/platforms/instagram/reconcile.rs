@@ -30,6 +30,11 @@ impl Reconcile for Instagram {
         }
     }
 
+    /// The container is what can be asked.
+    fn finds_by_wording(&self, _view: &View<'_>) -> bool {
+        false
+    }
+
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let position = Position::load(at);
         match &position.stage {

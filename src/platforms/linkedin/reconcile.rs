@@ -42,6 +42,10 @@ impl Reconcile for LinkedIn {
         Some(Call { endpoint, effect, request, deadline: DEADLINE })
     }
 
+    fn finds_by_wording(&self, view: &View<'_>) -> bool {
+        view.account.kind == ORGANIZATION
+    }
+
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let mut position = Position::load(at).due(view.now, view);
         let (Some(intended_at), Stage::Create { start }) = (view.intended_at, &position.stage)

@@ -13,6 +13,10 @@ impl Reconcile for Toy {
         Some(call("posts.list", Effect::Repeatable, "GET /posts", None))
     }
 
+    fn finds_by_wording(&self, _view: &View<'_>) -> bool {
+        true
+    }
+
     fn judge(&self, at: &Checkpoint, _: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let Ok(posts) = serde_json::from_slice::<Vec<Post>>(&reply.body) else {
             return Verdict::Undecided("the list cannot be read".into());

@@ -47,6 +47,10 @@ impl Reconcile for X {
         Some(Call { endpoint, effect, request, deadline: DEADLINE })
     }
 
+    fn finds_by_wording(&self, _view: &View<'_>) -> bool {
+        true
+    }
+
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let mut position = Position::load(at);
         let (Some(intended_at), Some(segment)) = (view.intended_at, position.segment(view)) else {

@@ -43,6 +43,11 @@ impl Reconcile for YouTube {
         }
     }
 
+    /// The session that took the last piece is what can be asked.
+    fn finds_by_wording(&self, _view: &View<'_>) -> bool {
+        false
+    }
+
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let Some(intended_at) = view.intended_at else {
             return Verdict::Undecided("no piece of this file was under way".into());

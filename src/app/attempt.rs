@@ -2,6 +2,7 @@
 
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
+use crate::timeline::{Against, Log};
 use crate::{App, checkpoints, grants, origin, publish, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
@@ -15,6 +16,7 @@ use domain::id::DeliveryId;
 use domain::post::Stage;
 use domain::standing::{Admission, Change, Hold, Next, Right, Standing, Wake};
 use domain::time::Timestamp;
+use domain::timeline::Fact;
 use platforms::{AccountFacts, Adapter, Checkpoint, Grant, Step, View};
 use queue::{Claimed, Gate, Outcome};
 use sha2::{Digest, Sha256};
@@ -41,6 +43,8 @@ pub(crate) struct Attempt<'a> {
     pub grant: Grant,
     /// The account's turn, while an irreversible call of ours is under way or has failed.
     pub turn: Option<OwnedMutexGuard<()>>,
+    /// What people are told of it.
+    pub log: Log,
     content: Content,
     facts: AccountFacts,
     assets: Vec<AssetFacts>,
@@ -54,6 +58,12 @@ pub(crate) enum Begun<'a> {
     Work(Box<Attempt<'a>>),
     /// There is not, and this is what the queue is told.
     Over(Outcome),
+}
+
+/// What tells a wording from another: the digest of its first segment.
+pub(crate) fn wording_sha256(content: &Content) -> String {
+    let first = content.segments.first();
+    hex(&Sha256::digest(first.map_or("", |segment| segment.text.as_str())))
 }
 
 impl<'a> Attempt<'a> {
@@ -117,6 +127,7 @@ impl<'a> Attempt<'a> {
             checkpoint_no: row.checkpoint_no,
             open: None,
             turn: None,
+            log: Log::default(),
             app,
             claimed,
             kind,
@@ -130,6 +141,7 @@ impl<'a> Attempt<'a> {
             row,
         };
         attempt.checkpoint = stored.unwrap_or_else(|| adapter.publish().start(&attempt.view()));
+        attempt.log.add(attempt.now(), Fact::Begun);
         Ok(Begun::Work(Box::new(attempt)))
     }
 
@@ -186,10 +198,9 @@ impl<'a> Attempt<'a> {
             .unwrap_or_else(|| self.adapter.visibility_delay())
     }
 
-    /// What tells the wording of this delivery from another's: the digest of its first segment.
+    /// What tells the wording of this delivery from another's.
     pub fn wording_sha256(&self) -> String {
-        let first = self.content.segments.first();
-        hex(&Sha256::digest(first.map_or("", |segment| segment.text.as_str())))
+        wording_sha256(&self.content)
     }
 
     /// An equal wording of the account may be out through another delivery.
@@ -244,6 +255,8 @@ impl<'a> Attempt<'a> {
             // Before the settle that says so: an equal wording must not slip out between the two.
             self.doubt().await?;
         }
+        let (log, against) = (self.log.take(), Against::of(&self.row, self.kind, self.now()));
+        settle.told = log.told(&settle, against);
         let mut delays = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
             .with_max_delay(Duration::from_secs(2))
@@ -265,6 +278,7 @@ impl<'a> Attempt<'a> {
                 Err(fault) => {
                     tracing::warn!(%fault, delivery = %self.row.id, "settling again");
                     self.give_up_taken(&mut settle).await;
+                    settle.told = log.told(&settle, against);
                     clock::pause(delays.next().unwrap_or(Duration::from_secs(2))).await;
                 }
             }
@@ -431,7 +445,9 @@ impl<'a> Attempt<'a> {
     pub async fn renew_grant(&mut self) -> Result<Option<Outcome>, Fault> {
         use crate::refresh::{Renewal, renew};
         let seen = self.row.credential.version;
-        match renew(self.app, self.row.account, &self.row.app, seen).await? {
+        let renewal = renew(self.app, self.row.account, &self.row.app, seen).await?;
+        self.log.add_renewal(self.now(), &renewal);
+        match renewal {
             Renewal::Done => self.reload_grant().await.map(|()| None),
             Renewal::Later { at, failure } => {
                 let wake = Wake::Publish(Some(at));

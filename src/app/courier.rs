@@ -7,6 +7,7 @@ use crate::App;
 use crate::attempt::Attempt;
 use crate::bodies::{digest, inline, payload};
 use crate::meter::{self, Leave};
+use crate::timeline::told_by;
 use base::http::{Body as Payload, Bounds, Fence, NoReply};
 use base::{Context, Fault, clock, crash};
 use domain::courier::{Courier, End, Event, Order};
@@ -14,6 +15,7 @@ use domain::delivery::Status;
 use domain::failure::{Effect, Failure, Sent, no_reply};
 use domain::standing::{Outcome, Wake};
 use domain::time::Timestamp;
+use domain::timeline::{Fact, Holder, words};
 use http::{Request, StatusCode};
 use platforms::{Body, Call, Platform, Reply};
 use std::time::{Duration, Instant};
@@ -60,6 +62,9 @@ struct Trip {
     reply: Option<Reply>,
     failure: Option<Failure>,
     silence: Option<String>,
+    took: Duration,
+    /// An equal wording holds it, not the limiter.
+    is_doubted: bool,
 }
 
 /// Carries a call of a delivery.
@@ -79,6 +84,8 @@ pub(crate) async fn carry(attempt: &mut Attempt<'_>, call: Call) -> Result<Endin
         reply: None,
         failure: None,
         silence: None,
+        took: Duration::ZERO,
+        is_doubted: false,
     };
     let mut courier = Courier::new(effect);
     loop {
@@ -171,10 +178,14 @@ async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fau
             attempt.row.intended_at = Some(intended.first_at);
             attempt.row.status = Status::Sending;
             attempt.open = Some(intended);
+            let endpoint = trip.call.endpoint.to_owned();
+            let until = intended.deadline_at;
+            attempt.log.add(attempt.now(), Fact::Intent { endpoint, until, outcome: None });
             trip.sent_by = Some(asked_at + INTENT_MARGIN);
             Event::Intended
         }
         None if attempt.is_in_doubt().await? => {
+            trip.is_doubted = true;
             Event::Limited { until: attempt.now() + doubt_pause(attempt) }
         }
         None => Event::Refused,
@@ -217,11 +228,12 @@ async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault
     let started = clock::stopwatch();
     let platform = attempt.row.platform.clone();
     let sent = dispatch(attempt, trip, request).await;
+    trip.took = started.elapsed();
     crash::point_of("courier.after_send", attempt.claimed.subject);
     metrics::histogram!(
         "postfleet_call_seconds", "platform" => platform, "endpoint" => trip.call.endpoint
     )
-    .record(started.elapsed().as_secs_f64());
+    .record(trip.took.as_secs_f64());
     Ok(match sent {
         Ok(Ok((status, headers, body))) => {
             let reply = Reply { status, headers, body, at: attempt.now() };
@@ -272,7 +284,40 @@ async fn withdraw(attempt: &mut Attempt<'_>, trip: &Trip) -> Result<Event, Fault
     Ok(Event::Withdrawn)
 }
 
+/// What people are told of the call, where it was made or held.
+fn told(end: End, trip: &Trip, now: Timestamp) -> Option<Fact> {
+    let endpoint = trip.call.endpoint.to_owned();
+    let call = |status, words| Fact::Call {
+        endpoint: endpoint.clone(),
+        effect: trip.call.effect,
+        status,
+        took_ms: u64::try_from(trip.took.as_millis()).unwrap_or(u64::MAX),
+        words,
+    };
+    match end {
+        End::Reply => {
+            let status = trip.reply.as_ref().map(|reply| reply.status.as_u16());
+            Some(call(status, trip.failure.as_ref().map(told_by)))
+        }
+        End::NoReply(_) => {
+            let silence = trip.silence.as_deref().unwrap_or_default();
+            Some(call(None, Some(words(&base::text::clean(silence)))))
+        }
+        End::Limited { until } => Some(Fact::Held {
+            by: if trip.is_doubted { Holder::Doubt } else { Holder::Limit },
+            wait_ms: u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX),
+            endpoint,
+            until,
+        }),
+        End::Stale | End::Unsigned => None,
+    }
+}
+
 fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
+    let now = attempt.now();
+    if let Some(fact) = told(end, &trip, now) {
+        attempt.log.add(now, fact);
+    }
     let is_open = attempt.open.is_some();
     let entry = |outcome, http_status: Option<StatusCode>, detail: &str| {
         is_open.then(|| Entry {

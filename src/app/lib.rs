@@ -28,8 +28,10 @@ pub mod settings;
 pub mod show;
 pub mod sweep;
 mod targets;
+mod timeline;
 mod turns;
 pub mod validate;
+pub mod why;
 
 use ::media::Library;
 use base::batch::Batcher;

@@ -5,6 +5,7 @@
 //! itself, so that its next death is nobody else's. Invariant: which jobs are suspects is a hint
 //! of the queue; what counts is written in Postgres, and ordinary work writes nothing for it.
 
+use crate::timeline::{Against, Log};
 use crate::{App, show};
 use base::Fault;
 use domain::delivery::Status;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use store::crashes::Culprit;
 use store::deliveries::Loaded;
 use store::intents::Guard;
+use store::jobs::JobKind;
 use store::settles::Settle;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
@@ -160,6 +162,8 @@ pub(crate) async fn end(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Ou
     }
     settle.failure = Some(show::failure(&failure));
     settle.failed_stage = is_known.then_some("publishing");
+    let kind = if hold == Hold::Asking { JobKind::Reconcile } else { JobKind::Publish };
+    settle.told = Log::default().told(&settle, Against::of(row, kind, row.now));
     let Some(_) = app.0.settles.call(settle).await? else { return Ok(Outcome::Release) };
     metrics::counter!(
         "postfleet_quarantined_total", "platform" => row.platform.clone(), "type" => class

@@ -151,7 +151,9 @@ async fn failed(attempt: &mut Attempt<'_>, failure: &Failure) -> Result<Option<O
 async fn renew(attempt: &mut Attempt<'_>) -> Result<Option<Outcome>, Fault> {
     use crate::refresh::{Renewal, renew};
     let seen = attempt.row.credential.version;
-    match renew(attempt.app, attempt.row.account, &attempt.row.app, seen).await? {
+    let renewal = renew(attempt.app, attempt.row.account, &attempt.row.app, seen).await?;
+    attempt.log.add_renewal(attempt.now(), &renewal);
+    match renewal {
         Renewal::Done => attempt.reload_grant().await.map(|()| None),
         Renewal::Later { at, .. } => later(attempt, at).await.map(Some),
         Renewal::NoMeans(failure) | Renewal::Dead(failure) => {

@@ -106,7 +106,8 @@ pub fn view(post: &Post) -> PostView {
     }
 }
 
-fn delivery(shown: &Shown, now: Timestamp) -> DeliveryView {
+/// Shows a delivery as posts show it.
+pub(crate) fn delivery(shown: &Shown, now: Timestamp) -> DeliveryView {
     // Rounded up: a caller who waits that long finds the gate open.
     let seconds = |until: Timestamp| until.since(now).as_millis().div_ceil(1000);
     let error = match (&shown.failure, &shown.failed_stage) {

@@ -3,7 +3,7 @@
 use crate::error::{Error, silent};
 use crate::http::{plain, send};
 use crate::place::Place;
-use crate::views::{Account, Asset, Brand, Post};
+use crate::views::{Account, Asset, Brand, Post, Whole};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -58,6 +58,14 @@ impl Client {
     /// As every call.
     pub async fn show(&self, post_id: &str) -> Result<Post, Error> {
         send(self.request(Method::GET, &["v1", "posts", post_id])?).await
+    }
+
+    /// Shows a delivery with its sentence and its timeline.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn delivery(&self, delivery_id: &str) -> Result<Whole, Error> {
+        send(self.request(Method::GET, &["v1", "deliveries", delivery_id])?).await
     }
 
     /// Takes back what has not gone out yet.

@@ -25,4 +25,4 @@ mod views;
 pub use calls::Client;
 pub use error::{Detail, Error};
 pub use place::Place;
-pub use views::{Account, Asset, Brand, Delivery, Post};
+pub use views::{Account, Asset, Brand, Delivery, Post, Whole};

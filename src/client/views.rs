@@ -83,6 +83,22 @@ pub struct Delivery {
     pub error: Option<Value>,
 }
 
+/// A delivery whole: with its sentence and what was tried for it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Whole {
+    /// As posts show it.
+    #[serde(flatten)]
+    pub delivery: Delivery,
+    /// Of which post.
+    pub post_id: String,
+    /// Why it is not out (or that it is, and where), and what comes next.
+    pub why: String,
+    /// What was tried, oldest first: `epoch`, `role`, `lines`.
+    #[serde(default)]
+    pub timeline: Vec<Value>,
+}
+
 impl Delivery {
     /// Nothing will happen any more without a person.
     pub fn is_settled(&self) -> bool {

@@ -20,3 +20,5 @@ pub mod request;
 pub mod standing;
 pub mod text;
 pub mod time;
+pub mod timeline;
+pub mod why;

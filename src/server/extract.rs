@@ -7,7 +7,7 @@ use app::caller::Caller;
 use app::{App, Refused};
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
-use domain::id::PostId;
+use domain::id::{DeliveryId, Id, Kind, PostId};
 use domain::rejection::{Rejection, Rule, excerpt};
 use domain::request::Fields;
 use futures::{Stream, StreamExt};
@@ -76,12 +76,32 @@ impl<S: Send + Sync> FromRequestParts<S> for PostAt {
     type Rejection = Denied;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
-        let Named(name) = Named::from_request_parts(parts, state).await?;
-        let unknown = |why: &dyn Display| {
-            Refused::NotFound(format!("There is no post {:?}: {why}.", excerpt(&name)))
-        };
-        Ok(Self(name.parse().map_err(|why| unknown(&why))?))
+        named_in_path(parts, state, "post").await.map(Self)
     }
+}
+
+/// The delivery that the path names.
+pub(crate) struct DeliveryAt(pub DeliveryId);
+
+impl<S: Send + Sync> FromRequestParts<S> for DeliveryAt {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
+        named_in_path(parts, state, "delivery").await.map(Self)
+    }
+}
+
+/// The identifier in the path; what is none names nothing that is here.
+async fn named_in_path<K: Kind, S: Send + Sync>(
+    parts: &mut Parts,
+    state: &S,
+    what: &str,
+) -> Result<Id<K>, Denied> {
+    let Named(name) = Named::from_request_parts(parts, state).await?;
+    let unknown = |why: &dyn Display| {
+        Refused::NotFound(format!("There is no {what} {:?}: {why}.", excerpt(&name)))
+    };
+    Ok(name.parse().map_err(|why| unknown(&why))?)
 }
 
 /// The JSON that the request carries.

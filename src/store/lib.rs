@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod oauth_states;
 pub mod posts;
 pub mod settles;
+pub mod situations;
 pub mod tenants;
 mod warm;
 

@@ -59,6 +59,17 @@ pub struct Settle {
     pub detail: Option<String>,
     /// The gate.
     pub gate: Option<Closing>,
+    /// What people are told of it.
+    pub told: Option<Told>,
+}
+
+/// The lines that a settle carries into the timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The role of the worker: `publish` or `reconcile`.
+    pub role: &'static str,
+    /// The lines, as `domain::timeline` stores them.
+    pub lines: Value,
 }
 
 impl Settle {
@@ -75,6 +86,7 @@ impl Settle {
             http_status: None,
             detail: None,
             gate: None,
+            told: None,
         }
     }
 
@@ -125,11 +137,11 @@ WITH i AS (
         $7::text[], $8::jsonb[], $9::int[], $10::int[], $11::boolean[], $12::int[], $13::jsonb[],
         $14::text[], $15::text[], $16::text[], $17::text[], $18::int[], $19::text[],
         $20::text[], $21::text[], $22::timestamptz[], $23::text[], $24::timestamptz[],
-        $25::text[], $26::text[])
+        $25::text[], $26::text[], $27::text[], $28::jsonb[])
         AS t (id, epoch, lease, revision, checkpoint_no, hold, status, checkpoint, spent,
             auth_refusals, has_doubt, absences, failure, failed_stage, remote_id, permalink,
             outcome, http_status, detail, wake, queue, due_at, gate, gate_until, gate_reason,
-            kind)
+            kind, role, lines)
 ), u AS (
     UPDATE deliveries d
     SET status = i.status, epoch = i.epoch, lease = i.lease,
@@ -161,7 +173,11 @@ WITH i AS (
             AND (d.epoch < i.epoch OR d.epoch = i.epoch AND d.lease = i.lease)
         END
     RETURNING d.id, d.checkpoint_no, i.outcome, i.http_status, i.detail, i.wake, i.queue,
-        i.due_at, i.gate, i.gate_until, i.gate_reason, i.kind
+        i.due_at, i.gate, i.gate_until, i.gate_reason, i.kind, d.tenant_id, d.epoch, i.role,
+        i.lines
+), told AS (
+    INSERT INTO timeline (tenant_id, delivery_id, epoch, role, lines)
+    SELECT u.tenant_id, u.id, u.epoch, u.role, u.lines FROM u WHERE u.lines IS NOT NULL
 ), ledger AS (
     UPDATE attempts a
     SET outcome = u.outcome, http_status = u.http_status, detail = u.detail,
@@ -257,6 +273,8 @@ impl Store {
             .bind(at(&|s| s.gate.as_ref().map(|g| g.until)))
             .bind(text(&|s| s.gate.as_ref().map(|g| g.reason.as_str())))
             .bind(text(&|s| s.armed().map(|armed| armed.0.as_str())))
+            .bind(text(&|s| s.told.as_ref().map(|told| told.role)))
+            .bind(lines(&all))
             .fetch_all(&mut **warm)
             .await?;
         warm.keep();
@@ -272,4 +290,8 @@ impl Store {
         let id = |s: &Settle| s.guard.delivery.uuid();
         Ok(settles.iter().map(|s| written.get(&id(s)).copied()).collect())
     }
+}
+
+fn lines<'s>(all: &[&'s Settle]) -> Vec<Option<Json<&'s Value>>> {
+    all.iter().map(|settle| settle.told.as_ref().map(|told| Json(&told.lines))).collect()
 }

@@ -16,5 +16,6 @@ mod retry;
 mod schedule;
 mod text;
 mod thread;
+mod timeline;
 mod tokens;
 mod unknown;

@@ -12,8 +12,9 @@ const NOWHERE: &str = "/v1/posts/pst_00000000000000000000000000000001";
 /// The routes that need a key.
 fn routes(brand: &str) -> Vec<(Method, String)> {
     let accounts = format!("/v1/brands/{brand}/accounts");
-    let get =
-        ["/v1/posts", NOWHERE, "/v1/brands", &accounts].map(|path| (Method::GET, path.into()));
+    let delivery = "/v1/deliveries/dlv_00000000000000000000000000000001";
+    let get = ["/v1/posts", NOWHERE, "/v1/brands", &accounts, delivery]
+        .map(|path| (Method::GET, path.into()));
     let cancel = format!("{NOWHERE}/cancel");
     let retry = format!("{NOWHERE}/retry");
     let post = [
@@ -96,6 +97,8 @@ async fn another_tenants_things_do_not_exist() {
     for what in ["cancel", "retry"] {
         assert_eq!(other.post(&format!("{path}/{what}"), &json!({})).await.status, 404);
     }
+    let delivery = post["deliveries"][0]["id"].as_str().unwrap();
+    assert_eq!(other.get(&format!("/v1/deliveries/{delivery}")).await.status, 404);
     assert_eq!(other.get(&format!("/v1/brands/{}/accounts", scene.brand)).await.status, 404);
     let authorize = json!({"brandSlug": scene.brand});
     assert_eq!(other.post("/v1/oauth/x/authorize", &authorize).await.status, 404);

@@ -144,6 +144,12 @@ impl<'a> Scene<'a> {
         self.api.get(&path).await.data().clone()
     }
 
+    /// What the API shows of the first delivery of a post, whole.
+    pub async fn whole(&self, post: &Value) -> Value {
+        let id = post["deliveries"][0]["id"].as_str().unwrap();
+        self.api.get(&format!("/v1/deliveries/{id}")).await.data().clone()
+    }
+
     /// Asks for something to be done with a post.
     pub async fn order(&self, post: &Value, what: &str) -> Answer {
         let path = format!("/v1/posts/{}/{what}", post["id"].as_str().unwrap());

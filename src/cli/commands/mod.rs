@@ -8,3 +8,4 @@ pub mod post;
 pub mod roles;
 pub mod sim;
 pub mod status;
+pub mod why;

@@ -2,6 +2,7 @@
 
 use crate::App;
 use base::Fault;
+use base::digest::hex;
 use domain::capability::Profile;
 use domain::id::TenantId;
 use sha2::{Digest, Sha256};
@@ -15,6 +16,15 @@ pub struct Caller {
     pub tenant: TenantId,
     /// The table of capabilities it is served by.
     pub profile: Profile,
+    /// The first bytes of its key's SHA-256: enough to find the key, too few to be one.
+    key: [u8; 8],
+}
+
+impl Caller {
+    /// Who acts, as the audit names it.
+    pub fn actor(&self) -> String {
+        format!("key:{}", hex(&self.key))
+    }
 }
 
 impl App {
@@ -26,8 +36,13 @@ impl App {
         if !key.starts_with("pf_") {
             return Ok(None);
         }
-        let tenant = self.0.store.tenant_of_key(&Sha256::digest(key.as_bytes())).await?;
-        Ok(tenant.map(|tenant| Caller { tenant: tenant.id, profile: tenant.profile }))
+        let sha256 = Sha256::digest(key.as_bytes());
+        let tenant = self.0.store.tenant_of_key(&sha256).await?;
+        Ok(tenant.map(|tenant| Caller {
+            tenant: tenant.id,
+            profile: tenant.profile,
+            key: first(&sha256),
+        }))
     }
 
     /// Creates a tenant with its data key, or finds the one of this name, and lets `key` in.
@@ -40,11 +55,18 @@ impl App {
         let tenant: Tenant = self.0.store.ensure_tenant(id, name, &wrapped.0).await?;
         // A tenant that exists already keeps its key: opening it proves that the ring fits.
         self.data_key_of(&tenant)?;
-        self.0.store.add_api_key(tenant.id, &Sha256::digest(key.as_bytes()), "dev").await?;
-        Ok(Caller { tenant: tenant.id, profile: tenant.profile })
+        let sha256 = Sha256::digest(key.as_bytes());
+        self.0.store.add_api_key(tenant.id, &sha256, "dev").await?;
+        Ok(Caller { tenant: tenant.id, profile: tenant.profile, key: first(&sha256) })
     }
 
     fn data_key_of(&self, tenant: &Tenant) -> Result<(), Fault> {
         self.0.ring.unwrap(&Wrapped(tenant.data_key.clone()), tenant.id).map(|_| ())
     }
+}
+
+fn first(sha256: &[u8]) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    bytes.iter_mut().zip(sha256).for_each(|(to, from)| *to = *from);
+    bytes
 }

@@ -24,6 +24,7 @@ pub mod reconcile;
 pub mod refresh;
 pub mod relay;
 pub mod retry;
+pub mod review;
 pub mod settings;
 pub mod show;
 pub mod sweep;

@@ -54,6 +54,12 @@ impl Base {
         self.0.as_ref().is_some_and(|base| lies_below(base, uri))
     }
 
+    /// The path and query below the base, where `uri` lies below it.
+    pub fn rest<'u>(&self, uri: &'u Uri) -> Option<&'u str> {
+        let base = self.0.as_ref().filter(|base| lies_below(base, uri))?;
+        uri.path_and_query()?.as_str().strip_prefix(base.path().trim_end_matches('/'))
+    }
+
     /// The address that `uri` is reached at: the base's address and path, then its own path and
     /// query unchanged. What lies below the base already stays as it is.
     ///

@@ -12,7 +12,8 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, dev as dev_command, doctor, post, roles, sim as sim_command, status, why,
+    bench, connect, dev as dev_command, doctor, post, review, roles, sim as sim_command, status,
+    why,
 };
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Command {
     Status(status::Arguments),
     /// Says why a delivery is not out, or that it is, and where.
     Why(why::Arguments),
+    /// Settles by hand a delivery of which nobody knows whether it is out.
+    Review(review::Arguments),
     /// Measures the fleet on this machine.
     Bench(bench::Arguments),
     /// Connects an account of a platform to a brand.
@@ -73,6 +76,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Doctor(arguments) => return doctor::run(&arguments).await,
         Command::Post(arguments) => return post::run(&arguments).await,
         Command::Status(arguments) => return status::run(&arguments).await,
+        Command::Review(arguments) => return review::run(&arguments).await,
         Command::Why(arguments) => return why::run(&arguments).await,
         Command::Bench(arguments) => bench::run(&arguments).await?,
         Command::Connect(arguments) => connect::run(&arguments).await?,

@@ -68,6 +68,15 @@ impl Client {
         send(self.request(Method::GET, &["v1", "deliveries", delivery_id])?).await
     }
 
+    /// Settles a delivery that is under review: `outcome`, `reason`, and what belongs to them.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it is not under review, or the statement cannot be true.
+    pub async fn review(&self, delivery_id: &str, statement: &Value) -> Result<Whole, Error> {
+        let path = ["v1", "deliveries", delivery_id, "review"];
+        send(self.request(Method::POST, &path)?.json(statement)).await
+    }
+
     /// Takes back what has not gone out yet.
     ///
     /// # Errors

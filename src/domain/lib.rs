@@ -17,6 +17,7 @@ pub mod limit;
 pub mod post;
 pub mod rejection;
 pub mod request;
+pub mod review;
 pub mod standing;
 pub mod text;
 pub mod time;

@@ -138,7 +138,11 @@ fn is_out(name: &str, rig: &mut Rig, content: &Content, receipt: &Receipt) {
     assert_eq!(accepted[0].remote_id, receipt.remote_id, "{name}");
     assert_eq!(accepted[0].account, rig.facts.remote_id, "{name}");
     let link: http::Uri = receipt.permalink.parse().unwrap();
-    let page = rig.page(link.path_and_query().unwrap().as_str());
+    let path = link.path_and_query().unwrap().as_str();
+    let pages = rig.platform.adapter().unwrap().reconcile();
+    assert!(pages.page_hosts().contains(&link.host().unwrap()), "{name}: {link}");
+    assert!(pages.id_in_page(path).is_none_or(|id| id == receipt.remote_id), "{name}: {link}");
+    let page = rig.page(path);
     let shown = &content.segments[0].text;
     let shown = shown.get(..100).unwrap_or(shown).replace('&', "&amp;");
     assert!(page.contains(&shown), "{name}: {page}");

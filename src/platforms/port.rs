@@ -255,6 +255,17 @@ pub trait Reconcile: Send + Sync {
     /// A post can be found by its wording alone, whatever the checkpoint knows of it. Where it
     /// cannot, a person looks at what a Postgres that went back has forgotten.
     fn finds_by_wording(&self, view: &View<'_>) -> bool;
+    /// The hosts of the pages that show its posts to people.
+    fn page_hosts(&self) -> &'static [&'static str];
+    /// The id of the post that a page shows, where the page's path and query tell it.
+    fn id_in_page(&self, _path: &str) -> Option<String> {
+        None
+    }
+    /// For a post of several parts: the checkpoint as if the call in question had been answered
+    /// with this id. `None` where it cannot be that part.
+    fn adopt(&self, _at: &Checkpoint, _remote_id: &str, _view: &View<'_>) -> Option<Checkpoint> {
+        None
+    }
 }
 
 /// Our OAuth registration on a platform.

@@ -1,9 +1,10 @@
-//! `/v1/deliveries`: shown whole.
+//! `/v1/deliveries`: shown whole, and settled by hand.
 
-use crate::envelope::{Answered, success};
-use crate::extract::{Authenticated, DeliveryAt};
-use app::{App, why};
+use crate::envelope::{Answered, Refusal, success};
+use crate::extract::{Authenticated, DeliveryAt, JsonBody};
+use app::{App, review as reviews, why};
 use axum::extract::State;
+use domain::review;
 use http::StatusCode;
 
 /// `GET /v1/deliveries/{id}`
@@ -13,4 +14,16 @@ pub(crate) async fn show(
     DeliveryAt(id): DeliveryAt,
 ) -> Answered {
     Ok(success(StatusCode::OK, why::delivery(&app, &caller, id).await??))
+}
+
+/// `POST /v1/deliveries/{id}/review`
+pub(crate) async fn review(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    DeliveryAt(id): DeliveryAt,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let statement = review::parse(&body).map_err(Refusal::invalid)?;
+    let settled = reviews::review(&app, &caller, id, &statement).await??;
+    Ok(success(StatusCode::OK, settled))
 }

@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod oauth_states;
 pub mod posts;
+pub mod reviews;
 pub mod settles;
 pub mod situations;
 pub mod tenants;

@@ -13,6 +13,7 @@ mod media;
 mod poll;
 mod refused;
 mod retry;
+mod review;
 mod schedule;
 mod text;
 mod thread;

@@ -17,7 +17,9 @@ fn routes(brand: &str) -> Vec<(Method, String)> {
         .map(|path| (Method::GET, path.into()));
     let cancel = format!("{NOWHERE}/cancel");
     let retry = format!("{NOWHERE}/retry");
+    let review = format!("{delivery}/review");
     let post = [
+        &review,
         "/v1/posts",
         "/v1/posts/validate",
         &cancel,
@@ -98,7 +100,10 @@ async fn another_tenants_things_do_not_exist() {
         assert_eq!(other.post(&format!("{path}/{what}"), &json!({})).await.status, 404);
     }
     let delivery = post["deliveries"][0]["id"].as_str().unwrap();
-    assert_eq!(other.get(&format!("/v1/deliveries/{delivery}")).await.status, 404);
+    let path = format!("/v1/deliveries/{delivery}");
+    assert_eq!(other.get(&path).await.status, 404);
+    let drop = json!({"outcome": "notPublished", "then": "drop", "reason": "Theirs."});
+    assert_eq!(other.post(&format!("{path}/review"), &drop).await.status, 404);
     assert_eq!(other.get(&format!("/v1/brands/{}/accounts", scene.brand)).await.status, 404);
     let authorize = json!({"brandSlug": scene.brand});
     assert_eq!(other.post("/v1/oauth/x/authorize", &authorize).await.status, 404);

@@ -5,6 +5,7 @@ pub mod connect;
 pub mod dev;
 pub mod doctor;
 pub mod post;
+pub mod review;
 pub mod roles;
 pub mod sim;
 pub mod status;

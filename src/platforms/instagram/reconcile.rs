@@ -35,6 +35,11 @@ impl Reconcile for Instagram {
         false
     }
 
+    /// Their links carry a short code, which is not the id.
+    fn page_hosts(&self) -> &'static [&'static str] {
+        &["www.instagram.com", "instagram.com"]
+    }
+
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let position = Position::load(at);
         match &position.stage {

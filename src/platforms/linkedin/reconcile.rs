@@ -46,6 +46,16 @@ impl Reconcile for LinkedIn {
         view.account.kind == ORGANIZATION
     }
 
+    fn page_hosts(&self) -> &'static [&'static str] {
+        &["www.linkedin.com", "linkedin.com"]
+    }
+
+    /// `/feed/update/<urn>`, with what a browser appends to it.
+    fn id_in_page(&self, path: &str) -> Option<String> {
+        let urn = path.strip_prefix("/feed/update/")?.split(['/', '?']).next()?;
+        Some(urn.replace("%3A", ":")).filter(|urn| is_post(urn))
+    }
+
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let mut position = Position::load(at).due(view.now, view);
         let (Some(intended_at), Stage::Create { start }) = (view.intended_at, &position.stage)

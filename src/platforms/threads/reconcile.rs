@@ -40,6 +40,11 @@ impl Reconcile for Threads {
         false
     }
 
+    /// Their links carry a short code, which is not the id.
+    fn page_hosts(&self) -> &'static [&'static str] {
+        &["www.threads.com", "threads.com", "www.threads.net", "threads.net"]
+    }
+
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let position = Position::load(at);
         let Some(container) = container(&position).cloned() else {

@@ -17,6 +17,14 @@ impl Reconcile for Toy {
         true
     }
 
+    fn page_hosts(&self) -> &'static [&'static str] {
+        &["toy.example"]
+    }
+
+    fn id_in_page(&self, path: &str) -> Option<String> {
+        path.strip_prefix("/posts/").map(str::to_owned)
+    }
+
     fn judge(&self, at: &Checkpoint, _: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let Ok(posts) = serde_json::from_slice::<Vec<Post>>(&reply.body) else {
             return Verdict::Undecided("the list cannot be read".into());

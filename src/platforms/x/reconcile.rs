@@ -51,6 +51,28 @@ impl Reconcile for X {
         true
     }
 
+    fn page_hosts(&self) -> &'static [&'static str] {
+        &["x.com", "www.x.com", "mobile.x.com", "twitter.com", "www.twitter.com"]
+    }
+
+    /// `/<handle>/status/<id>`, with what a browser appends to it.
+    fn id_in_page(&self, path: &str) -> Option<String> {
+        let (_, rest) = path.split_once("/status/")?;
+        let id: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        let is_whole = rest[id.len()..].is_empty() || rest[id.len()..].starts_with(['/', '?']);
+        (is_whole && !id.is_empty()).then_some(id)
+    }
+
+    fn adopt(&self, at: &Checkpoint, remote_id: &str, view: &View<'_>) -> Option<Checkpoint> {
+        let mut position = Position::load(at);
+        let is_known = position.posts.iter().any(|id| id == remote_id);
+        if is_known || !matches!(position.stage, Stage::Create { .. }) {
+            return None;
+        }
+        position.publish(remote_id.to_owned(), view);
+        Some(position.save())
+    }
+
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let mut position = Position::load(at);
         let (Some(intended_at), Some(segment)) = (view.intended_at, position.segment(view)) else {

@@ -15,6 +15,7 @@ use domain::failure::Effect;
 use domain::time::Timestamp;
 use http::{Method, StatusCode};
 use std::time::Duration;
+use url::form_urlencoded;
 
 /// How far Google's clock may be behind ours: assumed.
 const SKEW: Duration = Duration::from_secs(60);
@@ -46,6 +47,27 @@ impl Reconcile for YouTube {
     /// The session that took the last piece is what can be asked.
     fn finds_by_wording(&self, _view: &View<'_>) -> bool {
         false
+    }
+
+    fn page_hosts(&self) -> &'static [&'static str] {
+        &["www.youtube.com", "youtube.com", "m.youtube.com", "youtu.be"]
+    }
+
+    /// `/watch?v=<id>`, `/shorts/<id>`, or `/<id>` on the short host.
+    fn id_in_page(&self, path: &str) -> Option<String> {
+        let (place, query) = path.split_once('?').unwrap_or((path, ""));
+        let id = match place.trim_start_matches('/').split_once('/') {
+            Some(("shorts", id)) => id.to_owned(),
+            None if place == "/watch" => {
+                let mut pairs = form_urlencoded::parse(query.as_bytes());
+                pairs.find(|(name, _)| name == "v")?.1.into_owned()
+            }
+            None => place.trim_start_matches('/').to_owned(),
+            Some(_) => return None,
+        };
+        // An id has 11 of these characters (Data API, `video.id`; assumed: no figure is given).
+        let is_id = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        (id.len() == 11 && id.chars().all(is_id)).then_some(id)
     }
 
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {

@@ -97,7 +97,7 @@ pub fn why(facts: &Facts) -> String {
         Status::Sending => sending(facts),
         Status::Reconciling => asking(facts),
         Status::Review => format!(
-            "A person has to look whether it is out on {} and settle the review, for {}",
+            "A person has to look whether it is out on {} and settle the review: {}",
             facts.account,
             message(facts, "nobody can tell"),
         ),
@@ -179,8 +179,13 @@ fn parked(facts: &Facts, gate: &Gate) -> String {
     };
     match facts.failure.as_ref().map(|failure| failure.kind.as_str()) {
         Some("PlatformOperatorError") => format!(
-            "The operator has to act, because {platform} refuses our app ({reason}): it is tried \
-             again at {until}"
+            "Somebody has to act, because {platform} refuses {} ({reason}): it is tried again at \
+             {until}",
+            match gate.scope {
+                Scope::Account => facts.account.as_str(),
+                Scope::App => "our app",
+                Scope::Platform => "us",
+            },
         ),
         Some("PlatformAuthError") => format!(
             "{platform} refused a token of {} that had just been renewed ({reason}): it is tried \
@@ -222,8 +227,8 @@ fn due(facts: &Facts) -> String {
     }
     if let Some(failure) = &facts.failure {
         return format!(
-            "The last of {} attempts failed ({}): the next one is made at {wake}",
-            format_args!("{} of at most {ATTEMPTS_MAX}", facts.attempts),
+            "Attempt {} of at most {ATTEMPTS_MAX} failed ({}): the next one is made at {wake}",
+            facts.attempts,
             bare(&failure.message),
         );
     }
@@ -292,9 +297,9 @@ fn published(facts: &Facts) -> String {
     let since = facts.published_at.map(|at| format!(" since {}", second(at))).unwrap_or_default();
     let place = facts.permalink.as_deref().unwrap_or("an address that nobody told");
     match &facts.after {
-        None => format!("It is out{since}: {place}"),
+        None => format!("It is out at {place}{since}"),
         Some(words) => {
-            format!("It is out{since}, though a step after it failed ({}): {place}", bare(words))
+            format!("It is out at {place}{since}, though a step after it failed ({})", bare(words))
         }
     }
 }
@@ -318,7 +323,7 @@ fn failed(facts: &Facts) -> String {
 fn chained(facts: &Facts, told: String) -> String {
     match facts.parts_out {
         out if out > 0 && facts.parts > 1 => {
-            format!("{told}; {out} of its {} parts are out", facts.parts)
+            format!("{told}; out so far: {out} of {} parts", facts.parts)
         }
         _ => told,
     }

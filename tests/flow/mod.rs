@@ -20,3 +20,4 @@ mod thread;
 mod timeline;
 mod tokens;
 mod unknown;
+mod why;

@@ -67,7 +67,7 @@ mod tests {
     fn a_line_names_platform_and_account_before_the_sentence() {
         let whole = json!({"id": "dlv_1", "accountId": "acc_1", "account": "@acme",
             "platform": "x", "status": "published", "postId": "pst_1",
-            "why": "It is out: https://x.com/acme/status/7.", "timeline": []});
+            "why": "It is out at https://x.com/acme/status/7.", "timeline": []});
         let whole: Whole = serde_json::from_value(whole).unwrap();
         let told = line(&whole);
         assert_eq!(told, format!("x          {:<22} {}", "@acme", whole.why));

@@ -14,6 +14,8 @@ mod poll;
 mod refused;
 mod retry;
 mod schedule;
+mod stale;
+mod subscription;
 mod text;
 mod thread;
 mod tokens;

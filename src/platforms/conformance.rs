@@ -1,14 +1,15 @@
 //! What every adapter and its simulator have to do, on every kind of account, with trials chosen
 //! by capability.
 
-use crate::port::{
-    Adapter, Checkpoint, Operation, Platform, Publish, Receipt, Reply, Step, Verdict,
-};
+mod aftermath;
+mod operations;
+
+use crate::port::{Adapter, Checkpoint, Platform, Receipt, Reply, Step, Verdict};
 use crate::rig::Rig;
 use crate::{ALL, names};
 use domain::capability::{Capabilities, Profile, check};
 use domain::content::{Content, MediaKind};
-use domain::failure::{Effect, Failure, Scope};
+use domain::failure::Effect;
 use domain::request;
 use domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -254,160 +255,6 @@ fn an_irreversible_call_that_never_arrived_is_absent_and_can_be_made() {
 fn asked(rig: &mut Rig, at: &Checkpoint, content: &Content) -> Option<Verdict> {
     rig.adapter.reconcile().ask(at, 0, &rig.view(content))?;
     Some(rig.ask(at, content))
-}
-
-// case: C-operations
-#[test]
-fn what_an_adapter_offers_can_be_done_twice_and_survives_a_lost_answer() {
-    for (platform, adapter) in speaking() {
-        let offered = adapter.operations();
-        assert!(offered.contains(&Operation::Publish), "{}", platform.name());
-    }
-    each(|name, rig, content| {
-        let offered = rig.adapter.operations().iter().copied();
-        for operation in offered.filter(|operation| *operation != Operation::Publish) {
-            let receipt = rig.publish(content).unwrap_or_else(|why| panic!("{name}: {why:?}"));
-            let name = format!("{name}, {operation:?}");
-            operated(&name, rig, content, operation);
-            let done = rig.operate(operation, content).unwrap();
-            assert_eq!(done, receipt, "{name}: it names the post");
-            let is_shown = rig.page("/feed").contains(&receipt.remote_id);
-            assert_eq!(is_shown, operation != Operation::Delete, "{name}");
-            // The next one begins with the post out, and out once.
-            rig.operate(Operation::Delete, content).unwrap();
-        }
-    });
-}
-
-/// Does it, each answer lost once and its call made again.
-fn operated(name: &str, rig: &mut Rig, content: &Content, operation: Operation) {
-    rig.operation = operation;
-    let mut at = rig.start(content);
-    for _ in 0..2 * content.segments.len() + 2 {
-        match rig.next(&at, content) {
-            Step::Call(call) => {
-                assert_eq!(call.effect, Effect::Repeatable, "{name}");
-                rig.carry(&call);
-            }
-            Step::Wait(_) => {}
-            Step::Published(_) => {
-                rig.operation = Operation::Publish;
-                return;
-            }
-        }
-        at = match rig.step(&at, content) {
-            Ok(Ok(next)) => next,
-            // What the lost call did already is no failure: it goes on behind it.
-            Err((recovered, _)) if recovered != at => recovered,
-            other => panic!("{name}: {other:?}"),
-        };
-    }
-    panic!("{name}: it does not end");
-}
-
-// case: C-out-stays-out
-#[test]
-fn nothing_that_fails_after_the_receipt_changes_what_is_out() {
-    each(|name, rig, content| {
-        let (positions, receipt) = after_receipt(rig, content);
-        let publish = rig.adapter.publish();
-        for at in positions {
-            let view = rig.view(content);
-            for why in every_failure(rig.now) {
-                let recovered = publish.recover(&at, &why, &view);
-                is_published(
-                    publish.next(&recovered, &view),
-                    &receipt,
-                    &format!("{name}: {why:?}"),
-                );
-            }
-            for garbage in GARBAGE {
-                let reply = Reply {
-                    status: StatusCode::OK,
-                    headers: HeaderMap::new(),
-                    body: garbage.into(),
-                    at: rig.now,
-                };
-                let name = format!("{name}: {garbage}");
-                match publish.read(&at, &reply, &view) {
-                    Err(why) => {
-                        let recovered = publish.recover(&at, &why, &view);
-                        is_published(publish.next(&recovered, &view), &receipt, &name);
-                    }
-                    Ok(next) => stays_out(publish, &next, rig, content, &name),
-                }
-            }
-        }
-    });
-}
-
-/// What no platform answers to anything.
-const GARBAGE: [&str; 6] = ["", "null", "[]", "<html>", "{\"data\":7}", "{\"error\":\"?\"}"];
-
-/// One failure of every class, as they come and in the words that adapters use themselves.
-fn every_failure(now: Timestamp) -> Vec<Failure> {
-    let detail = || "no".to_owned();
-    let limit = |scope| Failure::RateLimit { scope, retry_at: now, detail: detail() };
-    vec![
-        Failure::Auth { revoked: false, detail: detail() },
-        Failure::Auth { revoked: true, detail: detail() },
-        limit(Scope::Account),
-        limit(Scope::App),
-        limit(Scope::Platform),
-        Failure::Content { field: None, detail: detail() },
-        Failure::Content { field: Some("text".into()), detail: detail() },
-        Failure::Media { asset: None, detail: detail() },
-        Failure::Media { asset: Some(0), detail: detail() },
-        Failure::Duplicate { named: None, detail: detail() },
-        Failure::Duplicate { named: Some("1".into()), detail: detail() },
-        Failure::Transient { detail: detail() },
-        Failure::Unknown { detail: detail() },
-        Failure::Operator { scope: Scope::App, detail: detail() },
-    ]
-}
-
-/// The positions of the calls behind the last irreversible one, and of the end, with the receipt.
-fn after_receipt(rig: &mut Rig, content: &Content) -> (Vec<Checkpoint>, Receipt) {
-    let mut at = rig.start(content);
-    let mut behind = Vec::new();
-    for _ in 0..400 {
-        if let Step::Call(call) = rig.next(&at, content)
-            && call.effect == Effect::Irreversible
-        {
-            behind.clear();
-        } else if rig.intended_at.is_some() {
-            behind.push(at.clone());
-        }
-        match rig.step(&at, content) {
-            Ok(Ok(next)) => at = next,
-            Ok(Err(receipt)) => return (behind, receipt),
-            Err((_, why)) => panic!("{why:?}"),
-        }
-    }
-    panic!("it does not end");
-}
-
-/// The receipt may be poorer than after a full success, but it names the post.
-fn is_published(step: Step, receipt: &Receipt, name: &str) {
-    match step {
-        Step::Published(shown) => assert_eq!(shown.remote_id, receipt.remote_id, "{name}"),
-        other => panic!("{name}: it is out, and yet {other:?}"),
-    }
-}
-
-/// A reading that a garbled answer satisfied goes on to the receipt, and sends nothing again.
-fn stays_out(publish: &dyn Publish, at: &Checkpoint, rig: &Rig, content: &Content, name: &str) {
-    let view = rig.view(content);
-    let why = Failure::Transient { detail: "no".into() };
-    match publish.next(at, &view) {
-        Step::Published(_) => {}
-        Step::Wait(_) => {}
-        Step::Call(call) => {
-            assert_eq!(call.effect, Effect::Repeatable, "{name}");
-            let recovered = publish.recover(at, &why, &view);
-            assert!(matches!(publish.next(&recovered, &view), Step::Published(_)), "{name}");
-        }
-    }
 }
 
 // case: C-replay

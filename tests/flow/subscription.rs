@@ -37,7 +37,7 @@ async fn a_lapsed_subscription_fails_a_long_post_and_the_account_follows() {
     let shown = scene.settled(&scene.say(&account, &again).await).await;
     let error = &delivery(&shown, &account)["error"];
     assert_eq!(error["type"], "PlatformContentError", "{shown}");
-    assert_eq!(error["field"], "text", "{shown}");
+    assert_eq!(error["platform"]["field"], "text", "{shown}");
     assert!(error["message"].as_str().unwrap().contains("280"), "{shown}");
     assert_eq!(kind().await, "standard", "what was read of the account is written down");
     assert_eq!(scene.accepted(&account).await.len(), 1);

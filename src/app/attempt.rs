@@ -17,7 +17,9 @@ use domain::post::Stage;
 use domain::standing::{Admission, Change, Hold, Next, Right, Standing, Wake};
 use domain::time::Timestamp;
 use domain::timeline::Fact;
-use platforms::{AccountFacts, Adapter, Checkpoint, Grant, Step, View};
+use platforms::{
+    AccountFacts, Adapter, Checkpoint, Grant, KNOWN_MAX, Operation, Reply, Step, View,
+};
 use queue::{Claimed, Gate, Outcome};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
@@ -49,6 +51,8 @@ pub(crate) struct Attempt<'a> {
     facts: AccountFacts,
     assets: Vec<AssetFacts>,
     asset_urls: Vec<String>,
+    /// The account's newest posts through us, once a look-up asked for them.
+    known: Vec<String>,
     loaded_at: Instant,
 }
 
@@ -137,6 +141,7 @@ impl<'a> Attempt<'a> {
             facts,
             assets,
             asset_urls,
+            known: Vec::new(),
             loaded_at,
             row,
         };
@@ -158,9 +163,39 @@ impl<'a> Attempt<'a> {
             app: &self.row.app,
             assets: &self.assets,
             asset_urls: &self.asset_urls,
+            operation: Operation::Publish,
+            ended: None,
+            known: &self.known,
             intended_at: self.row.intended_at,
             now: self.now(),
         }
+    }
+
+    /// Takes up what a look-up is compared with: those posts of the account that a platform must
+    /// show by now.
+    pub async fn recall(&mut self) -> Result<(), Fault> {
+        let (account, delivery, age) = (self.row.account, self.row.id, self.visibility_delay());
+        let store = &self.app.0.store;
+        self.known = store.newest_remote_ids(account, delivery, age, KNOWN_MAX).await?;
+        Ok(())
+    }
+
+    /// Takes up what a reply tells of the account. Nothing depends on its being written: a fault
+    /// here must not stand between a reply and its settle.
+    pub async fn learn(&mut self, reply: &Reply) {
+        let learned = self.adapter.publish().learned(&self.checkpoint, reply);
+        let Some(facts) = learned.filter(|facts| *facts != self.facts) else { return };
+        let (tenant, account) = (self.row.tenant, self.row.account);
+        if facts.remote_id != self.facts.remote_id {
+            tracing::warn!(%account, "the platform told of another account");
+            return;
+        }
+        let store = &self.app.0.store;
+        match store.learn_account(tenant, account, &facts.handle, &facts.kind).await {
+            Ok(()) => tracing::info!(%account, kind = facts.kind, "an account has changed"),
+            Err(fault) => tracing::warn!(%fault, %account, "an account's change was not written"),
+        }
+        self.facts = facts;
     }
 
     pub fn assets(&self) -> &[AssetFacts] {

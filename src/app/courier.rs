@@ -17,7 +17,7 @@ use domain::standing::{Outcome, Wake};
 use domain::time::Timestamp;
 use domain::timeline::{Fact, Holder, words};
 use http::{Request, StatusCode};
-use platforms::{Body, Call, Platform, Reply};
+use platforms::{Adapter, Body, Call, Platform, Reply};
 use std::time::{Duration, Instant};
 use store::intents::Intent;
 use store::settles::Entry;
@@ -240,10 +240,14 @@ async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault
             if let Some(leave) = &trip.leave {
                 meter::correct(attempt, leave, &trip.call, &reply).await;
             }
+            count_cost(&attempt.row.platform, attempt.adapter, &trip.call, Some(&reply));
             trip.reply = Some(reply);
             Event::Replied
         }
         Ok(Err(silence)) => {
+            if silence.sent() == Sent::Maybe {
+                count_cost(&attempt.row.platform, attempt.adapter, &trip.call, None);
+            }
             trip.silence = Some(silence.detail().to_owned());
             Event::Silent(silence.sent())
         }
@@ -253,6 +257,18 @@ async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault
             Event::Silent(Sent::No)
         }
     })
+}
+
+/// Counts what the platform charges for a call that was answered or may have been taken.
+fn count_cost(platform: &str, adapter: &dyn Adapter, call: &Call, reply: Option<&Reply>) {
+    let cost = adapter.cost_microdollars(call, reply);
+    if cost > 0 {
+        metrics::counter!(
+            "postfleet_cost_microdollars_total",
+            "platform" => platform.to_owned(), "endpoint" => call.endpoint
+        )
+        .increment(cost);
+    }
 }
 
 async fn dispatch(
@@ -374,17 +390,22 @@ pub(crate) async fn send_ready(
         let detail = "there was no time left for the call".to_owned();
         return Err(Failure::Transient { detail });
     }
-    let (effect, request) = (call.effect, call.request);
+    let (effect, request) = (call.effect, call.request.clone());
     let not_sent = |detail: String| no_reply(effect, Sent::No, detail);
-    let hosts = platform.adapter().map(|adapter| adapter.hosts()).unwrap_or_default();
+    let adapter = platform.adapter();
+    let hosts = adapter.map(|adapter| adapter.hosts()).unwrap_or_default();
     check_host(app, platform.name(), hosts, &request)
         .map_err(|fault| not_sent(fault.to_string()))?;
     let payload = Payload::Bytes(inline(request.body()));
     let sent = post(app, platform.name(), request, payload, deadline, None).await;
-    match sent.map_err(|fault| not_sent(fault.to_string()))? {
+    let answered = match sent.map_err(|fault| not_sent(fault.to_string()))? {
         Ok((status, headers, body)) => Ok(Reply { status, headers, body, at: clock::now() }),
         Err(silence) => Err(no_reply(effect, silence.sent(), silence.detail().to_owned())),
+    };
+    if let (Some(adapter), Ok(reply)) = (adapter, &answered) {
+        count_cost(platform.name(), adapter, &call, Some(reply));
     }
+    answered
 }
 
 type Answered = Result<(StatusCode, http::HeaderMap, Vec<u8>), NoReply>;

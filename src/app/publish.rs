@@ -149,6 +149,7 @@ async fn read(attempt: &mut Attempt<'_>, reply: &Reply) -> Result<Option<Outcome
         http_status: Some(reply.status.as_u16()),
         detail: None,
     });
+    attempt.learn(reply).await;
     let read = attempt.adapter.publish().read(&attempt.checkpoint, reply, &attempt.view());
     crash::point_of("publish.after_read", attempt.claimed.subject);
     match read {

@@ -1,7 +1,8 @@
 //! Asks a platform what became of a call whose outcome is unknown.
 //!
-//! Found: the id is adopted. Absent twice, one visibility delay apart: it is sent again. What
-//! cannot be told goes to a person, never to a second send.
+//! Found: the id is adopted. Absent twice, one visibility delay apart: it is sent again. A list
+//! that lacks what exists is no answer, and is asked for again. What cannot be told goes to a
+//! person, never to a second send.
 
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
@@ -45,6 +46,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     if let Some(at) = attempt.standing().asks_later(attempt.now()) {
         return Ok(Outcome::ReleaseAt(at));
     }
+    attempt.recall().await?;
     for round in 0..PAGES_MAX {
         let view = attempt.view();
         let Some(call) = attempt.adapter.reconcile().ask(&attempt.checkpoint, round, &view) else {
@@ -77,6 +79,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
             }
             (Verdict::Absent(checkpoint), _) => return absent(&mut attempt, checkpoint).await,
             (Verdict::More(checkpoint), _) => attempt.checkpoint = checkpoint,
+            (Verdict::Stale(why), _) => return stale(&mut attempt, why).await,
             (Verdict::Undecided(why), None) => return review(&mut attempt, why).await,
         }
     }
@@ -133,6 +136,13 @@ async fn absent(attempt: &mut Attempt<'_>, checkpoint: Checkpoint) -> Result<Out
     attempt.end(settle).await
 }
 
+/// The platform showed what is past: that is no look-up, and the question stays open.
+async fn stale(attempt: &mut Attempt<'_>, why: String) -> Result<Outcome, Fault> {
+    metrics::counter!("postfleet_reconciled_total", "verdict" => "stale").increment(1);
+    let at = attempt.now() + attempt.visibility_delay();
+    ask_again(attempt, at, why).await
+}
+
 /// A look-up failed: the question stays open. `None` when the token was renewed.
 async fn failed(attempt: &mut Attempt<'_>, failure: &Failure) -> Result<Option<Outcome>, Fault> {
     let history = attempt.history(failure).await?;
@@ -164,9 +174,18 @@ async fn renew(attempt: &mut Attempt<'_>) -> Result<Option<Outcome>, Fault> {
 
 /// Asks again at `at` or later, while there is any sense in it.
 async fn later(attempt: &mut Attempt<'_>, at: Timestamp) -> Result<Outcome, Fault> {
+    ask_again(attempt, at, "it could not be asked for half an hour".to_owned()).await
+}
+
+/// Asks again, or tells a person `why` it was of no use for so long.
+async fn ask_again(
+    attempt: &mut Attempt<'_>,
+    at: Timestamp,
+    why: String,
+) -> Result<Outcome, Fault> {
     let change = attempt.standing().ask_again(at, attempt.now());
     if change.status == Status::Review {
-        return review(attempt, "it could not be asked for half an hour".to_owned()).await;
+        return review(attempt, why).await;
     }
     attempt.end(attempt.settle(change)).await
 }

@@ -148,6 +148,9 @@ async fn published(
         app: &row.app,
         assets: &assets,
         asset_urls: &asset_urls,
+        operation: Operation::Publish,
+        ended: None,
+        known: &[],
         intended_at: row.intended_at,
         now: row.now,
     };

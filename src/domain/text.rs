@@ -27,3 +27,11 @@ pub fn links(text: &str) -> Vec<String> {
     let with_scheme = found.into_iter().filter(|link| link.has_scheme);
     with_scheme.map(|link| chars[link.start..link.end].iter().collect()).collect()
 }
+
+/// The links in `text` that X counts as such and shortens, also those without a scheme, as they
+/// are written, in order.
+pub fn all_links(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let found = links::find(&chars);
+    found.iter().map(|link| chars[link.start..link.end].iter().collect()).collect()
+}

@@ -1,6 +1,9 @@
 //! What every adapter and its simulator have to do, on every kind of account, with trials chosen
 //! by capability.
 
+mod aftermath;
+mod operations;
+
 use crate::port::{Adapter, Checkpoint, Platform, Receipt, Reply, Step, Verdict};
 use crate::rig::Rig;
 use crate::{ALL, names};

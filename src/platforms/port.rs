@@ -55,6 +55,30 @@ pub trait Adapter: Send + Sync {
     fn told(&self, _endpoint: &'static str, _reply: &Reply) -> Vec<Told> {
         Vec::new()
     }
+    /// What can be asked of this platform; anything else is refused before it gets here.
+    fn operations(&self) -> &'static [Operation] {
+        &[Operation::Publish]
+    }
+    /// What the platform charges for a call, in millionths of a US dollar; most charge nothing.
+    /// Without a reply the call may have been taken, and the price is that of a success.
+    fn cost_microdollars(&self, _call: &Call, _reply: Option<&Reply>) -> u64 {
+        0
+    }
+}
+
+/// What a delivery is to do on its platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Bring the post out.
+    #[default]
+    Publish,
+    /// Take the post back, every part of it that is out.
+    Delete,
+    /// Show the post to the account's followers anew: an earlier repost is taken back first.
+    Repost,
+    /// Take the repost back; the post stays.
+    Undo,
 }
 
 /// One part of a request body.
@@ -175,7 +199,7 @@ pub enum Step {
     Call(Box<Call>),
     /// Come back at this instant; no slot is held meanwhile.
     Wait(Timestamp),
-    /// It is out.
+    /// It is out; of another [`Operation`] than publishing: it is done, and this was the post.
     Published(Receipt),
 }
 
@@ -190,6 +214,9 @@ pub struct AccountFacts {
     /// The kind that capabilities depend on, as `standard`, `premium`, `organization`.
     pub kind: String,
 }
+
+/// How many ids [`View::known`] holds at most.
+pub const KNOWN_MAX: usize = 10;
 
 /// Everything an adapter may look at.
 #[derive(Debug, Clone, Copy)]
@@ -206,6 +233,13 @@ pub struct View<'a> {
     /// Where the platform can fetch each of them for the next hours; empty unless the adapter
     /// says that it [`pulls`](Adapter::pulls_media).
     pub asset_urls: &'a [String],
+    /// What is to be done.
+    pub operation: Operation,
+    /// Where publishing ended, when something else is to be done with the post.
+    pub ended: Option<&'a Checkpoint>,
+    /// The platform's ids of other posts of ours on this account, newest first and at most
+    /// [`KNOWN_MAX`], none younger than the visibility delay; filled for a look-up.
+    pub known: &'a [String],
     /// When the first irreversible call of this delivery was intended, once one was.
     pub intended_at: Option<Timestamp>,
     /// The present, by the clock of the database.
@@ -226,6 +260,11 @@ pub trait Publish: Send + Sync {
     /// The checkpoint to go on from after `why`; also called where no reply came. When the post
     /// is out already, [`Publish::next`] of it is [`Step::Published`], whatever failed after.
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint;
+    /// What a successful reply tells of the account, where it tells anything; what differs from
+    /// [`View::account`] is stored. Most replies tell nothing.
+    fn learned(&self, _at: &Checkpoint, _reply: &Reply) -> Option<AccountFacts> {
+        None
+    }
 }
 
 /// What asking the platform showed.
@@ -242,6 +281,9 @@ pub enum Verdict {
     Absent(Checkpoint),
     /// More has to be asked: with this checkpoint, in the next round.
     More(Checkpoint),
+    /// What was shown is not the present: something that exists is missing in it. It proves
+    /// nothing, and is asked for again later.
+    Stale(String),
     /// It cannot be told.
     Undecided(String),
 }

@@ -2,8 +2,8 @@
 //! resolves the parts of a body, and fetches what the platform wants to fetch.
 
 use crate::port::{
-    AccountFacts, Adapter, App, Body, Call, Checkpoint, Grant, Identifying, Identity, Part,
-    Platform, Receipt, Reply, Step, Verdict, View,
+    AccountFacts, Adapter, App, Body, Call, Checkpoint, Grant, Identifying, Identity, KNOWN_MAX,
+    Operation, Part, Platform, Receipt, Reply, Step, Verdict, View,
 };
 use crate::sim::{Answered, CLIENT_SECRET, Fetched, Inbound, Simulator};
 use base64::Engine as _;
@@ -45,6 +45,13 @@ pub struct Rig {
     pub asset_urls: Vec<String>,
     /// When the first irreversible call was carried.
     pub intended_at: Option<Timestamp>,
+    pub operation: Operation,
+    /// The checkpoint at which publishing ended.
+    pub ended: Option<Checkpoint>,
+    /// The ids of what was published, newest first, as the ledger would tell.
+    pub known: Vec<String>,
+    /// The whole requests of the calls, signed, in order.
+    pub requests: Vec<Inbound>,
 }
 
 pub fn form(pairs: &[(&str, &str)]) -> String {
@@ -82,6 +89,10 @@ impl Rig {
             assets: vec![],
             asset_urls: vec![],
             intended_at: None,
+            operation: Operation::Publish,
+            ended: None,
+            known: vec![],
+            requests: vec![],
         }
     }
 
@@ -207,6 +218,7 @@ impl Rig {
         self.calls.push(call.endpoint);
         let inbound = self.inbound(&call.request);
         assert_eq!(self.sim.route(&inbound), Some(call.endpoint), "{:?}", inbound.path);
+        self.requests.push(inbound.clone());
         let answered = self.send(inbound);
         let (parts, body) = answered.response.into_parts();
         Reply { status: parts.status, headers: parts.headers, body, at: self.now }
@@ -299,6 +311,9 @@ impl Rig {
             app: &self.app.name,
             assets: &self.assets,
             asset_urls: &self.asset_urls,
+            operation: self.operation,
+            ended: self.ended.as_ref(),
+            known: &self.known[..self.known.len().min(KNOWN_MAX)],
             intended_at: self.intended_at,
             now: self.now,
         }
@@ -356,10 +371,33 @@ impl Rig {
         for _ in 0..STEPS_MAX {
             match self.step(&at, content).map_err(|(_, why)| why)? {
                 Ok(next) => at = next,
-                Err(receipt) => return Ok(receipt),
+                Err(receipt) => {
+                    if self.operation == Operation::Publish {
+                        self.known.insert(0, receipt.remote_id.clone());
+                        self.ended = Some(at);
+                    }
+                    return Ok(receipt);
+                }
             }
         }
         panic!("it does not end: {at:?}");
+    }
+
+    /// Does something else with what was published last. A failure that recovering goes past is
+    /// none, as on the way of a delivery.
+    pub fn operate(&mut self, operation: Operation, content: &Content) -> Result<Receipt, Failure> {
+        self.operation = operation;
+        let mut at = self.start(content);
+        let done = loop {
+            at = match self.step(&at, content) {
+                Ok(Ok(next)) => next,
+                Ok(Err(receipt)) => break Ok(receipt),
+                Err((recovered, _)) if recovered != at => recovered,
+                Err((_, why)) => break Err(why),
+            };
+        };
+        self.operation = Operation::Publish;
+        done
     }
 
     /// Steps until the next call is this one.

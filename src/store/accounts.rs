@@ -117,6 +117,30 @@ impl Store {
         rows.iter().map(account_of).collect()
     }
 
+    /// Writes down what the platform told of an account after it was connected.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn learn_account(
+        &self,
+        tenant: TenantId,
+        id: AccountId,
+        handle: &str,
+        kind: &str,
+    ) -> Result<(), Fault> {
+        sqlx::query(
+            "UPDATE accounts SET handle = $3, kind = $4, updated_at = clock_timestamp()
+             WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(tenant.uuid())
+        .bind(id.uuid())
+        .bind(handle)
+        .bind(kind)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// An account by its id alone, for work that was read under a tenant.
     ///
     /// # Errors

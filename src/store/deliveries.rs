@@ -14,6 +14,7 @@ use serde_json::Value;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use std::collections::HashMap;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A delivery with its post, its account and its sealed grant.
@@ -270,6 +271,33 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         Ok(row.try_get("taken")?)
+    }
+
+    /// The platform's ids of the newest posts on an account but for one delivery, newest first;
+    /// none that was settled less than `age` ago.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn newest_remote_ids(
+        &self,
+        account: AccountId,
+        except: DeliveryId,
+        age: Duration,
+        count_max: usize,
+    ) -> Result<Vec<String>, Fault> {
+        let rows = sqlx::query(
+            "SELECT remote_id FROM deliveries
+             WHERE account_id = $1 AND id <> $2 AND remote_id IS NOT NULL
+                 AND published_at <= clock_timestamp() - $3 * interval '1 millisecond'
+             ORDER BY published_at DESC LIMIT $4",
+        )
+        .bind(account.uuid())
+        .bind(except.uuid())
+        .bind(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(count_max).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get("remote_id")?)).collect()
     }
 
     /// How many deliveries stand in each status; for metrics and benches.

@@ -15,6 +15,8 @@ mod refused;
 mod retry;
 mod review;
 mod schedule;
+mod stale;
+mod subscription;
 mod text;
 mod thread;
 mod timeline;

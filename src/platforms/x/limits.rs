@@ -14,13 +14,17 @@ pub(super) const QUARTER: Duration = Duration::from_secs(15 * 60);
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// docs.x.com/x-api/fundamentals/rate-limits, August 2026.
-pub(super) static LIMITS: [Limit; 15] = [
+pub(super) static LIMITS: [Limit; 20] = [
     per_account("tweets.create", 100),
     // A day of full quarters, so it binds only where X tells of a day's limit that is lower, as
     // on its small tiers.
     Limit { endpoint: "tweets.create", scope: Scope::Account, calls_max: 9_600, window: DAY },
     per_app("tweets.create", 10_000, DAY),
     per_account("tweets.delete", 50),
+    // Its 3,500 per app are for app-only tokens.
+    per_account("tweets.lookup", 5_000),
+    per_account("retweets.create", 50),
+    per_account("retweets.delete", 50),
     per_account("media.initialize", 1_875),
     per_app("media.initialize", 180_000, DAY),
     per_account("media.append", 1_875),
@@ -28,7 +32,9 @@ pub(super) static LIMITS: [Limit; 15] = [
     per_account("media.finalize", 1_875),
     per_app("media.finalize", 180_000, DAY),
     per_account("media.status", 1_000),
+    per_app("media.status", 100_000, DAY),
     per_account("media.metadata", 500),
+    per_app("media.metadata", 50_000, DAY),
     per_account("users.me", 75),
     per_account("users.tweets", 900),
     per_app("users.tweets", 10_000, QUARTER),

@@ -11,6 +11,7 @@ pub mod capabilities;
 mod errors;
 mod limits;
 pub mod options;
+mod prices;
 mod publish;
 mod reconcile;
 pub mod sim;
@@ -18,7 +19,7 @@ pub mod sim;
 mod tests;
 mod wire;
 
-use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
+use crate::port::{Adapter, Auth, Call, Operation, Platform, Publish, Reconcile, Reply};
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
@@ -107,5 +108,13 @@ impl Adapter for X {
 
     fn told(&self, endpoint: &'static str, reply: &Reply) -> Vec<Told> {
         limits::told(endpoint, reply)
+    }
+
+    fn operations(&self) -> &'static [Operation] {
+        &[Operation::Publish, Operation::Delete, Operation::Repost, Operation::Undo]
+    }
+
+    fn cost_microdollars(&self, call: &Call, reply: Option<&Reply>) -> u64 {
+        prices::cost_microdollars(call, reply)
     }
 }

@@ -1,22 +1,28 @@
 //! Publishing on X: each segment's files go up, then the segment itself, as a reply to the one
-//! before.
+//! before. What else can be done with a post stands in `operate.rs`.
 //!
 //! Invariant: a segment whose id stands in the checkpoint is never created again, and everything
 //! that makes a created post what it is travels in the body of the one irreversible call.
 
+mod operate;
+mod subscription;
 mod upload;
 
 pub(super) use upload::digits;
 
 use super::options::Options;
+use super::reconcile::Look;
 use super::wire::{Answer, AttachedMedia, CreatePost, Created, PollBody, ReplyTo};
-use super::{API, X, errors};
+use super::{API, X, auth, errors};
 use crate::oauth;
-use crate::port::{Body, Call, Checkpoint, Publish, Receipt, Reply, Step, View};
+use crate::port::{
+    AccountFacts, Body, Call, Checkpoint, Operation, Publish, Receipt, Reply, Step, View,
+};
 use domain::content::Segment;
 use domain::failure::{Effect, Failure};
 use domain::time::Timestamp;
 use http::Method;
+use operate::Operating;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -30,6 +36,9 @@ const CREATE_DEADLINE: Duration = Duration::from_secs(30);
 enum Stored {
     #[serde(rename = "1")]
     V1(Position),
+    /// Something else than publishing.
+    #[serde(rename = "1-operation")]
+    Operation(Operating),
 }
 
 /// Where a delivery stands. The current segment is the one after the last published.
@@ -56,6 +65,8 @@ struct Uploaded {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub(super) enum Stage {
+    /// Ask whether the account may still write long posts.
+    Subscription,
     /// Ask for an upload.
     Initialize,
     /// Send this chunk.
@@ -66,10 +77,10 @@ pub(super) enum Stage {
     Process { file: Uploading, since: Timestamp, check_at: Timestamp },
     /// Say what a screen reader says.
     Describe { file: Uploading },
-    /// Create the segment. `page` is how far a look-up for it has come.
+    /// Create the segment. `look` is how far a look-up for it has come.
     Create {
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        page: Option<String>,
+        #[serde(skip_serializing_if = "Look::is_fresh", default)]
+        look: Look,
     },
     /// Every segment is out.
     Done,
@@ -84,6 +95,9 @@ pub(super) struct Uploading {
 
 impl Publish for X {
     fn start(&self, view: &View<'_>) -> Checkpoint {
+        if view.operation != Operation::Publish {
+            return Stored::Operation(Operating::start(view)).save();
+        }
         let mut position = Position {
             posts: Vec::new(),
             media: Vec::new(),
@@ -91,24 +105,44 @@ impl Publish for X {
             stage: Stage::Done,
         };
         position.advance(view);
+        if subscription::is_needed(view) {
+            position.stage = Stage::Subscription;
+        }
         position.save()
     }
 
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
-        let position = Position::load(at).without_expired(view, view.now);
+        let position = match Stored::load(at) {
+            Stored::V1(position) => position.without_expired(view, view.now),
+            Stored::Operation(operating) => return operating.next(view),
+        };
         match &position.stage {
             Stage::Create { .. } => Step::Call(Box::new(position.create(view))),
-            Stage::Done => Step::Published(position.receipt(view)),
+            Stage::Done => Step::Published(receipt(&position.posts, view)),
             Stage::Process { check_at, .. } if view.now < *check_at => Step::Wait(*check_at),
+            Stage::Subscription => Step::Call(Box::new(auth::whoami())),
             _ => Step::Call(Box::new(upload::call(&position, view))),
         }
     }
 
     fn read(&self, at: &Checkpoint, reply: &Reply, view: &View<'_>) -> Result<Checkpoint, Failure> {
-        let mut position = Position::load(at);
-        if !matches!(position.stage, Stage::Create { .. }) {
-            return upload::read(position.without_expired(view, reply.at), reply, view)
-                .map(|position| position.save());
+        let mut position = match Stored::load(at) {
+            Stored::V1(position) => position,
+            Stored::Operation(operating) => {
+                return operating.read(reply).map(|next| Stored::Operation(next).save());
+            }
+        };
+        match position.stage {
+            Stage::Create { .. } => {}
+            Stage::Subscription => {
+                subscription::check(&auth::read_user(reply)?, view)?;
+                position.advance(view);
+                return Ok(position.save());
+            }
+            _ => {
+                let position = position.without_expired(view, reply.at);
+                return upload::read(position, reply, view).map(Position::save);
+            }
         }
         // A file can expire between the call and its reply. What was answered tells which call it
         // was, not the clock: a created post has a text, an upload never.
@@ -119,13 +153,18 @@ impl Publish for X {
         }
         let renewed = position.without_expired(view, reply.at);
         match renewed.stage {
-            Stage::Initialize => upload::read(renewed, reply, view).map(|p| p.save()),
+            Stage::Initialize => upload::read(renewed, reply, view).map(Position::save),
             _ => Err(errors::unreadable(Effect::Irreversible, reply)),
         }
     }
 
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint {
-        let mut position = Position::load(at);
+        let mut position = match Stored::load(at) {
+            Stored::V1(position) => position,
+            Stored::Operation(operating) => {
+                return Stored::Operation(operating.recover(why)).save();
+            }
+        };
         if errors::is_chunk_too_large(why) {
             position.chunk_bytes = upload::CHUNK_BYTES_SMALL;
         }
@@ -135,7 +174,7 @@ impl Publish for X {
                 position.media.clear();
                 position.advance(view);
             }
-            (Stage::Create { .. } | Stage::Done | Stage::Initialize, _) => {}
+            (Stage::Create { .. } | Stage::Done | Stage::Initialize | Stage::Subscription, _) => {}
             (_, Failure::Media { .. }) => position.stage = Stage::Initialize,
             (_, failure) if errors::is_upload_gone(failure) => position.stage = Stage::Initialize,
             (_, failure) if errors::is_chunk_too_large(failure) => {
@@ -145,14 +184,19 @@ impl Publish for X {
         }
         position.save()
     }
+
+    fn learned(&self, at: &Checkpoint, reply: &Reply) -> Option<AccountFacts> {
+        let is_asked = Position::load(at).is_some_and(|p| p.stage == Stage::Subscription);
+        is_asked.then(|| auth::read_user(reply).ok()).flatten()
+    }
 }
 
-impl Position {
+impl Stored {
     /// Reads a checkpoint. One that is not ours must never be taken for a fresh delivery: that
     /// would publish again what is out.
-    pub fn load(at: &Checkpoint) -> Self {
+    fn load(at: &Checkpoint) -> Self {
         match serde_json::from_value(at.0.clone()) {
-            Ok(Stored::V1(position)) => position,
+            Ok(stored) => stored,
             Err(refused) => {
                 panic!("a checkpoint of X is readable by every later version: {refused}")
             }
@@ -160,9 +204,24 @@ impl Position {
     }
 
     /// The checkpoint to store.
-    pub fn save(self) -> Checkpoint {
+    fn save(self) -> Checkpoint {
         // Strings, numbers and instants always serialize.
-        Checkpoint(serde_json::to_value(Stored::V1(self)).unwrap_or(Value::Null))
+        Checkpoint(serde_json::to_value(self).unwrap_or(Value::Null))
+    }
+}
+
+impl Position {
+    /// Where publishing stands; `None` where something else is done with a post.
+    pub fn load(at: &Checkpoint) -> Option<Self> {
+        match Stored::load(at) {
+            Stored::V1(position) => Some(position),
+            Stored::Operation(_) => None,
+        }
+    }
+
+    /// The checkpoint to store.
+    pub fn save(self) -> Checkpoint {
+        Stored::V1(self).save()
     }
 
     /// The segment to be published next.
@@ -188,7 +247,7 @@ impl Position {
         self.stage = match self.segment(view) {
             None => Stage::Done,
             Some(segment) if self.media.len() < segment.media.len() => Stage::Initialize,
-            Some(_) => Stage::Create { page: None },
+            Some(_) => Stage::Create { look: Look::default() },
         };
     }
 
@@ -233,13 +292,13 @@ impl Position {
         };
         post("tweets.create", Effect::Irreversible, "/2/tweets", &body, CREATE_DEADLINE)
     }
+}
 
-    /// The proof: the first segment stands for the chain.
-    fn receipt(&self, view: &View<'_>) -> Receipt {
-        let id = self.posts.first().cloned().unwrap_or_default();
-        let handle = view.account.handle.trim_start_matches('@');
-        Receipt { permalink: format!("https://x.com/{handle}/status/{id}"), remote_id: id }
-    }
+/// The proof: the first segment stands for the chain.
+fn receipt(posts: &[String], view: &View<'_>) -> Receipt {
+    let id = posts.first().cloned().unwrap_or_default();
+    let handle = view.account.handle.trim_start_matches('@');
+    Receipt { permalink: format!("https://x.com/{handle}/status/{id}"), remote_id: id }
 }
 
 /// A call that posts JSON.

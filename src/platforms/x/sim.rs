@@ -8,9 +8,11 @@ mod links;
 mod media;
 mod oauth;
 mod pages;
+mod reposts;
 mod state;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod tweets;
 mod windows;
 mod wire;
@@ -19,10 +21,12 @@ use crate::sim::http::{bearer, typed};
 use crate::sim::{Accepted, Answered, Control, Fetched, Inbound, Simulator, http_date};
 use domain::time::Timestamp;
 use http::header::{CONTENT_TYPE, DATE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use state::{Caller, State};
+use url::form_urlencoded;
 use windows::Permit;
+use wire::Id;
 
 /// The simulated platform X.
 #[derive(Debug, Default, PartialEq)]
@@ -40,6 +44,9 @@ enum Route<'a> {
     Me,
     Create,
     Delete(&'a str),
+    Repost(&'a str),
+    Undo([&'a str; 2]),
+    LookUp,
     Timeline(&'a str),
     Initialize,
     Append(&'a str),
@@ -77,19 +84,22 @@ impl XSim {
             Ok(caller) => caller,
             Err(refusal) => return refused(&self.state, None, refusal),
         };
-        if !self.state.has_scope(caller, route.scope()) {
+        if !self.state.has_scopes(caller, route.scopes()) {
             let refusal = Refusal::forbidden("You are not permitted to perform this action.");
             return refused(&self.state, Some(caller.account), refusal);
         }
         let permit = self.state.meter(route.name(), caller, now);
-        let outcome = if permit.is_open {
-            self.handle(request, route, caller, now)
-        } else {
+        let accepted_before = self.state.accepted.len();
+        let outcome = if !permit.is_open {
             let blank = (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
             Err(Refusal::blank(blank.0, blank.1, blank.1))
+        } else if self.state.limits.credits_depleted {
+            Err(Refusal::unpaid())
+        } else {
+            let checked = route.check(request);
+            checked.and_then(|()| self.handle(request, route, caller, now))
         };
-        let is_write = matches!(route, Route::Create | Route::Delete(_));
-        let is_accepted = is_write && outcome.is_ok();
+        let is_accepted = self.state.accepted.len() > accepted_before;
         let (status, body) = outcome.unwrap_or_else(|refusal| (refusal.status, refusal.body));
         let mut response = respond(status, &body);
         write_limits(response.headers_mut(), &permit);
@@ -115,7 +125,10 @@ impl XSim {
             Route::Me => oauth::me(state, caller, request),
             Route::Create => tweets::create(state, caller, request, now),
             Route::Delete(id) => tweets::delete(state, caller, id, now),
-            Route::Timeline(id) => tweets::timeline(state, id, request, now),
+            Route::Repost(user) => reposts::repost(state, caller, user, request, now),
+            Route::Undo(ids) => reposts::undo(state, caller, ids, now),
+            Route::LookUp => timeline::look_up(state, request),
+            Route::Timeline(id) => timeline::list(state, id, request, now),
             Route::Initialize => media::initialize(state, caller, request, now),
             Route::Append(id) => media::append(state, caller, id, request, now),
             Route::Finalize(id) => media::finalize(state, caller, id, now),
@@ -172,7 +185,7 @@ impl Simulator for XSim {
     fn answer(&mut self, request: &Inbound, now: Timestamp) -> Answered {
         let route = Route::of(request);
         let mut answered = match route {
-            Some(route) if !route.scope().is_empty() => self.authorized(request, route, now),
+            Some(route) if !route.scopes().is_empty() => self.authorized(request, route, now),
             _ => self.open(request, route, now),
         };
         if let Ok(date) = HeaderValue::from_str(&http_date(now)) {
@@ -222,6 +235,9 @@ impl<'a> Route<'a> {
             ("GET", ["2", "users", "me"]) => Some(Self::Me),
             ("POST", ["2", "tweets"]) => Some(Self::Create),
             ("DELETE", ["2", "tweets", id]) => Some(Self::Delete(id)),
+            ("POST", ["2", "users", id, "retweets"]) => Some(Self::Repost(id)),
+            ("DELETE", ["2", "users", id, "retweets", source]) => Some(Self::Undo([id, source])),
+            ("GET", ["2", "tweets"]) => Some(Self::LookUp),
             ("GET", ["2", "users", id, "tweets"]) => Some(Self::Timeline(id)),
             ("POST", ["2", "media", "upload", "initialize"]) => Some(Self::Initialize),
             ("POST", ["2", "media", "upload", id, "append"]) => Some(Self::Append(id)),
@@ -243,6 +259,9 @@ impl<'a> Route<'a> {
             Self::Me => "users.me",
             Self::Create => "tweets.create",
             Self::Delete(_) => "tweets.delete",
+            Self::Repost(_) => "retweets.create",
+            Self::Undo(_) => "retweets.delete",
+            Self::LookUp => "tweets.lookup",
             Self::Timeline(_) => "users.tweets",
             Self::Initialize => "media.initialize",
             Self::Append(_) => "media.append",
@@ -253,24 +272,71 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The scope that a token must have; empty where no token is asked for.
-    fn scope(self) -> &'static str {
+    /// The scopes that a token must have; none where no token is asked for.
+    fn scopes(self) -> &'static [&'static str] {
         match self {
-            Self::Me => "users.read",
-            Self::Create | Self::Delete(_) => "tweet.write",
-            Self::Timeline(_) => "tweet.read",
+            Self::Me | Self::LookUp | Self::Timeline(_) => &["tweet.read", "users.read"],
+            Self::Create | Self::Delete(_) | Self::Repost(_) | Self::Undo(_) => {
+                &["tweet.read", "tweet.write", "users.read"]
+            }
             Self::Initialize
             | Self::Append(_)
             | Self::Finalize(_)
             | Self::Status
-            | Self::Metadata => "media.write",
+            | Self::Metadata => &["media.write"],
             Self::Consent
             | Self::Allow
             | Self::Token
             | Self::Revoke
             | Self::Feed
             | Self::Post(..)
-            | Self::File(_) => "",
+            | Self::File(_) => &[],
+        }
+    }
+
+    /// The names of the query that the document knows; `tweet.fields` is that of OpenAPI 2.159,
+    /// where 2.167 says `post.fields`, and X takes both (x.md section 9).
+    fn query(self) -> &'static [&'static str] {
+        match self {
+            Self::Me => &["user.fields", "expansions", "tweet.fields", "post.fields"],
+            Self::LookUp => &["ids", "tweet.fields", "post.fields", "expansions"],
+            Self::Timeline(_) => &[
+                "max_results",
+                "pagination_token",
+                "start_time",
+                "end_time",
+                "tweet.fields",
+                "post.fields",
+                "expansions",
+            ],
+            Self::Status => &["command", "media_id"],
+            _ => &[],
+        }
+    }
+
+    /// Whether path and query are what the document says.
+    fn check(self, request: &Inbound) -> Result<(), Refusal> {
+        let ids: &[&str] = match &self {
+            Self::Delete(id)
+            | Self::Repost(id)
+            | Self::Timeline(id)
+            | Self::Append(id)
+            | Self::Finalize(id) => &[*id],
+            Self::Undo(ids) => ids,
+            _ => &[],
+        };
+        if let Some(id) = ids.iter().find(|id| !Id::is_one(id)) {
+            let told = format!("The `id` path parameter value [{id}] is not 1 to 19 digits.");
+            return Err(Refusal::invalid("id", &told));
+        }
+        let query = form_urlencoded::parse(request.query.as_bytes());
+        let known = self.query();
+        match query.map(|(name, _)| name).find(|name| !known.contains(&name.as_ref())) {
+            Some(name) => {
+                let told = format!("The query parameter [{name}] is not one of {known:?}.");
+                Err(Refusal::invalid(&name, &told))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -288,6 +354,14 @@ impl Refusal {
 
     fn forbidden(detail: &str) -> Self {
         Self::blank(StatusCode::FORBIDDEN, "Forbidden", detail)
+    }
+
+    /// Credits are used up: x.md section 8.
+    fn unpaid() -> Self {
+        let mut refusal =
+            Self::blank(StatusCode::PAYMENT_REQUIRED, "Payment Required", "credits depleted");
+        refusal.body["type"] = "https://api.x.com/2/problems/credits-depleted".into();
+        refusal
     }
 
     fn not_found(detail: &str) -> Self {
@@ -315,18 +389,18 @@ fn respond(status: StatusCode, body: &Value) -> Response<Vec<u8>> {
 }
 
 fn write_limits(headers: &mut HeaderMap, permit: &Permit) {
-    let mut write = |name: &'static str, number: i64| {
-        headers.insert(name, HeaderValue::from(number));
-    };
-    if let Some(window) = permit.account {
-        write("x-rate-limit-limit", window.calls_max);
-        write("x-rate-limit-remaining", window.remaining);
-        write("x-rate-limit-reset", window.reset_s);
-    }
-    if let Some(window) = permit.app {
-        write("x-app-limit-24hour-limit", window.calls_max);
-        write("x-app-limit-24hour-remaining", window.remaining);
-        write("x-app-limit-24hour-reset", window.reset_s);
+    for window in &permit.shown {
+        let Some(prefix) = window.prefix else { continue };
+        let numbers = [
+            ("limit", window.calls_max),
+            ("remaining", window.remaining),
+            ("reset", window.reset_s),
+        ];
+        for (name, number) in numbers {
+            if let Ok(name) = HeaderName::try_from(format!("{prefix}{name}")) {
+                headers.insert(name, HeaderValue::from(number));
+            }
+        }
     }
 }
 
@@ -335,6 +409,9 @@ fn json_body<T: serde::de::DeserializeOwned>(request: &Inbound) -> Result<T, Ref
     let kind = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !kind.is_some_and(|kind| kind.starts_with("application/json")) {
         return Err(Refusal::invalid("content-type", "The body must be application/json."));
+    }
+    if request.body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Refusal::invalid("body", "The body must be an object."));
     }
     serde_json::from_slice(&request.body)
         .map_err(|refused| Refusal::invalid("body", &format!("The body is invalid: {refused}")))

@@ -1,7 +1,11 @@
 //! The adapter against the simulator, in virtual time.
 
+mod document;
+mod operating;
 mod publishing;
 mod reconciling;
+mod subscribing;
+mod switches;
 
 use super::X;
 use crate::oauth;

@@ -66,6 +66,12 @@ pub(super) struct AltText<'a> {
     pub text: &'a str,
 }
 
+/// The body of `POST /2/users/{id}/retweets`.
+#[derive(Debug, Serialize)]
+pub(super) struct Repost<'a> {
+    pub tweet_id: &'a str,
+}
+
 /// Any success: what was asked for stands under `data`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer<T> {
@@ -78,6 +84,18 @@ pub(super) struct Created {
     pub id: String,
     #[serde(rename = "text")]
     pub _text: String,
+}
+
+/// The answer to `DELETE /2/tweets/{id}`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Deleted {
+    pub deleted: bool,
+}
+
+/// The answer to a repost and to its undoing: whether the post is reposted now.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reposted {
+    pub retweeted: bool,
 }
 
 /// The answer to each step of an upload.
@@ -133,10 +151,38 @@ pub(super) struct TimelineMeta {
     pub next_token: Option<String>,
 }
 
+/// The answer of `GET /2/tweets`: what exists, and what does not.
+#[derive(Debug, Deserialize)]
+pub(super) struct LookedUp {
+    #[serde(default)]
+    pub data: Vec<Existing>,
+    #[serde(default)]
+    pub errors: Vec<Missing>,
+}
+
+/// A post that exists.
+#[derive(Debug, Deserialize)]
+pub(super) struct Existing {
+    pub id: String,
+}
+
+/// Why an id that was asked for brought no post.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Missing {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub value: String,
+    pub resource_id: String,
+}
+
 /// One post of the timeline.
 #[derive(Debug, Deserialize)]
 pub(super) struct Listed {
     pub id: String,
+    /// Every id that the post had: an edit gives it a new one.
+    #[serde(default, alias = "edit_history_post_ids")]
+    pub edit_history_tweet_ids: Vec<String>,
     #[serde(default)]
     pub text: String,
     #[serde(default)]

@@ -145,6 +145,7 @@ fn each_state_of_the_container_has_its_verdict() {
         Verdict::Found { .. } => "found",
         Verdict::Absent(_) => "absent",
         Verdict::More(_) => "more",
+        Verdict::Stale(_) => "stale",
         Verdict::Undecided(_) => "undecided",
     };
     let table = [

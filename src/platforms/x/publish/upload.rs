@@ -1,12 +1,15 @@
 //! Bringing one file to X: initialize, append, finalize, wait, describe.
 //!
 //! Every call here may be repeated: at worst X keeps a file that nobody attaches, and drops it.
+//! A description that X refuses for good fails the delivery before anything is out: whoever wrote
+//! it would not notice that their post went without it, and nobody can add it to a post later.
 
 use super::super::wire::{AltText, Answer, Describe, Initialize, Metadata, Upload};
-use super::super::{API, errors};
+use super::super::{API, auth, capabilities, errors};
 use super::{Position, Stage, Uploaded, Uploading, post};
 use crate::oauth;
 use crate::port::{Body, Call, Part, Reply, View};
+use domain::capability::Profile;
 use domain::content::{AssetFacts, MediaKind};
 use domain::failure::{Effect, Failure};
 use domain::time::Timestamp;
@@ -32,9 +35,8 @@ const OPEN_LIFE: Duration = Duration::from_secs(1_295_999);
 const CLOSED_LIFE: Duration = Duration::from_secs(86_400);
 /// The wait between two looks where X names none.
 const CHECK_AFTER: Duration = Duration::from_secs(2);
-/// The longest wait between two looks, whatever X names.
-const CHECK_AFTER_MAX: Duration = Duration::from_secs(300);
-/// Processing that takes longer counts as a failed try; X is done in minutes.
+/// Processing that takes longer counts as a failed try, and no wait that X names is longer; X is
+/// done in minutes.
 const PROCESSING_MAX: Duration = Duration::from_secs(30 * 60);
 /// No file of a user holds it by chance, and every request may use the same.
 const BOUNDARY: &str = "postfleet-9f1c5d0e7b3a4c68";
@@ -65,13 +67,14 @@ pub(super) fn call(position: &Position, view: &View<'_>) -> Call {
             let body = Describe { id: &file.id, metadata };
             post("media.metadata", Effect::Repeatable, "/2/media/metadata", &body, DEADLINE)
         }
-        Stage::Initialize | Stage::Create { .. } | Stage::Done => {
+        Stage::Initialize | Stage::Subscription | Stage::Create { .. } | Stage::Done => {
             let body = Initialize {
                 media_type: &facts.mime,
                 total_bytes: facts.size_bytes,
                 media_category: match facts.kind {
                     MediaKind::Image => "tweet_image",
                     MediaKind::Gif => "tweet_gif",
+                    MediaKind::Video if is_long(facts) => "amplify_video",
                     MediaKind::Video => "tweet_video",
                 },
             };
@@ -79,6 +82,13 @@ pub(super) fn call(position: &Position, view: &View<'_>) -> Call {
             post("media.initialize", Effect::Repeatable, path, &body, DEADLINE)
         }
     }
+}
+
+/// Only a subscriber may send it, and under a category of its own (x.md section 5).
+fn is_long(facts: &AssetFacts) -> bool {
+    let rule = capabilities::of(Profile::Spec, auth::STANDARD).video;
+    let is_too_long = facts.duration_ms.is_some_and(|ms| ms > rule.duration_ms_max);
+    is_too_long || facts.size_bytes > rule.size_bytes_max
 }
 
 /// The size of each chunk but the last of a file of so many bytes.
@@ -119,7 +129,7 @@ pub(super) fn read(
             processed(&mut position, file, &upload(reply)?, since, reply, view)?;
         }
         Stage::Describe { file } => ready(&mut position, file, view),
-        Stage::Create { .. } | Stage::Done => {}
+        Stage::Subscription | Stage::Create { .. } | Stage::Done => {}
     }
     Ok(position)
 }
@@ -152,7 +162,7 @@ fn processed(
         }
         _ => {
             let named = processing.check_after_secs.map_or(CHECK_AFTER, Duration::from_secs);
-            let wait = named.clamp(Duration::from_secs(1), CHECK_AFTER_MAX);
+            let wait = named.clamp(Duration::from_secs(1), PROCESSING_MAX);
             position.stage = Stage::Process { file, since, check_at: reply.at + wait };
         }
     }

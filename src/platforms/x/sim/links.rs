@@ -16,13 +16,15 @@ pub(super) fn show(id: u64, wording: &str, media_keys: &[String], page: &str) ->
     let mut shown = Shown { text: String::with_capacity(wording.len()), urls: Vec::new() };
     let mut rest = wording;
     // Most wordings hold no link, and looking for one costs more than all else here.
-    let links = if wording.contains("://") { text::links(wording) } else { Vec::new() };
+    let links = if wording.contains('.') { text::all_links(wording) } else { Vec::new() };
     for (number, link) in links.iter().enumerate() {
         let Some(at) = rest.find(link.as_str()) else {
             continue;
         };
         shown.text.push_str(&escaped(&rest[..at]));
-        shown.link(&short(id, number), link, None);
+        // X adds the scheme where the user wrote none.
+        let expanded = if link.contains("://") { link.clone() } else { format!("http://{link}") };
+        shown.link(&short(id, number), &expanded, None);
         rest = &rest[at + link.len()..];
     }
     shown.text.push_str(&escaped(rest));

@@ -1,7 +1,7 @@
 //! Media of the simulated X: chunks in, processing over time, expiry.
 
 use super::state::{Caller, State};
-use super::wire::{Append, Category, Describe, Initialize};
+use super::wire::{AltText, Append, Category, Describe, Initialize};
 use super::{Outcome, Refusal, json_body};
 use crate::sim::Inbound;
 use crate::sim::http::field;
@@ -27,6 +27,8 @@ const FILE_BYTES_MAX: u64 = 17_179_869_184;
 const SEGMENT_MAX: u64 = 999;
 /// docs.x.com: the longest alt text.
 const ALT_CHARS_MAX: usize = 1_000;
+/// docs.x.com: the types of films.
+const FILMS: &[&str] = &["video/mp4", "video/quicktime", "video/webm", "video/mp2t"];
 /// The longest wait between two looks that is asked for.
 const CHECK_AFTER_S_MAX: u64 = 10;
 /// A file whose bytes begin so cannot be processed.
@@ -146,10 +148,11 @@ pub(super) fn initialize(
             (&["image/jpeg", "image/png", "image/webp", "image/gif"], 5 * 1024 * 1024)
         }
         Category::TweetGif => (&["image/gif"], 15 * 1024 * 1024),
-        Category::TweetVideo | Category::AmplifyVideo => {
-            let is_premium = state.account(caller.account).is_premium();
-            let size_max = if is_premium { FILE_BYTES_MAX } else { 512 * 1024 * 1024 };
-            (&["video/mp4", "video/quicktime", "video/webm", "video/mp2t"], size_max)
+        Category::TweetVideo => (FILMS, 512 * 1024 * 1024),
+        Category::AmplifyVideo if state.is_premium(caller.account) => (FILMS, FILE_BYTES_MAX),
+        Category::AmplifyVideo => {
+            let told = "You are not permitted to perform this action.";
+            return Err(Refusal::forbidden(told));
         }
     };
     if !mimes.contains(&body.media_type.as_str()) {
@@ -249,14 +252,18 @@ pub(super) fn metadata(
     request: &Inbound,
     now: Timestamp,
 ) -> Outcome {
-    let body: Describe = json_body(request)?;
-    let text = body.metadata.alt_text.text;
+    let Describe { id, metadata } = json_body(request)?;
+    let id = id.0;
+    let alt_text = metadata.and_then(|metadata| metadata.alt_text);
+    let Some(AltText { text }) = alt_text else {
+        return Err(Refusal::invalid("metadata", "There is nothing to say of the media."));
+    };
     if text.chars().count() > ALT_CHARS_MAX {
         return Err(Refusal::invalid("metadata.alt_text.text", "At most 1000 characters."));
     }
-    let file = file(state, caller, &body.id, now)?;
+    let file = file(state, caller, &id, now)?;
     file.alt_text = Some(text.clone());
-    let told = json!({ "id": body.id, "associated_metadata": { "alt_text": { "text": text } } });
+    let told = json!({ "id": id, "associated_metadata": { "alt_text": { "text": text } } });
     Ok((StatusCode::OK, json!({ "data": told })))
 }
 

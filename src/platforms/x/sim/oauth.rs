@@ -208,12 +208,14 @@ pub(super) fn me(state: &State, caller: Caller, request: &Inbound) -> Outcome {
     for name in asked.split(',').filter(|name| !name.is_empty()) {
         let value = match name {
             "id" | "name" | "username" => continue,
-            "subscription_type" if account.is_premium() => json!("Premium"),
-            "subscription_type" => json!("None"),
+            "subscription_type" => json!(state.subscription(caller.account)),
             "verified" | "protected" => json!(false),
             "verified_type" => json!("none"),
             "profile_image_url" => json!("https://abs.twimg.com/sticky/default_profile.png"),
-            "public_metrics" => json!({ "tweet_count": account.own.posts.len() }),
+            "public_metrics" => {
+                let living = account.own.posts.iter().filter(|at| !state.tweets[**at].is_deleted);
+                json!({ "tweet_count": living.count() })
+            }
             _ => {
                 let told = format!("The `user.fields` query parameter value [{name}] is unknown.");
                 return Err(Refusal::invalid("user.fields", &told));

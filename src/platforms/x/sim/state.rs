@@ -58,16 +58,26 @@ pub(super) struct Caller {
     pub family: usize,
 }
 
-impl Account {
-    /// A handle that begins so belongs to a subscriber.
-    pub fn is_premium(&self) -> bool {
-        self.handle.to_lowercase().starts_with("premium")
-    }
-}
-
 impl State {
     pub fn account(&self, at: usize) -> &Account {
         self.accounts.at(at)
+    }
+
+    /// What an account has subscribed to, in X's words; a handle that begins so is a subscriber's.
+    pub fn subscription(&self, at: usize) -> &str {
+        let handle = self.account(at).handle.as_str();
+        let is_it = |named: &&String| named.trim_start_matches('@').eq_ignore_ascii_case(handle);
+        let set = self.limits.subscriptions.keys().find(is_it);
+        match set.and_then(|named| self.limits.subscriptions.get(named)) {
+            Some(subscription) => subscription,
+            None if handle.to_lowercase().starts_with("premium") => "Premium",
+            None => "None",
+        }
+    }
+
+    /// It may write long posts and send long films.
+    pub fn is_premium(&self, at: usize) -> bool {
+        matches!(self.subscription(at), "Premium" | "PremiumPlus")
     }
 
     pub fn account_mut(&mut self, at: usize) -> &mut Account {
@@ -126,9 +136,12 @@ impl State {
         Ok(Caller { account: family.account, app: family.app, family: access.family })
     }
 
-    pub fn has_scope(&self, caller: Caller, scope: &str) -> bool {
+    pub fn has_scopes(&self, caller: Caller, scopes: &[&str]) -> bool {
         let family = self.families.get(caller.family);
-        family.is_some_and(|family| family.scopes.iter().any(|granted| granted == scope))
+        let is_granted = |scope: &&str| {
+            family.is_some_and(|family| family.scopes.iter().any(|granted| granted == scope))
+        };
+        scopes.iter().all(is_granted)
     }
 
     pub fn accounts(&self) -> Value {
@@ -137,7 +150,7 @@ impl State {
             json!({
                 "id": account.id,
                 "handle": account.handle,
-                "kind": if account.is_premium() { "premium" } else { "standard" },
+                "kind": if self.is_premium(at) { "premium" } else { "standard" },
                 "posts": account.own.posts.iter().filter(|at| !self.tweets[**at].is_deleted).count(),
                 "grants": grants,
             })

@@ -1,16 +1,14 @@
-//! Posts of the simulated X: create, delete, and the timeline they are found in.
+//! Posts of the simulated X: create and delete.
 
-use super::links;
 use super::state::{Caller, FIRST_POST, State};
-use super::wire::{Create, Poll};
-use super::{Outcome, Refusal, json_body};
-use crate::sim::http::field;
+use super::wire::{Create, Media, Poll};
+use super::{Outcome, Refusal, json_body, timeline};
 use crate::sim::{Accepted, Inbound};
 use domain::capability::Counting;
 use domain::text;
 use domain::time::Timestamp;
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -20,8 +18,8 @@ const LENGTH_MAX: usize = 280;
 const LENGTH_MAX_PREMIUM: usize = 25_000;
 /// How long the same wording is refused; X names no number.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(24 * 3600);
-/// How far back a timeline goes, docs.x.com.
-const TIMELINE_MAX: usize = 3_200;
+/// OpenAPI 2.167: so many are tagged in a post's media.
+const TAGGED_MAX: usize = 10;
 
 /// A post.
 #[derive(Debug, PartialEq)]
@@ -32,6 +30,10 @@ pub(super) struct Tweet {
     pub poll: Option<Poll>,
     /// The position of the post it answers.
     pub parent: Option<usize>,
+    /// The position of the post that it shows anew.
+    pub repost_of: Option<usize>,
+    /// It is in timelines.
+    pub is_listed: bool,
     pub created_at: Timestamp,
     pub is_deleted: bool,
 }
@@ -56,13 +58,13 @@ pub(super) fn create(
     now: Timestamp,
 ) -> Outcome {
     let body: Create = json_body(request)?;
-    let files = body.media.as_ref().map(|media| media.media_ids.as_slice());
-    check_shape(&body, files)?;
-    check_text(&body.text, state.account(caller.account).is_premium())?;
+    check_shape(&body)?;
+    check_text(&body.text, state.is_premium(caller.account))?;
     if let Some(poll) = &body.poll {
         check_poll(poll)?;
     }
-    check_files(state, caller, files.unwrap_or_default(), now)?;
+    let files: Vec<String> = body.media.iter().flat_map(Media::ids).collect();
+    check_files(state, caller, &files, now)?;
     let parent = parent(state, caller, &body)?;
     let wording: [u8; 32] = Sha256::digest(body.text.as_bytes()).into();
     let account = state.account(caller.account);
@@ -77,9 +79,11 @@ pub(super) fn create(
     state.tweets.push(Tweet {
         account: caller.account,
         text: body.text,
-        files: files.unwrap_or_default().to_vec(),
+        files,
         poll: body.poll,
         parent,
+        repost_of: None,
+        is_listed: !body.nullcast,
         created_at: now,
         is_deleted: false,
     });
@@ -87,7 +91,7 @@ pub(super) fn create(
     account.own.posts.push(at);
     account.own.wordings.insert(wording, now);
     state.accepted.push(accepted);
-    let text = shown(state, at).text;
+    let text = timeline::shown(state, at).text;
     let id = id(at).to_string();
     let data = json!({ "id": id, "text": text, "edit_history_tweet_ids": [id] });
     Ok((StatusCode::CREATED, json!({ "data": data })))
@@ -102,6 +106,10 @@ pub(super) fn delete(state: &mut State, caller: Caller, id: &str, now: Timestamp
         return Err(Refusal::forbidden("You are not permitted to perform this action."));
     }
     state.tweets[at].is_deleted = true;
+    // A repost shows its post, and goes with it.
+    for repost in state.tweets.iter_mut().filter(|tweet| tweet.repost_of == Some(at)) {
+        repost.is_deleted = true;
+    }
     let text = state.tweets[at].text.clone();
     let wording: [u8; 32] = Sha256::digest(text.as_bytes()).into();
     let account = state.account_mut(caller.account);
@@ -112,115 +120,16 @@ pub(super) fn delete(state: &mut State, caller: Caller, id: &str, now: Timestamp
     Ok((StatusCode::OK, json!({ "data": { "deleted": true } })))
 }
 
-/// `GET /2/users/{id}/tweets`: newest first.
-pub(super) fn timeline(state: &State, id: &str, request: &Inbound, now: Timestamp) -> Outcome {
-    let Some(account) = state.account_by_id(id) else {
-        let told = format!("Could not find user with id: [{id}].");
-        let error = Refusal::not_found(&told).body;
-        return Ok((StatusCode::OK, json!({ "errors": [error] })));
-    };
-    let asked = |name: &str| field(&request.query, name);
-    let count = asked("max_results").map_or(Some(10), |text| text.parse::<usize>().ok());
-    let count = count.filter(|count| (5..=100).contains(count)).ok_or_else(|| {
-        Refusal::invalid("max_results", "max_results has to lie between 5 and 100.")
-    })?;
-    let start_time = moment(&request.query, "start_time")?;
-    let end_time = moment(&request.query, "end_time")?;
-    let before = match asked("pagination_token") {
-        None => usize::MAX,
-        Some(token) => token
-            .strip_prefix("sim")
-            .and_then(|digits| digits.parse().ok())
-            .ok_or_else(|| Refusal::invalid("pagination_token", "It is not one of ours."))?,
-    };
-    let fields = asked("tweet.fields").or_else(|| asked("post.fields")).unwrap_or_default();
-    let seen_until = now - Duration::from_millis(state.limits.timeline_delay_ms);
-    let posts = &state.account(account).own.posts;
-    let mut listed = posts.iter().rev().take(TIMELINE_MAX).filter(|at| {
-        let tweet = &state.tweets[**at];
-        **at < before
-            && !tweet.is_deleted
-            && tweet.created_at <= seen_until
-            && start_time.is_none_or(|start| tweet.created_at >= start)
-            && end_time.is_none_or(|end| tweet.created_at < end)
-    });
-    let page: Vec<usize> = listed.by_ref().take(count).copied().collect();
-    let mut meta = json!({ "result_count": page.len() });
-    let (Some(newest), Some(oldest)) = (page.first(), page.last()) else {
-        return Ok((StatusCode::OK, json!({ "meta": meta })));
-    };
-    meta["newest_id"] = self::id(*newest).to_string().into();
-    meta["oldest_id"] = self::id(*oldest).to_string().into();
-    if listed.next().is_some() {
-        meta["next_token"] = format!("sim{oldest}").into();
+impl Media {
+    fn ids(&self) -> impl Iterator<Item = String> {
+        self.media_ids.iter().map(|id| id.0.clone())
     }
-    let data = page.iter().map(|at| show(state, *at, &fields));
-    let data = data.collect::<Result<Vec<_>, _>>()?;
-    Ok((StatusCode::OK, json!({ "data": data, "meta": meta })))
-}
-
-/// A post as the API shows it, with the fields that were asked for.
-fn show(state: &State, at: usize, fields: &str) -> Result<Value, Refusal> {
-    let tweet = &state.tweets[at];
-    let wording = shown(state, at);
-    let mut post = Map::new();
-    post.insert("id".into(), id(at).to_string().into());
-    post.insert("text".into(), wording.text.into());
-    post.insert("edit_history_tweet_ids".into(), json!([id(at).to_string()]));
-    for name in fields.split(',').filter(|name| !name.is_empty()) {
-        let value = match name {
-            "created_at" => json!(tweet.created_at),
-            "author_id" => json!(state.account(tweet.account).id),
-            "entities" if !wording.urls.is_empty() => json!({ "urls": wording.urls }),
-            "attachments" if !tweet.files.is_empty() => {
-                json!({ "media_keys": keys(state, &tweet.files) })
-            }
-            "referenced_tweets" => match tweet.parent {
-                Some(parent) => json!([{ "type": "replied_to", "id": id(parent).to_string() }]),
-                None => continue,
-            },
-            "id"
-            | "text"
-            | "edit_history_tweet_ids"
-            | "entities"
-            | "attachments"
-            | "note_tweet" => continue,
-            _ => {
-                let told = format!("The `tweet.fields` query parameter value [{name}] is unknown.");
-                return Err(Refusal::invalid("tweet.fields", &told));
-            }
-        };
-        post.insert(name.into(), value);
-    }
-    Ok(Value::Object(post))
-}
-
-/// The wording of a post with its links shortened.
-fn shown(state: &State, at: usize) -> links::Shown {
-    let tweet = &state.tweets[at];
-    let id = id(at);
-    let handle = &state.account(tweet.account).handle;
-    let media_keys = keys(state, &tweet.files);
-    let page = format!("https://x.com/{handle}/status/{id}/photo/1");
-    links::show(id, &tweet.text, &media_keys, &page)
-}
-
-fn keys(state: &State, files: &[String]) -> Vec<String> {
-    files.iter().filter_map(|id| state.files.get(id).map(|file| file.key(id))).collect()
-}
-
-fn moment(query: &str, name: &str) -> Result<Option<Timestamp>, Refusal> {
-    let Some(text) = field(query, name) else {
-        return Ok(None);
-    };
-    let told = "A time is written as YYYY-MM-DDTHH:mm:ssZ.";
-    Timestamp::parse(&text).map(Some).ok_or_else(|| Refusal::invalid(name, told))
 }
 
 /// What a body must have, and what excludes each other.
-fn check_shape(body: &Create, files: Option<&[String]>) -> Result<(), Refusal> {
+fn check_shape(body: &Create) -> Result<(), Refusal> {
     let exclusive = [
-        files.is_some(),
+        body.media.is_some(),
         body.poll.is_some(),
         body.quote_tweet_id.is_some(),
         body.card_uri.is_some(),
@@ -234,9 +143,16 @@ fn check_shape(body: &Create, files: Option<&[String]>) -> Result<(), Refusal> {
     if body.quote_tweet_id.is_some() {
         return Err(not_the_author());
     }
-    if body.text.trim().is_empty() && files.is_none() && body.card_uri.is_none() {
+    if body.text.trim().is_empty() && body.media.is_none() && body.card_uri.is_none() {
         let told = "Please include either text or media in your Tweet.";
         return Err(Refusal::invalid("text", told));
+    }
+    let media = body.media.as_ref();
+    if media.is_some_and(|media| media.media_ids.is_empty()) {
+        return Err(Refusal::invalid("media.media_ids", "At least one is named."));
+    }
+    if media.is_some_and(|media| media.tagged_user_ids.len() > TAGGED_MAX) {
+        return Err(Refusal::invalid("media.tagged_user_ids", "At most 10 are tagged."));
     }
     Ok(())
 }
@@ -298,7 +214,7 @@ fn parent(state: &State, caller: Caller, body: &Create) -> Result<Option<usize>,
     let Some(reply) = &body.reply else {
         return Ok(None);
     };
-    let Some(at) = find(state, &reply.in_reply_to_tweet_id) else {
+    let Some(at) = find(state, &reply.in_reply_to_tweet_id.0) else {
         let told = "You attempted to reply to a Tweet that is deleted or not visible to you.";
         return Err(Refusal::forbidden(told));
     };

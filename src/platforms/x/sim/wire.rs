@@ -1,68 +1,156 @@
-//! What the simulated X takes: every documented key, and no other.
+//! What the simulated X takes: every documented key, no other, and each only as documented
+//! (OpenAPI 2.167). `tests/document.rs` compares it with that document.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
-/// The body of `POST /2/tweets`, OpenAPI 2.167 `CreatePostsRequest`.
+/// An id as the document wants it: 1 to 19 digits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Id(pub String);
+
+impl Id {
+    /// The text is an id.
+    pub fn is_one(text: &str) -> bool {
+        (1..=19).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+    }
+}
+
+impl TryFrom<String> for Id {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if Self::is_one(&text) { Ok(Self(text)) } else { Err("an id is 1 to 19 digits") }
+    }
+}
+
+/// A member that may be missing, but not be `null`.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// The same of an object. Serde would also take a list for one, its items as the members in order.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    let members = Map::<String, Value>::deserialize(from)?;
+    T::deserialize(Value::Object(members)).map(Some).map_err(D::Error::custom)
+}
+
+/// The body of `POST /2/tweets`, `CreatePostsRequest`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
     #[serde(default)]
     pub text: String,
+    #[serde(default, deserialize_with = "object")]
     pub reply: Option<ReplyTo>,
+    #[serde(default, deserialize_with = "object")]
     pub media: Option<Media>,
+    #[serde(default, deserialize_with = "object")]
     pub poll: Option<Poll>,
-    #[serde(rename = "reply_settings")]
+    #[serde(default, deserialize_with = "given", rename = "reply_settings")]
     pub _reply_settings: Option<ReplySettings>,
-    pub quote_tweet_id: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    pub quote_tweet_id: Option<Id>,
+    #[serde(default, deserialize_with = "given")]
     pub card_uri: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     pub direct_message_deep_link: Option<String>,
-    #[serde(rename = "geo")]
-    pub _geo: Option<Value>,
-    #[serde(rename = "community_id")]
-    pub _community_id: Option<String>,
-    #[serde(rename = "share_with_followers")]
-    pub _share_with_followers: Option<bool>,
-    #[serde(rename = "made_with_ai")]
-    pub _made_with_ai: Option<bool>,
-    #[serde(rename = "paid_partnership")]
-    pub _paid_partnership: Option<bool>,
-    #[serde(rename = "nullcast")]
-    pub _nullcast: Option<bool>,
-    #[serde(rename = "for_super_followers_only")]
-    pub _for_super_followers_only: Option<bool>,
-    #[serde(rename = "edit_options")]
-    pub _edit_options: Option<Value>,
+    /// It stays out of timelines.
+    #[serde(default)]
+    pub nullcast: bool,
+    #[serde(default, deserialize_with = "object", rename = "geo")]
+    pub _geo: Option<Geo>,
+    #[serde(default, deserialize_with = "given", rename = "community_id")]
+    pub _community_id: Option<Id>,
+    #[serde(default, rename = "share_with_followers")]
+    pub _share_with_followers: bool,
+    #[serde(default, rename = "made_with_ai")]
+    pub _made_with_ai: bool,
+    #[serde(default, rename = "paid_partnership")]
+    pub _paid_partnership: bool,
+    #[serde(default, rename = "for_super_followers_only")]
+    pub _for_super_followers_only: bool,
+    #[serde(default, deserialize_with = "object", rename = "edit_options")]
+    pub _edit_options: Option<EditOptions>,
+}
+
+/// Where a post was written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Geo {
+    #[serde(rename = "place_id")]
+    pub _place_id: String,
+}
+
+/// The post that is replaced.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EditOptions {
+    #[serde(rename = "previous_post_id")]
+    pub _previous_post_id: Id,
 }
 
 /// The post that is answered.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReplyTo {
-    pub in_reply_to_tweet_id: String,
-    #[serde(rename = "exclude_reply_user_ids")]
-    pub _exclude_reply_user_ids: Option<Vec<String>>,
-    #[serde(rename = "auto_populate_reply_metadata")]
-    pub _auto_populate_reply_metadata: Option<bool>,
+    pub in_reply_to_tweet_id: Id,
+    #[serde(default, rename = "exclude_reply_user_ids")]
+    pub _exclude_reply_user_ids: Vec<String>,
+    #[serde(default, rename = "auto_populate_reply_metadata")]
+    pub _auto_populate_reply_metadata: bool,
 }
 
 /// The files of a post.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Media {
-    pub media_ids: Vec<String>,
-    #[serde(rename = "tagged_user_ids")]
-    pub _tagged_user_ids: Option<Vec<String>>,
-    #[serde(rename = "title")]
-    pub _title: Option<String>,
-    #[serde(rename = "description")]
-    pub _description: Option<String>,
-    #[serde(rename = "preview_media_id")]
-    pub _preview_media_id: Option<String>,
-    #[serde(rename = "embeddable")]
-    pub _embeddable: Option<bool>,
-    #[serde(rename = "call_to_actions")]
-    pub _call_to_actions: Option<Value>,
+    pub media_ids: Vec<Id>,
+    #[serde(default)]
+    pub tagged_user_ids: Vec<Id>,
+    #[serde(default, rename = "title")]
+    pub _title: String,
+    #[serde(default, rename = "description")]
+    pub _description: String,
+    #[serde(default, deserialize_with = "given", rename = "preview_media_id")]
+    pub _preview_media_id: Option<Id>,
+    #[serde(default, rename = "embeddable")]
+    pub _embeddable: bool,
+    #[serde(default, deserialize_with = "object", rename = "call_to_actions")]
+    pub _call_to_actions: Option<CallToActions>,
+}
+
+/// The buttons on a file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CallToActions {
+    #[serde(default, deserialize_with = "object", rename = "app_install")]
+    pub _app_install: Option<AppInstall>,
+    #[serde(default, deserialize_with = "object", rename = "visit_site")]
+    pub _visit_site: Option<Site>,
+    #[serde(default, deserialize_with = "object", rename = "watch_now")]
+    pub _watch_now: Option<Site>,
+}
+
+/// The button that installs an app.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AppInstall {
+    #[serde(default, rename = "app_store_id")]
+    pub _app_store_id: String,
+    #[serde(default, rename = "ipad_app_store_id")]
+    pub _ipad_app_store_id: String,
+    #[serde(default, rename = "play_store_id")]
+    pub _play_store_id: String,
+}
+
+/// The button that leads to a site.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Site {
+    #[serde(rename = "url")]
+    pub _url: String,
 }
 
 /// A poll.
@@ -71,7 +159,7 @@ pub(super) struct Media {
 pub(super) struct Poll {
     pub options: Vec<String>,
     pub duration_minutes: u32,
-    #[serde(rename = "reply_settings")]
+    #[serde(default, deserialize_with = "given", rename = "reply_settings")]
     pub _reply_settings: Option<ReplySettings>,
 }
 
@@ -85,17 +173,25 @@ pub(super) enum ReplySettings {
     Verified,
 }
 
-/// The body of `POST /2/media/upload/initialize`.
+/// The body of `POST /2/users/{id}/retweets`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Repost {
+    pub tweet_id: Id,
+}
+
+/// The body of `POST /2/media/upload/initialize`. The document requires no member; without one of
+/// these X has nothing to begin with.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Initialize {
     pub media_type: String,
     pub total_bytes: u64,
     pub media_category: Category,
-    #[serde(rename = "shared")]
-    pub _shared: Option<bool>,
-    #[serde(rename = "additional_owners")]
-    pub _additional_owners: Option<Vec<String>>,
+    #[serde(default, rename = "shared")]
+    pub _shared: bool,
+    #[serde(default, rename = "additional_owners")]
+    pub _additional_owners: Vec<Id>,
 }
 
 /// What a file is for; the categories of messages and subtitles are left out here.
@@ -117,19 +213,22 @@ pub(super) struct Append {
     pub segment_index: u64,
 }
 
-/// The body of `POST /2/media/metadata`.
+/// The body of `POST /2/media/metadata`. Stricter than the document, which leaves it open: a member
+/// that we do not know would be a mistake of ours.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Describe {
-    pub id: String,
-    pub metadata: Metadata,
+    pub id: Id,
+    #[serde(default, deserialize_with = "object")]
+    pub metadata: Option<Metadata>,
 }
 
-/// What is said of a file; the members we never send are left out here.
+/// What is said of a file; the members that we never send are left out here.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Metadata {
-    pub alt_text: AltText,
+    #[serde(default, deserialize_with = "object")]
+    pub alt_text: Option<AltText>,
 }
 
 /// What a screen reader says.

@@ -80,7 +80,7 @@ async fn plan_and_commit(
     }
     crash::point_of("fan_out.before_commit", claimed.subject);
     let owed = turn.commit(&plan).await?;
-    crash::point("fan_out.after_commit");
+    crash::point_of("fan_out.after_commit", claimed.subject);
     metrics::counter!("postfleet_deliveries_planned_total").increment(owed.len() as u64);
     let horizon = base::clock::now() + crate::HORIZON;
     let soon: Vec<_> = owed.iter().filter(|j| j.due_at <= horizon).map(wakeup).collect();

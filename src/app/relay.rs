@@ -30,7 +30,9 @@ pub async fn relay(app: &App, shard: u16) -> Result<bool, Fault> {
     let to = Cursor { incarnation: cursor.incarnation, due_at: last.due_at, subject: last.subject };
     let wakeups: Vec<_> = jobs.iter().map(wakeup).collect();
     let relayed = app.0.queue.relay_push(shard, &cursor, &to, &wakeups).await?;
-    crash::point("relay.after_push");
+    for job in &jobs {
+        crash::point_of("relay.after_push", job.subject);
+    }
     Ok(match relayed {
         Relayed::Advanced => i64::try_from(jobs.len()).unwrap_or(BATCH) == BATCH,
         Relayed::Moved(_) | Relayed::Unknown => true,

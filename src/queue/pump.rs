@@ -153,7 +153,9 @@ impl Pump {
             self.in_doubt = false;
         }
         if !self.unsent.is_empty() {
-            crash::point("queue.before_ack");
+            for one in &self.unsent {
+                crash::point_of("queue.before_ack", one.claimed.subject);
+            }
             self.push_abroad().await?;
         }
         let hints = if claims > 0 { self.core.hints() } else { String::new() };

@@ -85,7 +85,7 @@ impl Store {
             .connect_with(options)
             .await
             .context("connecting to Postgres")?;
-        Ok(Self { pool, at_hand: warm::AtHand::default() })
+        Ok(Self { pool, at_hand: warm::AtHand::of(config.connections_max) })
     }
 
     /// Brings the schema up to date. Safe to run by many processes at once.

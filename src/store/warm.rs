@@ -13,20 +13,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Connections at hand at most: those of the batches that run at once. The rest of the pool is for
-/// everybody else.
-const AT_HAND_MAX: usize = 4;
+/// everybody else, and of a small pool that is half of it at least: what is at hand is lent to
+/// nobody else, however long it idles.
+const AT_HAND_MAX: u32 = 4;
 /// One that idles longer goes through the pool again.
 const IDLE_MAX: Duration = Duration::from_secs(1);
 
 type Kept = (PoolConnection<Postgres>, Instant);
 
 /// What is at hand, the last one used on top.
-#[derive(Clone, Default)]
-pub(crate) struct AtHand(Arc<Mutex<Vec<Kept>>>);
+#[derive(Clone)]
+pub(crate) struct AtHand {
+    kept: Arc<Mutex<Vec<Kept>>>,
+    kept_max: usize,
+}
 
 impl AtHand {
+    /// Nothing yet, of a pool of so many.
+    pub(crate) fn of(connections_max: u32) -> Self {
+        let kept_max = usize::try_from(AT_HAND_MAX.min(connections_max / 2)).unwrap_or(0);
+        Self { kept: Arc::default(), kept_max }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives them back to the pool.
@@ -65,7 +75,7 @@ impl Warm {
     pub(crate) fn keep(mut self) {
         if let Some(connection) = self.connection.take() {
             let mut kept = self.at_hand.lock();
-            if kept.len() < AT_HAND_MAX {
+            if kept.len() < self.at_hand.kept_max {
                 kept.push((connection, clock::stopwatch()));
             }
         }
@@ -97,5 +107,16 @@ impl DerefMut for Warm {
             Some(connection) => connection,
             None => unreachable!("only `keep` takes it, and with it all of this"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_a_small_pool_is_for_everybody_else() {
+        let kept_max = [1, 2, 3, 8, 16].map(|max| AtHand::of(max).kept_max);
+        assert_eq!(kept_max, [0, 1, 1, 4, 4]);
     }
 }

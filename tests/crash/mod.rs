@@ -3,6 +3,10 @@
 
 mod adopt;
 mod away;
+mod cells;
+mod crew;
+mod grid;
+mod judge;
 mod poison;
 mod run;
 mod servers;

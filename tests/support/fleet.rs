@@ -234,6 +234,11 @@ impl Fleet {
         client.get_multiplexed_async_connection().await.unwrap()
     }
 
+    /// Where everything of it lies: its data, its logs, and what a test puts beside them.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
         self.root.join("data")
@@ -281,7 +286,7 @@ pub(super) fn program() -> Command {
 }
 
 /// A port that nobody listens on, below those that Linux gives to outgoing connections.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let draw = || 20_000 + u16::try_from(rng::nonce().unsigned_abs() % 12_000).unwrap();
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     std::iter::repeat_with(draw).take(1_000).find(is_free).expect("a free port")

@@ -1,27 +1,50 @@
-//! Worker processes beside a fleet: the real executable in its role, to be stopped at will.
+//! Further processes beside a fleet: the real executable in a role, to be stopped at will.
 
-use super::fleet::{Fleet, program};
+use super::fleet::{Fleet, Place, free_port, program};
 use platforms::sim::CLIENT_SECRET;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 
-/// A `postfleet work` on the servers of a fleet, ended on drop.
+/// A process on the servers of a fleet, ended on drop.
 pub struct Worker {
     child: Child,
     log: PathBuf,
 }
 
 impl Worker {
-    /// Starts one, in all roles; the name is that of its log.
+    /// Starts a worker in all roles; the name is that of its log.
     pub fn start(fleet: &Fleet, name: &str) -> Self {
+        Self::start_as(fleet, name, &["work"], &[])
+    }
+
+    /// Starts another front door of the fleet, on a port of its own: the process, and where it is.
+    pub fn serve(fleet: &Fleet, name: &str, environment: &[(&str, &str)]) -> (Self, Place) {
+        let [public, private] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port()));
+        let place = Place { api_url: format!("http://{public}"), ..fleet.place().clone() };
+        let listen = [
+            ("POSTFLEET__SERVER__LISTEN", public.as_str()),
+            ("POSTFLEET__SERVER__PRIVATE_LISTEN", private.as_str()),
+        ];
+        let environment = [&listen, environment].concat();
+        (Self::start_as(fleet, name, &["serve"], &environment), place)
+    }
+
+    /// Starts a role with these arguments and further environment. A process that replaces a dead
+    /// one of the same name writes on in its log.
+    pub fn start_as(
+        fleet: &Fleet,
+        name: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let file = fleet.root.join(format!("{name}.toml"));
         fs::write(&file, settings(fleet)).unwrap();
         let log = fleet.root.join(format!("{name}.log"));
         let mut command = program();
-        command.arg("work").arg("--config").arg(&file);
-        command.envs(fleet.environment.iter().cloned()).stdin(Stdio::null());
-        let output = File::create(&log).unwrap();
+        command.args(arguments).arg("--config").arg(&file).stdin(Stdio::null());
+        command.envs(fleet.environment.iter().cloned()).envs(environment.iter().copied());
+        let output = File::options().create(true).append(true).open(&log).unwrap();
         command.stdout(output.try_clone().unwrap()).stderr(output);
         let child = command.spawn().unwrap();
         fleet.guard(&child);

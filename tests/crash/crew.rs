@@ -1,0 +1,159 @@
+//! Processes beside a fleet that are made to die or to stand still: the dead are replaced, and as
+//! many are at work as are wanted, however many stand still.
+
+use super::servers::signal;
+use crate::support::Fleet;
+use crate::support::worker::Worker;
+use std::os::unix::process::ExitStatusExt;
+
+/// One job of each kind at a time in a process, so that a death is nobody's but its cell's.
+const SMALL: [(&str, &str); 3] = [
+    ("POSTFLEET__WORKERS__PUBLISH_CONCURRENCY", "1"),
+    ("POSTFLEET__WORKERS__RECONCILE_CONCURRENCY", "1"),
+    ("POSTFLEET__WORKERS__FAN_OUT_CONCURRENCY", "1"),
+];
+const CONNECTIONS: &str = "POSTFLEET__STORE__CONNECTIONS_MAX";
+/// What `abort` ends with.
+const SIGABRT: i32 = 6;
+
+/// What a process of the crew does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Tells Redis what is owed, and sweeps.
+    Clock,
+    /// Tells Redis what is owed, until it dies of it; nobody follows.
+    Relay,
+    FanOut,
+    Publish,
+    /// A front door that was started elsewhere.
+    Door,
+}
+
+impl Duty {
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Clock => &["work", "--roles", "relay,sweep"],
+            Self::Relay => &["work", "--roles", "relay"],
+            Self::FanOut => &["work", "--roles", "fan-out"],
+            Self::Publish => &["work", "--roles", "publish,reconcile", "--platforms", "x"],
+            Self::Door => &["serve"],
+        }
+    }
+
+    /// Few connections, for there are many processes; a fan-out looks things up beside its
+    /// transaction.
+    const fn connections(self) -> &'static str {
+        match self {
+            Self::Publish => "1",
+            Self::Clock | Self::Relay | Self::FanOut => "2",
+            Self::Door => "4",
+        }
+    }
+
+    /// So many of them are at work.
+    const fn wanted(self) -> usize {
+        match self {
+            Self::Clock => 1,
+            Self::FanOut => 6,
+            Self::Publish => 8,
+            Self::Relay | Self::Door => 0,
+        }
+    }
+}
+
+/// The processes.
+pub(super) struct Crew<'f> {
+    fleet: &'f Fleet,
+    /// The crash orders that every one of them is given.
+    environment: Vec<(String, String)>,
+    members: Vec<Member>,
+    /// The processes that died.
+    pub deaths: Vec<u32>,
+}
+
+struct Member {
+    duty: Duty,
+    pid: u32,
+    worker: Worker,
+    stands: bool,
+}
+
+impl<'f> Crew<'f> {
+    /// A crew without anybody.
+    pub fn new(fleet: &'f Fleet) -> Self {
+        Self { fleet, environment: Vec::new(), members: Vec::new(), deaths: Vec::new() }
+    }
+
+    /// Gives everybody who starts from now on these orders.
+    pub fn arm(&mut self, orders: &str, folder: &str) {
+        let named = [("POSTFLEET_CRASH_AT", orders), ("POSTFLEET_CRASH_DIR", folder)];
+        self.environment = named.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    }
+
+    /// The environment of a process with this duty.
+    pub fn environment(&self, duty: Duty) -> Vec<(&str, &str)> {
+        let own = self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let connections = (CONNECTIONS, duty.connections());
+        SMALL.into_iter().chain([connections]).chain(own).collect()
+    }
+
+    /// Starts a process.
+    pub fn start(&mut self, duty: Duty) {
+        let name = format!("{duty:?}-{}", self.members.len() + self.deaths.len());
+        let worker = Worker::start_as(self.fleet, &name, duty.arguments(), &self.environment(duty));
+        self.adopt(duty, worker);
+    }
+
+    /// Takes in a process that was started elsewhere.
+    pub fn adopt(&mut self, duty: Duty, worker: Worker) {
+        self.members.push(Member { duty, pid: worker.pid(), worker, stands: false });
+    }
+
+    /// Ends every process of a duty.
+    pub fn dismiss(&mut self, duty: Duty) {
+        self.members.retain(|member| member.duty != duty);
+    }
+
+    /// Buries the dead and fills the ranks.
+    pub fn tend(&mut self) {
+        for member in &mut self.members {
+            let Some(status) = member.worker.ended() else { continue };
+            let log = member.worker.log();
+            assert_eq!(status.signal(), Some(SIGABRT), "nobody ordered this: {status}\n{log}");
+            self.deaths.push(member.pid);
+        }
+        self.members.retain(|member| !self.deaths.contains(&member.pid));
+        for duty in [Duty::Clock, Duty::FanOut, Duty::Publish] {
+            let is_at_work = |member: &&Member| member.duty == duty && !member.stands;
+            let at_work = self.members.iter().filter(is_at_work).count();
+            (at_work..duty.wanted()).for_each(|_| self.start(duty));
+        }
+    }
+
+    /// A process stands still; another one takes its place.
+    pub fn stands(&mut self, pid: u32) {
+        self.member(pid).stands = true;
+    }
+
+    /// A process that stands still goes on.
+    pub fn go_on(&mut self, pid: u32) {
+        let member = self.member(pid);
+        member.stands = false;
+        signal("CONT", pid);
+    }
+
+    /// What a process has said.
+    pub fn log(&mut self, pid: u32) -> String {
+        self.member(pid).worker.log()
+    }
+
+    /// How many processes there are.
+    pub fn size(&self) -> usize {
+        self.members.len()
+    }
+
+    fn member(&mut self, pid: u32) -> &mut Member {
+        let found = self.members.iter_mut().find(|member| member.pid == pid);
+        found.expect("a process that passed an order is one of the crew")
+    }
+}

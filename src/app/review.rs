@@ -17,7 +17,7 @@ use domain::rejection::{Rejection, Rule};
 use domain::review::{Claim, Statement};
 use domain::timeline::{Fact, Line, Page, Stored};
 use http::Uri;
-use platforms::{AccountFacts, Adapter, Receipt, Step, View};
+use platforms::{AccountFacts, Adapter, Operation, Receipt, Step, View};
 use serde_json::Value;
 use store::deliveries::Loaded;
 use store::jobs::{Arm, JobKind};

@@ -2,6 +2,9 @@
 //!
 //! Invariant: nobody else in the system computes a delay or gives up.
 
+#[cfg(test)]
+mod tests;
+
 use crate::failure::{Failure, Scope};
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -20,6 +23,9 @@ pub const REFRESH_EVERY: Duration = Duration::from_secs(300);
 pub const AUTH_REFUSALS_MAX: u32 = 3;
 /// How long an app or platform rests before the operator's cause is probed again.
 pub const PAUSE: Duration = Duration::from_secs(300);
+/// A limit that is over already, or names no wait, is left alone for this long: a platform that
+/// keeps saying so is not asked in a loop, for a limit costs no attempt.
+pub const LIMIT_WAIT_MIN: Duration = Duration::from_secs(1);
 /// The spread of starts after a gate has opened; never before it.
 pub const JITTER_AFTER_LIMIT: Duration = Duration::from_millis(250);
 
@@ -102,7 +108,8 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
         }
         Failure::Auth { .. } => Decision::Disconnect { failure: failure.clone() },
         Failure::RateLimit { scope, retry_at, .. } => {
-            let until = (*retry_at).max(now) + JITTER_AFTER_LIMIT.mul_f64(history.chance);
+            let opens_at = (*retry_at).max(now + LIMIT_WAIT_MIN);
+            let until = opens_at + JITTER_AFTER_LIMIT.mul_f64(history.chance.clamp(0.0, 1.0));
             if until > patience_ends(history) { failed() } else { park(*scope, until) }
         }
         Failure::Content { .. } | Failure::Media { .. } => failed(),
@@ -133,122 +140,4 @@ fn park(scope: Scope, until: Timestamp) -> Decision {
 
 fn patience_ends(history: &History) -> Timestamp {
     history.not_after.unwrap_or(history.due_at + PARKED_MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn history() -> History {
-        History {
-            attempts: 1,
-            due_at: Timestamp::from_seconds(1_000),
-            not_after: None,
-            has_doubt: false,
-            refreshed_at: Timestamp::from_seconds(0),
-            token_was_stale: false,
-            auth_refusals: 0,
-            ask_at: Timestamp::from_seconds(1_040),
-            chance: 0.5,
-        }
-    }
-
-    fn detail() -> String {
-        "words of the platform".into()
-    }
-
-    // case: spec-E1
-    // case: spec-E2
-    // case: spec-E3
-    // case: spec-E4
-    #[test]
-    fn each_class_has_its_decision() {
-        let now = Timestamp::from_seconds(1_001);
-        let at = |s| Timestamp::from_seconds(s);
-        let h = history();
-        let auth = |revoked| Failure::Auth { revoked, detail: detail() };
-        let limit = |retry_at| Failure::RateLimit { scope: Scope::App, retry_at, detail: detail() };
-        let content = Failure::Content { field: None, detail: detail() };
-        let duplicate = Failure::Duplicate { named: None, detail: detail() };
-        let jitter = Duration::from_millis(125);
-        let table = [
-            (auth(false), h, Decision::Refresh),
-            (auth(false), History { token_was_stale: true, ..h }, Decision::Retry { at: now }),
-            (
-                auth(false),
-                History { refreshed_at: at(1_000), ..h },
-                Decision::Park { scope: Scope::Account, until: at(1_300) },
-            ),
-            (
-                auth(false),
-                History { refreshed_at: at(1_000), auth_refusals: 3, ..h },
-                Decision::Disconnect { failure: auth(false) },
-            ),
-            (
-                auth(true),
-                History { refreshed_at: at(1_000), ..h },
-                Decision::Disconnect { failure: auth(true) },
-            ),
-            (limit(at(1_900)), h, Decision::Park { scope: Scope::App, until: at(1_900) + jitter }),
-            (limit(at(1_000_000)), h, Decision::Fail { failure: limit(at(1_000_000)) }),
-            (content.clone(), h, Decision::Fail { failure: content }),
-            (duplicate.clone(), h, Decision::Fail { failure: duplicate.clone() }),
-            (duplicate, History { has_doubt: true, ..h }, Decision::Reconcile { at: now }),
-            (
-                Failure::Transient { detail: detail() },
-                h,
-                Decision::Retry { at: now + Duration::from_millis(500) },
-            ),
-            (Failure::Unknown { detail: detail() }, h, Decision::Reconcile { at: at(1_040) }),
-            (
-                Failure::Unknown { detail: detail() },
-                History { attempts: ATTEMPTS_MAX + 1, ..h },
-                Decision::Review,
-            ),
-            (
-                Failure::Operator { scope: Scope::Platform, detail: detail() },
-                h,
-                Decision::Pause { scope: Scope::Platform, until: now + PAUSE },
-            ),
-        ];
-        for (failure, history, expected) in table {
-            assert_eq!(decide(&failure, &history, now), expected, "{failure:?}");
-        }
-    }
-
-    #[test]
-    fn a_limit_is_never_left_early_and_costs_no_attempt() {
-        let now = Timestamp::from_seconds(1_001);
-        for chance in [0.0, 0.3, 1.0] {
-            let retry_at = Timestamp::from_seconds(1_500);
-            let failure = Failure::RateLimit { scope: Scope::Account, retry_at, detail: detail() };
-            let h = History { attempts: u32::MAX, chance, ..history() };
-            match decide(&failure, &h, now) {
-                Decision::Park { until, .. } => {
-                    assert!(until >= retry_at && until <= retry_at + JITTER_AFTER_LIMIT);
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn transient_failures_end_after_a_bounded_number_of_growing_delays() {
-        let failure = Failure::Transient { detail: detail() };
-        let now = Timestamp::from_seconds(1_001);
-        let mut last = Duration::ZERO;
-        for attempts in 1..ATTEMPTS_MAX {
-            let h = History { attempts, chance: 1.0, ..history() };
-            match decide(&failure, &h, now) {
-                Decision::Retry { at } => {
-                    let wait = at.since(now);
-                    assert!(wait >= last && wait <= RETRY_MAX);
-                    last = wait;
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        let h = History { attempts: ATTEMPTS_MAX, ..history() };
-        assert!(matches!(decide(&failure, &h, now), Decision::Fail { .. }));
-    }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// Where a delivery stands. `parked` is not among them: it is read off the gate that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,6 +135,64 @@ impl Status {
     }
 }
 
+/// Who moves a delivery on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// The job of its post that checks and plans.
+    FanOut,
+    /// Its own job that publishes, or waits for an intent's deadline.
+    Publish,
+    /// Its own job that asks the platform.
+    Reconcile,
+    /// Somebody who looks at the platform; nothing is owed to a queue.
+    Person,
+}
+
+impl Owner {
+    /// The kind of the job in SQL that is owed for it; of the post for a fan-out, of the delivery
+    /// for the others.
+    pub const fn job(self) -> Option<&'static str> {
+        match self {
+            Self::FanOut => Some("fan_out"),
+            Self::Publish => Some("publish"),
+            Self::Reconcile => Some("reconcile"),
+            Self::Person => None,
+        }
+    }
+}
+
+/// In whose hands a delivery is that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Care {
+    /// Who moves it on.
+    pub owner: Owner,
+    /// A delivery that stands there for longer, counted from when its owner was to act, is worth
+    /// an alarm: something is broken, or somebody has to decide.
+    pub alarm_after: Duration,
+}
+
+impl Status {
+    /// In whose hands it is; `None` once it has ended.
+    pub fn care(self) -> Option<Care> {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        let (owner, alarm_after) = match self {
+            // Fan-out runs at once, and publishing at the due time: what waits here for minutes
+            // is held up by a queue or a worker.
+            Self::Validating => (Owner::FanOut, minutes(5)),
+            Self::Scheduled => (Owner::Publish, minutes(15)),
+            // Retries and limits wait here; a day is the longest that a limit commonly lasts.
+            Self::Ready => (Owner::Publish, minutes(24 * 60)),
+            // No call has a deadline of more than minutes.
+            Self::Sending => (Owner::Publish, minutes(15)),
+            // Asking is given up after half an hour, so it is never to be seen for longer.
+            Self::Reconciling => (Owner::Reconcile, minutes(45)),
+            Self::Review => (Owner::Person, minutes(4 * 60)),
+            Self::Published | Self::Failed | Self::Cancelled => return None,
+        };
+        Some(Care { owner, alarm_after })
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -181,6 +240,18 @@ mod tests {
         for status in [Status::Sending, Status::Reconciling, Status::Review] {
             assert_eq!(status.after(Event::Cancel), None);
             assert_eq!(status.after(Event::Intend), None);
+        }
+    }
+
+    // case: D-owner
+    #[test]
+    fn what_has_not_ended_is_in_somebodys_hands() {
+        for status in Status::ALL {
+            let care = status.care();
+            assert_eq!(care.is_none(), status.is_ended(), "{status}");
+            assert!(care.is_none_or(|care| !care.alarm_after.is_zero()), "{status}");
+            let waits = care.is_some_and(|care| care.owner.job().is_none());
+            assert_eq!(waits, status == Status::Review, "{status}");
         }
     }
 

@@ -13,12 +13,16 @@ mod meta;
 mod oauth;
 mod options;
 pub mod port;
+mod refusal;
+#[cfg(test)]
+mod replies_tests;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod rules_tests;
 pub mod sim;
 pub mod threads;
+mod times;
 #[cfg(test)]
 mod toy;
 pub mod x;

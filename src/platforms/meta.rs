@@ -9,7 +9,8 @@ pub(crate) mod sim;
 
 use crate::oauth::{FORM, form};
 use crate::port::{Body, Call, Grant, Reply};
-use domain::failure::{Effect, Failure, Scope, no_reply, server_error};
+use crate::refusal::{fingerprint, lenient, server_failure};
+use domain::failure::{Effect, Failure, Scope, no_reply};
 use domain::time::Timestamp;
 use http::Request;
 use http::header::CONTENT_TYPE;
@@ -46,19 +47,27 @@ pub(crate) struct Problem {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Envelope {
+    #[serde(deserialize_with = "lenient")]
     error: Nested,
     // The flat shape, of Instagram's token endpoint.
+    #[serde(deserialize_with = "lenient")]
     code: i64,
+    #[serde(deserialize_with = "lenient")]
     error_message: String,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Nested {
+    #[serde(deserialize_with = "lenient")]
     message: String,
+    #[serde(deserialize_with = "lenient")]
     code: i64,
+    #[serde(deserialize_with = "lenient")]
     error_subcode: i64,
+    #[serde(deserialize_with = "lenient")]
     is_transient: bool,
+    #[serde(deserialize_with = "lenient")]
     error_user_msg: Option<String>,
 }
 
@@ -102,6 +111,11 @@ pub(crate) enum Class {
 /// Stands in a [`Row`] for any code: some subcodes mean the same under all of them.
 pub(crate) const ANY_CODE: i64 = 0;
 
+/// The code of any parameter that is wrong: what is wrong with it is told by the finer number.
+const VAGUE_CODE: i64 = 100;
+/// Statuses that say enough without a code.
+const KNOWN: [u16; 4] = [401, 404, 408, 429];
+
 /// A row of a platform's table: code, subcode or any, effect or any, class. The first row that
 /// fits decides.
 #[derive(Debug)]
@@ -114,18 +128,13 @@ pub(crate) fn classify(table: &[Row], effect: Effect, reply: &Reply) -> Option<F
     }
     let status = reply.status.as_u16();
     let problem = problem(reply);
-    let fits = |row: &&Row| {
-        (row.0 == ANY_CODE || row.0 == problem.code)
-            && row.1.is_none_or(|subcode| subcode == problem.subcode)
-            && row.2.is_none_or(|wanted| wanted == effect)
-    };
-    let row = table.iter().find(fits).filter(|_| problem.code != 0);
+    let row = row(table, effect, &problem);
     let told = detail(&problem, status);
     // A server error is silence even with a code in it, unless the table knows that code.
     let class = match row {
         Some(row) => row.3,
         None if reply.status.is_server_error() || status == 408 => {
-            return Some(server_error(effect, status));
+            return Some(server_failure(effect, reply));
         }
         None if problem.is_transient => Class::Unclear,
         None if status == 429 => Class::Limit(Scope::Account),
@@ -138,11 +147,11 @@ pub(crate) fn classify(table: &[Row], effect: Effect, reply: &Reply) -> Option<F
         Class::Content(field) => Failure::Content { field: field.map(Into::into), detail: told },
         Class::Media => Failure::Media { asset: None, detail: told },
         Class::Limit(scope) => {
-            let retry_at = regained_at(reply).unwrap_or(reply.at + RETRY_DEFAULT);
+            let retry_at = opens_at(reply, RETRY_DEFAULT);
             Failure::RateLimit { scope, retry_at, detail: told }
         }
         Class::Quota(wait) => {
-            let (scope, retry_at) = (Scope::Account, reply.at + wait);
+            let (scope, retry_at) = (Scope::Account, opens_at(reply, wait));
             Failure::RateLimit { scope, retry_at, detail: told }
         }
         Class::Operator(scope) => Failure::Operator { scope, detail: told },
@@ -151,6 +160,36 @@ pub(crate) fn classify(table: &[Row], effect: Effect, reply: &Reply) -> Option<F
         Class::Gone => Failure::Transient { detail: format!("{GONE}: {told}") },
         Class::NotReady => Failure::Transient { detail: format!("{NOT_READY}: {told}") },
     })
+}
+
+/// The first row that fits; none where the reply holds no code.
+fn row<'t>(table: &'t [Row], effect: Effect, problem: &Problem) -> Option<&'t Row> {
+    let fits = |row: &&Row| {
+        (row.0 == ANY_CODE || row.0 == problem.code)
+            && row.1.is_none_or(|subcode| subcode == problem.subcode)
+            && row.2.is_none_or(|wanted| wanted == effect)
+    };
+    table.iter().find(fits).filter(|_| problem.code != 0)
+}
+
+/// What to count a refusal under whose code no row has, or whose finer number none has where the
+/// code alone says little.
+pub(crate) fn unmapped(table: &[Row], effect: Effect, reply: &Reply) -> Option<String> {
+    let (status, problem) = (reply.status.as_u16(), problem(reply));
+    let is_known = match row(table, effect, &problem) {
+        Some(row) => !(row.0 == VAGUE_CODE && row.1.is_none() && problem.subcode != 0),
+        None if problem.code == 0 => !reply.status.is_client_error() || KNOWN.contains(&status),
+        None => reply.status.is_success(),
+    };
+    if is_known {
+        return None;
+    }
+    let named = |name: &str, number: i64| match number {
+        0 => String::new(),
+        number => format!("{name}:{number}"),
+    };
+    let words = [named("code", problem.code), named("subcode", problem.subcode)];
+    Some(fingerprint(reply, words.iter().map(String::as_str)))
 }
 
 /// A success without what it must hold.
@@ -178,6 +217,11 @@ pub(crate) fn gone(why: &str) -> Failure {
 pub(crate) fn check_after(looks: u32) -> Duration {
     let at = usize::try_from(looks).unwrap_or(usize::MAX);
     Duration::from_secs(CHECKS.get(at).copied().unwrap_or(CHECK_AFTER))
+}
+
+/// When a limit ends: the later of what the headers name, or after the time that is assumed.
+fn opens_at(reply: &Reply, assumed: Duration) -> Timestamp {
+    regained_at(reply).max(reply.retry_after()).unwrap_or(reply.at + assumed)
 }
 
 /// When access returns, by `X-Business-Use-Case-Usage`: minutes, the longest of all.

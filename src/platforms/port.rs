@@ -1,6 +1,7 @@
 //! The traits that an adapter folder implements and the values that cross them.
 
 use crate::sim::Simulator;
+use crate::times;
 use domain::capability::{Capabilities, Profile};
 use domain::content::{AssetFacts, Content};
 use domain::failure::{Effect, Failure};
@@ -51,6 +52,11 @@ pub trait Adapter: Send + Sync {
     fn has_secret_checkpoints(&self) -> bool;
     /// The class of a reply that is not a success; `None` for a success.
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure>;
+    /// What to count a refusal under when [`Adapter::classify`] had nothing but the status to go
+    /// by: a few words of the platform's own, never text, ids or addresses.
+    fn unmapped(&self, _effect: Effect, _reply: &Reply) -> Option<String> {
+        None
+    }
     /// What a reply to a call of `endpoint` tells of its limits; most platforms tell nothing.
     fn told(&self, _endpoint: &'static str, _reply: &Reply) -> Vec<Told> {
         Vec::new()
@@ -166,17 +172,21 @@ impl Reply {
 
     /// When the platform answered, by its own clock: the `Date` header (RFC 9110, IMF-fixdate).
     pub fn date(&self) -> Option<Timestamp> {
-        let mut words = self.header("date")?.split_whitespace().skip(1);
-        let (day, month) = (words.next()?, words.next()?);
-        let (year, time) = (words.next()?, words.next()?);
-        let month = MONTHS.iter().position(|name| *name == month)? + 1;
-        Timestamp::parse(&format!("{year}-{month:02}-{day}T{time}Z"))
+        times::http_date(self.header("date")?)
+    }
+
+    /// The first instant at which to call again, by our clock: the `Retry-After` header. Platforms
+    /// that document none may stand behind a proxy that sends one. What does not read tells
+    /// nothing.
+    pub fn retry_after(&self) -> Option<Timestamp> {
+        times::retry_after(self)
+    }
+
+    /// An instant that the platform told by its own clock, by ours.
+    pub fn by_our_clock(&self, told: Timestamp) -> Timestamp {
+        times::by_our_clock(self, told)
     }
 }
-
-/// The months as HTTP writes them.
-pub(crate) const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Where a delivery stands inside an adapter: JSON with a version, opaque outside its folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ pub(crate) mod consent;
 pub(crate) mod http;
 pub(crate) mod page;
 
-use crate::port::MONTHS;
+use crate::times::MONTHS;
 use ::http::{HeaderMap, Method, Response};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};

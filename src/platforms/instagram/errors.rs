@@ -120,6 +120,16 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
     }
 }
 
+/// What to count a refusal under that no row knows.
+pub(super) fn unmapped(effect: Effect, reply: &Reply) -> Option<String> {
+    let meta::Problem { code, subcode, .. } = meta::problem(reply);
+    let is_range = PERMISSIONS.contains(&code) || USE_CASE_LIMITS.contains(&code);
+    if is_range && !SUBCODES.contains(&subcode) {
+        return None;
+    }
+    meta::unmapped(&TABLE, effect, reply)
+}
+
 /// What a container's state `ERROR` amounts to, by the number in its text, as in `Error: Media
 /// upload has failed with error code 2207026`. What may pass asks for a new container, unless
 /// the last one is used up; everything else is said of the file.

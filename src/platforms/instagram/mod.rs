@@ -113,4 +113,8 @@ impl Adapter for Instagram {
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {
         errors::classify(effect, reply)
     }
+
+    fn unmapped(&self, effect: Effect, reply: &Reply) -> Option<String> {
+        errors::unmapped(effect, reply)
+    }
 }

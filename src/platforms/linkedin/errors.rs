@@ -7,7 +7,8 @@
 
 use super::wire::{InputError, Problem};
 use crate::port::Reply;
-use domain::failure::{Effect, Failure, Scope, server_error};
+use crate::refusal::{fingerprint, own_part, own_words, server_failure};
+use domain::failure::{Effect, Failure, Scope};
 use domain::time::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
@@ -31,6 +32,8 @@ const EARLY: &str = "an image is not ready";
 enum Says {
     /// The status is enough.
     Anything,
+    /// Nothing above fitted: the status alone decides, and the refusal is counted as unmapped.
+    Otherwise,
     /// The member `serviceErrorCode`.
     Number(i64),
     /// The member `code`, of the error or of one of its inputs.
@@ -116,7 +119,7 @@ static TABLE: [Row; 38] = [
     Row(FORBIDDEN, None, Says::Words("resource is forbidden"), Class::Dead),
     // The host of uploads is not the API: its refusal says that the signed address is over.
     Row(FORBIDDEN, REPEATABLE, Says::Anything, Class::Gone),
-    Row(FORBIDDEN, IRREVERSIBLE, Says::Anything, Class::Dead),
+    Row(FORBIDDEN, IRREVERSIBLE, Says::Otherwise, Class::Dead),
     Row(ANY, None, Says::CodePart("DUPLICATE"), Class::Duplicate),
     Row(&[409], IRREVERSIBLE, Says::Anything, Class::Duplicate),
     Row(ANY, None, Says::Code("MEDIA_ASSET_WAITING_UPLOAD"), Class::Early),
@@ -130,24 +133,20 @@ static TABLE: [Row; 38] = [
     // A request without a length is a mistake of ours that every call makes.
     Row(&[411], None, Says::Anything, VERSION),
     Row(&[404, 410], REPEATABLE, Says::Anything, Class::Gone),
-    Row(&[400, 413, 415, 422], REPEATABLE, Says::Anything, Class::Media),
-    Row(ANY, IRREVERSIBLE, Says::Anything, Class::Content(None)),
+    Row(&[400, 413, 415, 422], REPEATABLE, Says::Otherwise, Class::Media),
+    Row(ANY, IRREVERSIBLE, Says::Otherwise, Class::Content(None)),
 ];
 
 /// The class of `reply`; `None` for a success.
 pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
-    let status = reply.status.as_u16();
     if reply.status.is_success() {
         return None;
     }
     let problem = problem(reply);
-    // 408 is a server or a proxy that lost patience: nobody knows what it did before.
-    let is_refusal = reply.status.is_client_error() && status != 408;
-    let row = TABLE.iter().find(|row| is_refusal && row.fits(status, effect, &problem));
-    let Some(row) = row else {
-        return Some(server_error(effect, status));
+    let Some(row) = row(effect, reply, &problem) else {
+        return Some(server_failure(effect, reply));
     };
-    let detail = detail(&problem, status);
+    let detail = detail(&problem, reply.status.as_u16());
     Some(match row.3 {
         Class::Stale => Failure::Auth { revoked: false, detail },
         Class::Dead => Failure::Auth { revoked: true, detail },
@@ -156,11 +155,37 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
         Class::Duplicate => Failure::Duplicate { named: named(&problem), detail },
         Class::Operator(scope) => Failure::Operator { scope, detail },
         Class::Limit => limited(reply, &problem, detail),
-        Class::Lost => server_error(effect, status),
+        Class::Lost => server_failure(effect, reply),
         Class::Gone => transient(GONE, &detail),
         Class::Hidden => transient(HIDDEN, &detail),
         Class::Early => transient(EARLY, &detail),
     })
+}
+
+/// What to count a refusal under that only its status tells of.
+pub(super) fn unmapped(effect: Effect, reply: &Reply) -> Option<String> {
+    let problem = problem(reply);
+    let is_known = match row(effect, reply, &problem) {
+        Some(Row(_, _, says, _)) => !matches!(says, Says::Otherwise),
+        None => !is_refusal(reply),
+    };
+    if is_known {
+        return None;
+    }
+    let number = problem.service_error_code.map(|number| number.to_string());
+    let told = problem.error.as_ref().and_then(Value::as_str);
+    Some(fingerprint(reply, codes(&problem).chain(number.as_deref()).chain(told)))
+}
+
+/// LinkedIn says no. 408 is a server or a proxy that lost patience: nobody knows what it did
+/// before.
+fn is_refusal(reply: &Reply) -> bool {
+    reply.status.is_client_error() && reply.status.as_u16() != 408
+}
+
+fn row(effect: Effect, reply: &Reply, problem: &Problem) -> Option<&'static Row> {
+    let status = reply.status.as_u16();
+    TABLE.iter().find(|row| is_refusal(reply) && row.fits(status, effect, problem))
 }
 
 /// A success without what it must hold.
@@ -222,17 +247,17 @@ impl Row {
 impl Says {
     fn fits(&self, problem: &Problem) -> bool {
         match self {
-            Self::Anything => true,
+            Self::Anything | Self::Otherwise => true,
             Self::Number(wanted) => problem.service_error_code == Some(*wanted),
             Self::Code(wanted) => codes(problem).any(|code| code == *wanted),
             Self::CodePart(wanted) => {
                 codes(problem).any(|code| code.to_uppercase().contains(wanted))
             }
             Self::Path(wanted) => inputs(problem).any(|input| member(input) == Some(wanted)),
-            Self::Words(phrase) => words(problem).any(|text| text.to_lowercase().contains(phrase)),
-            Self::Both(one, other) => words(problem)
-                .map(str::to_lowercase)
-                .any(|text| text.contains(one) && text.contains(other)),
+            Self::Words(phrase) => words(problem).any(|text| own_words(text).contains(phrase)),
+            Self::Both(one, other) => {
+                words(problem).map(own_words).any(|text| text.contains(one) && text.contains(other))
+            }
             Self::OAuth(wanted) => problem.error.as_ref().and_then(Value::as_str) == Some(wanted),
         }
     }
@@ -285,10 +310,11 @@ fn without_queries(text: &str) -> String {
     text.split(' ').map(bare).collect::<Vec<_>>().join(" ")
 }
 
-/// The post that a duplicate names: `… Content is a duplicate of urn:li:share:7141…`.
+/// The post that a duplicate names: `… Content is a duplicate of urn:li:share:7141…`. Only the
+/// message counts: a description may repeat the text of the post.
 fn named(problem: &Problem) -> Option<String> {
-    let told = words(problem).chain(inputs(problem).map(|input| input.description.as_str()));
-    told.filter_map(|text| text.split_once("duplicate of ")).find_map(|(_, rest)| {
+    words(problem).map(own_part).find_map(|text| {
+        let (_, rest) = text.split_once("duplicate of ")?;
         let is_urn = |c: &char| c.is_ascii_alphanumeric() || ":_-".contains(*c);
         let urn: String = rest.chars().take_while(is_urn).collect();
         let id = urn.strip_prefix("urn:li:share:").or_else(|| urn.strip_prefix("urn:li:ugcPost:"));
@@ -298,10 +324,12 @@ fn named(problem: &Problem) -> Option<String> {
 
 /// Whom a throttle concerns, and when it ends; there are no headers for either.
 fn limited(reply: &Reply, problem: &Problem, detail: String) -> Failure {
-    let says = |wanted: &str| problem.message.split_whitespace().any(|word| word == wanted);
-    let scope = if says("APPLICATION") { Scope::App } else { Scope::Account };
-    let wait = if says("DAY") { until_midnight(reply) } else { RETRY_DEFAULT };
-    Failure::RateLimit { scope, retry_at: reply.at + wait, detail }
+    let message = own_words(&problem.message);
+    let says = |wanted: &str| message.split_whitespace().any(|word| word == wanted);
+    let scope = if says("application") { Scope::App } else { Scope::Account };
+    let midnight = says("day").then(|| reply.at + until_midnight(reply));
+    let retry_at = midnight.max(reply.retry_after()).unwrap_or(reply.at + RETRY_DEFAULT);
+    Failure::RateLimit { scope, retry_at, detail }
 }
 
 /// Until the next 00:00 UTC by LinkedIn's clock, where it tells the time: whoever comes a moment

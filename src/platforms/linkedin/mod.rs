@@ -118,4 +118,8 @@ impl Adapter for LinkedIn {
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {
         errors::classify(effect, reply)
     }
+
+    fn unmapped(&self, effect: Effect, reply: &Reply) -> Option<String> {
+        errors::unmapped(effect, reply)
+    }
 }

@@ -3,6 +3,7 @@
 //! Whatever is read is optional where a reply without it still says what is needed: a field less
 //! than usual must not turn a success into a failure.
 
+use crate::refusal::lenient;
 use serde::{Deserialize, Serialize};
 
 /// The body of `POST /rest/posts`.
@@ -166,12 +167,15 @@ pub(super) struct ListedMedia {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Problem {
+    #[serde(deserialize_with = "lenient")]
     pub message: String,
     pub code: Option<serde_json::Value>,
+    #[serde(deserialize_with = "lenient")]
     pub service_error_code: Option<i64>,
+    #[serde(deserialize_with = "lenient")]
     pub error_details: Option<ErrorDetails>,
     pub error: Option<serde_json::Value>,
-    #[serde(rename = "error_description")]
+    #[serde(rename = "error_description", deserialize_with = "lenient")]
     pub error_description: Option<String>,
 }
 
@@ -179,6 +183,7 @@ pub(super) struct Problem {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ErrorDetails {
+    #[serde(deserialize_with = "lenient")]
     pub input_errors: Vec<InputError>,
 }
 
@@ -186,7 +191,9 @@ pub(super) struct ErrorDetails {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct InputError {
+    #[serde(deserialize_with = "lenient")]
     pub code: String,
+    #[serde(deserialize_with = "lenient")]
     pub description: String,
     /// Its `inputPath.fieldPath` is the place; the rest differs from case to case.
     pub input: serde_json::Value,

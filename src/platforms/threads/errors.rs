@@ -8,6 +8,7 @@
 use super::wire::{Refused, Words};
 use crate::meta::{self, Class, Row};
 use crate::port::Reply;
+use crate::refusal::own_words;
 use domain::failure::{Effect, Failure, Scope, server_error};
 use std::time::Duration;
 
@@ -80,14 +81,25 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
         let row = Row(problem.code, None, None, Class::Operator(Scope::Account));
         return meta::classify(&[row], effect, reply);
     }
+    match words_row(effect, reply) {
+        Some(row) => meta::classify(std::slice::from_ref(row), effect, reply),
+        None => meta::classify(&TABLE, effect, reply),
+    }
+}
+
+/// What to count a refusal under that no row knows.
+pub(super) fn unmapped(effect: Effect, reply: &Reply) -> Option<String> {
+    let is_known = classify(effect, reply).is_none()
+        || meta::problem(reply).subcode == RESTRICTED
+        || words_row(effect, reply).is_some();
+    if is_known { None } else { meta::unmapped(&TABLE, effect, reply) }
+}
+
+/// The row of the words in a reply, when it is one for such calls.
+fn words_row(effect: Effect, reply: &Reply) -> Option<&'static Row> {
     let refused = refused(reply);
     let row = WORDS.iter().find(|(phrase, row)| row.0 == refused.code && says(&refused, phrase));
-    match row {
-        Some((_, row)) if row.2.is_none_or(|wanted| wanted == effect) => {
-            meta::classify(std::slice::from_ref(row), effect, reply)
-        }
-        _ => meta::classify(&TABLE, effect, reply),
-    }
+    row.map(|(_, row)| row).filter(|row| row.2.is_none_or(|wanted| wanted == effect))
 }
 
 /// A container that is asked for its status and has none any more is a post by now.
@@ -126,7 +138,7 @@ fn refused(reply: &Reply) -> Words {
 fn says(words: &Words, phrase: &str) -> bool {
     let told =
         [Some(&words.message), words.error_user_title.as_ref(), words.error_user_msg.as_ref()];
-    told.into_iter().flatten().any(|text| text.to_lowercase().contains(phrase))
+    told.into_iter().flatten().any(|text| own_words(text).contains(phrase))
 }
 
 #[cfg(test)]

@@ -119,4 +119,8 @@ impl Adapter for Threads {
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {
         errors::classify(effect, reply)
     }
+
+    fn unmapped(&self, effect: Effect, reply: &Reply) -> Option<String> {
+        errors::unmapped(effect, reply)
+    }
 }

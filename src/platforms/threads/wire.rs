@@ -3,6 +3,7 @@
 //! What we write are forms, built where they are sent. Threads leaves out what is empty, so all
 //! but the ids is optional.
 
+use crate::refusal::lenient;
 use serde::Deserialize;
 
 /// The answer to a create, to a publication, and to a look at a container, which alone has a
@@ -81,6 +82,7 @@ pub(super) struct User {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Refused {
+    #[serde(deserialize_with = "lenient")]
     pub error: Words,
 }
 
@@ -88,8 +90,12 @@ pub(super) struct Refused {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Words {
+    #[serde(deserialize_with = "lenient")]
     pub code: i64,
+    #[serde(deserialize_with = "lenient")]
     pub message: String,
+    #[serde(deserialize_with = "lenient")]
     pub error_user_title: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     pub error_user_msg: Option<String>,
 }

@@ -7,7 +7,9 @@
 use super::limits::{FAMILIES, number};
 use super::wire::Problem;
 use crate::port::Reply;
-use domain::failure::{Effect, Failure, Scope, server_error};
+use crate::refusal::{fingerprint, own_words, server_failure};
+use crate::times::upcoming;
+use domain::failure::{Effect, Failure, Scope, Sent, no_reply};
 use domain::time::Timestamp;
 use std::time::Duration;
 
@@ -15,8 +17,6 @@ use std::time::Duration;
 const DETAIL_CHARS_MAX: usize = 300;
 /// A 429 that names no reset: the length of X's windows.
 const RETRY_DEFAULT: Duration = Duration::from_secs(15 * 60);
-/// `Date` leaves the fraction of its second out, and a reply is on its way for a moment.
-const DATE_BLUR: Duration = Duration::from_millis(1_500);
 /// How our own words begin when an upload has to be made anew.
 const GONE: &str = "the upload is not known any more";
 /// How our own words begin when a chunk was too large.
@@ -26,6 +26,8 @@ const TOO_LARGE: &str = "the chunk is too large";
 enum Says {
     /// The status is enough.
     Anything,
+    /// Nothing above fitted: the status alone decides, and the refusal is counted as unmapped.
+    Otherwise,
     /// The last segment of the member `type`, of the error or of one inside it.
     Type(&'static str),
     /// A phrase in `detail`, `title` or a `message`, in any case.
@@ -50,6 +52,8 @@ enum Class {
     Operator(Scope),
     Limit,
     Cap,
+    /// Nobody knows what it did.
+    Lost,
     /// The upload has to begin again.
     Gone,
     TooLarge,
@@ -63,7 +67,7 @@ const REPEATABLE: Option<Effect> = Some(Effect::Repeatable);
 const IRREVERSIBLE: Option<Effect> = Some(Effect::Irreversible);
 
 /// The first row that fits decides. An empty list of statuses means any from 400 to 499.
-static TABLE: [Row; 44] = [
+static TABLE: [Row; 57] = [
     // The token endpoint says `invalid_request` as often as `invalid_grant` for a spent token.
     Row(TOKEN, None, Says::OAuth("invalid_request"), Class::Dead),
     Row(TOKEN, None, Says::OAuth("invalid_grant"), Class::Dead),
@@ -71,8 +75,8 @@ static TABLE: [Row; 44] = [
     Row(TOKEN, None, Says::OAuth("unauthorized_client"), Class::Operator(Scope::App)),
     Row(&[402], None, Says::Anything, Class::Operator(Scope::App)),
     Row(&[429], None, Says::Type("usage-capped"), Class::Cap),
-    Row(&[429], None, Says::Anything, Class::Limit),
     Row(ANY, None, Says::Type("rate-limit-exceeded"), Class::Limit),
+    Row(&[429], None, Says::Anything, Class::Limit),
     // A suspended account is dead; a locked one comes back when its owner unlocks it.
     Row(ANY, None, Says::Type("user-suspended"), Class::Dead),
     Row(ANY, None, Says::Code(64), Class::Dead),
@@ -82,6 +86,7 @@ static TABLE: [Row; 44] = [
     Row(&[401], None, Says::Anything, Class::Stale),
     Row(ANY, None, Says::Type("unsupported-authentication"), Class::Stale),
     Row(ANY, None, Says::Type("client-forbidden"), Class::Operator(Scope::App)),
+    Row(ANY, None, Says::Type("oauth1-permissions"), Class::Operator(Scope::App)),
     Row(&[403], None, Says::Words("app permissions"), Class::Operator(Scope::App)),
     Row(&[403], None, Says::Words("duplicate content"), Class::Duplicate),
     Row(&[403], None, Says::Code(187), Class::Duplicate),
@@ -96,21 +101,35 @@ static TABLE: [Row; 44] = [
     Row(ANY, None, Says::Words("media ids are invalid"), Class::Media),
     Row(ANY, None, Says::Code(324), Class::Media),
     Row(ANY, None, Says::Words("post a video longer than"), Class::Media),
+    // An article, or whatever else is for subscribers alone.
+    Row(&[403], IRREVERSIBLE, Says::Words("premium"), Class::Content(None)),
     Row(&[403], None, Says::Words("mentioned or are the author"), Class::Content(None)),
     Row(&[403], None, Says::Words("reply to this conversation"), Class::Content(None)),
     Row(ANY, IRREVERSIBLE, Says::Words("deleted or not visible"), Class::Content(None)),
     Row(&[403], None, Says::Words("permitted to access this feature"), Class::Content(None)),
     // Without a broken rule of ours to explain it, this is a missing scope.
     Row(&[403], None, Says::Words("not permitted to perform this action"), Class::Stale),
+    // The rest of the types that X documents. What could not be shown may have happened.
+    Row(ANY, None, Says::Type("internal-error"), Class::Lost),
+    Row(ANY, None, Says::Type("field-hydration-failure"), Class::Lost),
+    Row(ANY, None, Says::Type("disallowed-resource"), Class::Content(None)),
+    Row(ANY, REPEATABLE, Says::Type("resource-unavailable"), Class::Gone),
+    Row(ANY, IRREVERSIBLE, Says::Type("resource-unavailable"), Class::Content(None)),
+    Row(ANY, IRREVERSIBLE, Says::Type("resource-not-found"), Class::Content(None)),
+    Row(ANY, REPEATABLE, Says::Type("not-authorized-for-resource"), Class::Stale),
+    Row(ANY, IRREVERSIBLE, Says::Type("not-authorized-for-resource"), Class::Content(None)),
+    Row(ANY, REPEATABLE, Says::Type("not-authorized-for-field"), Class::Stale),
+    Row(ANY, IRREVERSIBLE, Says::Type("not-authorized-for-field"), Class::Content(None)),
+    Row(ANY, REPEATABLE, Says::Type("field-unauthorized"), Class::Stale),
+    Row(ANY, IRREVERSIBLE, Says::Type("field-unauthorized"), Class::Content(None)),
     Row(&[404, 410], REPEATABLE, Says::Anything, Class::Gone),
     Row(&[413], REPEATABLE, Says::Anything, Class::TooLarge),
-    Row(&[400], REPEATABLE, Says::Anything, Class::Media),
-    Row(&[403], REPEATABLE, Says::Anything, Class::Stale),
-    Row(&[403], IRREVERSIBLE, Says::Type("not-authorized-for-resource"), Class::Content(None)),
-    Row(&[404, 410], IRREVERSIBLE, Says::Anything, Class::Content(None)),
-    Row(&[400], IRREVERSIBLE, Says::Anything, Class::Content(None)),
-    Row(&[403], IRREVERSIBLE, Says::Anything, Class::Content(None)),
-    Row(&[413, 415, 422], IRREVERSIBLE, Says::Anything, Class::Content(None)),
+    Row(&[400], REPEATABLE, Says::Otherwise, Class::Media),
+    Row(&[403], REPEATABLE, Says::Otherwise, Class::Stale),
+    Row(&[404, 410], IRREVERSIBLE, Says::Otherwise, Class::Content(None)),
+    Row(&[400], IRREVERSIBLE, Says::Otherwise, Class::Content(None)),
+    Row(&[403], IRREVERSIBLE, Says::Otherwise, Class::Content(None)),
+    Row(&[413, 415, 422], IRREVERSIBLE, Says::Otherwise, Class::Content(None)),
 ];
 
 /// The class of `reply`; `None` for a success.
@@ -119,12 +138,9 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
     if reply.status.is_success() {
         return None;
     }
-    let problem: Problem = serde_json::from_slice(&reply.body).unwrap_or_default();
-    // 408 is a server or a proxy that lost patience: nobody knows what it did before.
-    let is_refusal = reply.status.is_client_error() && status != 408;
-    let row = TABLE.iter().find(|row| is_refusal && row.fits(status, effect, &problem));
-    let Some(row) = row else {
-        return Some(server_error(effect, status));
+    let problem = problem(reply);
+    let Some(row) = row(effect, reply, &problem) else {
+        return Some(server_failure(effect, reply));
     };
     let detail = detail(&problem, status);
     Some(match row.3 {
@@ -136,9 +152,41 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
         Class::Operator(scope) => Failure::Operator { scope, detail },
         Class::Limit => limited(reply, detail),
         Class::Cap => capped(reply, &problem, detail),
+        Class::Lost => no_reply(effect, Sent::Maybe, detail),
         Class::Gone => Failure::Transient { detail: format!("{GONE}: {detail}") },
         Class::TooLarge => Failure::Transient { detail: format!("{TOO_LARGE}: {detail}") },
     })
+}
+
+/// What to count a refusal under that only its status tells of.
+pub(super) fn unmapped(effect: Effect, reply: &Reply) -> Option<String> {
+    let problem = problem(reply);
+    let is_known = match row(effect, reply, &problem) {
+        Some(Row(_, _, says, _)) => !matches!(says, Says::Otherwise),
+        None => !is_refusal(reply),
+    };
+    if is_known {
+        return None;
+    }
+    let codes: Vec<String> =
+        problem.errors.iter().filter_map(|part| part.code).map(|c| c.to_string()).collect();
+    let told = problem.error.as_ref().and_then(|error| error.as_str());
+    let words = [kind(&problem), problem.title.as_str()].into_iter().chain(told);
+    Some(fingerprint(reply, words.chain(codes.iter().map(String::as_str))))
+}
+
+fn problem(reply: &Reply) -> Problem {
+    serde_json::from_slice(&reply.body).unwrap_or_default()
+}
+
+/// X says no. 408 is a server or a proxy that lost patience: nobody knows what it did before.
+fn is_refusal(reply: &Reply) -> bool {
+    reply.status.is_client_error() && reply.status.as_u16() != 408
+}
+
+fn row(effect: Effect, reply: &Reply, problem: &Problem) -> Option<&'static Row> {
+    let status = reply.status.as_u16();
+    TABLE.iter().find(|row| is_refusal(reply) && row.fits(status, effect, problem))
 }
 
 /// A success without what it must hold.
@@ -172,15 +220,20 @@ impl Row {
 impl Says {
     fn fits(&self, problem: &Problem) -> bool {
         match self {
-            Self::Anything => true,
-            Self::Type(wanted) => problem.kind.rsplit('/').next() == Some(wanted),
-            Self::Words(phrase) => words(problem).any(|text| text.to_lowercase().contains(phrase)),
+            Self::Anything | Self::Otherwise => true,
+            Self::Type(wanted) => kind(problem) == *wanted,
+            Self::Words(phrase) => words(problem).any(|text| own_words(text).contains(phrase)),
             Self::Code(wanted) => problem.errors.iter().any(|part| part.code == Some(*wanted)),
             Self::OAuth(wanted) => {
                 problem.error.as_ref().and_then(|error| error.as_str()) == Some(wanted)
             }
         }
     }
+}
+
+/// What the member `type` names: its last segment, whatever host stands before it.
+fn kind(problem: &Problem) -> &str {
+    problem.kind.rsplit('/').next().unwrap_or_default()
 }
 
 /// Every place where X puts its own words.
@@ -199,20 +252,24 @@ fn detail(problem: &Problem, status: u16) -> String {
     }
 }
 
-/// The latest reset of the families that are used up decides, and whom that one concerns.
+/// The latest reset of the families that are used up decides, and whom that one concerns. X has
+/// no `Retry-After`; a proxy before it may, and then the later one holds.
 fn limited(reply: &Reply, detail: String) -> Failure {
     let exhausted = FAMILIES.iter().filter_map(|(prefix, scope, _)| {
-        let reset = number(reply, prefix, "reset")?;
+        let reset = upcoming(reply, by_our_clock(reply, number(reply, prefix, "reset")?))?;
         // A missing count is unknown, not zero; but the plain family of a 429 is meant by it.
         let is_empty = match number(reply, prefix, "remaining") {
             Some(remaining) => remaining <= 0,
             None => *prefix == "x-rate-limit-",
         };
-        is_empty.then(|| (by_our_clock(reply, reset), *scope))
+        is_empty.then_some((reset, *scope))
     });
-    let latest = exhausted.max_by_key(|(at, _)| *at);
-    let (retry_at, scope) = latest.unwrap_or((reply.at + RETRY_DEFAULT, Scope::Account));
-    Failure::RateLimit { scope, retry_at: retry_at.max(reply.at), detail }
+    let (reset, scope) = match exhausted.max_by_key(|(at, _)| *at) {
+        Some((reset, scope)) => (Some(reset), scope),
+        None => (None, Scope::Account),
+    };
+    let retry_at = reset.max(reply.retry_after()).unwrap_or(reply.at + RETRY_DEFAULT);
+    Failure::RateLimit { scope, retry_at, detail }
 }
 
 /// The monthly cap of the app needs the operator; a daily one ends by itself.
@@ -228,33 +285,51 @@ fn capped(reply: &Reply, problem: &Problem, detail: String) -> Failure {
     Failure::Operator { scope: Scope::App, detail }
 }
 
-/// X's clock may differ from ours: the wait is what lies between its `Date` and its reset. A clock
-/// that its `Date` cannot tell from ours counts as ours, or everybody would wait a second too long.
+/// A reset, told by X's clock, by ours.
 pub(super) fn by_our_clock(reply: &Reply, reset: i64) -> Timestamp {
-    let reset = Timestamp::from_seconds(reset);
-    match reply.date() {
-        Some(date) if reply.at < date || reply.at.since(date) > DATE_BLUR => {
-            reply.at + reset.since(date)
-        }
-        _ => reset,
-    }
+    reply.by_our_clock(Timestamp::from_seconds(reset))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::conformance::reply;
+    use crate::replies_tests::cases;
+    use std::collections::BTreeMap;
 
+    /// The word of a row's class in a file; a cap is of the day or of the month.
+    fn names(class: Class, word: &str, effect: Effect) -> bool {
+        let expected = match class {
+            Class::Stale | Class::Dead => "auth",
+            Class::Content(_) => "content",
+            Class::Media => "media",
+            Class::Duplicate => "duplicate",
+            Class::Operator(_) => "operator",
+            Class::Limit => "rate_limit",
+            Class::Cap => return ["rate_limit", "operator"].contains(&word),
+            Class::Lost if effect == Effect::Irreversible => "unknown",
+            Class::Lost | Class::Gone | Class::TooLarge => "transient",
+        };
+        word == expected
+    }
+
+    // case: C-rows
     #[test]
-    fn the_words_of_a_post_do_not_change_the_class() {
-        let case = serde_json::json!({
-            "headers": {}, "status": 400,
-            "body": {
-                "detail": "One or more parameters to your request was invalid.",
-                "errors": [{"message": "odd", "parameters": {"text": ["duplicate content"]}}],
-            },
-        });
-        let failure = classify(Effect::Irreversible, &reply(&case));
-        assert!(matches!(failure, Some(Failure::Content { .. })), "{failure:?}");
+    fn each_row_has_a_reply_and_each_reply_names_the_class_of_its_row() {
+        let mut reached = BTreeMap::new();
+        for (name, effect, case) in cases("x") {
+            let reply = reply(&case);
+            let problem = problem(&reply);
+            let Some(at) = TABLE.iter().position(|row| {
+                is_refusal(&reply) && row.fits(reply.status.as_u16(), effect, &problem)
+            }) else {
+                continue;
+            };
+            let word = case["failure"]["class"].as_str().unwrap_or_default();
+            assert!(names(TABLE[at].3, word, effect), "{name}: row {at} is not {word:?}");
+            reached.insert(at, name);
+        }
+        let dead: Vec<usize> = (0..TABLE.len()).filter(|at| !reached.contains_key(at)).collect();
+        assert!(dead.is_empty(), "no reply reaches these rows: {dead:?}");
     }
 }

@@ -106,6 +106,10 @@ impl Adapter for X {
         errors::classify(effect, reply)
     }
 
+    fn unmapped(&self, effect: Effect, reply: &Reply) -> Option<String> {
+        errors::unmapped(effect, reply)
+    }
+
     fn told(&self, endpoint: &'static str, reply: &Reply) -> Vec<Told> {
         limits::told(endpoint, reply)
     }

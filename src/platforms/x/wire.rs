@@ -3,8 +3,9 @@
 //! Whatever is read is optional where X's own specification leaves it out of `required`: a reply
 //! with a field less than usual must not turn a success into a failure.
 
+use crate::refusal::lenient;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The body of `POST /2/tweets`; X refuses unknown keys.
 #[derive(Debug, Serialize)]
@@ -244,22 +245,30 @@ pub(super) struct Referenced {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Problem {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "lenient")]
     pub kind: String,
+    #[serde(deserialize_with = "lenient")]
     pub title: String,
+    #[serde(deserialize_with = "lenient")]
     pub detail: String,
+    #[serde(deserialize_with = "lenient")]
     pub period: Option<String>,
+    #[serde(deserialize_with = "lenient")]
     pub errors: Vec<ProblemPart>,
     pub error: Option<Value>,
+    #[serde(deserialize_with = "lenient")]
     pub error_description: Option<String>,
 }
 
-/// One of the errors inside an error.
+/// One of the errors inside an error. What X repeats of the request, under `parameters`, is not
+/// read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ProblemPart {
+    #[serde(deserialize_with = "lenient")]
     pub message: String,
+    #[serde(deserialize_with = "lenient")]
     pub detail: String,
+    #[serde(deserialize_with = "lenient")]
     pub code: Option<i64>,
-    pub parameters: Map<String, Value>,
 }

@@ -8,10 +8,10 @@
 use super::pacific::next_midnight;
 use super::wire::{ApiError, Problem};
 use crate::port::Reply;
-use domain::failure::{Effect, Failure, Scope, server_error};
+use crate::refusal::{fingerprint, server_failure};
+use domain::failure::{Effect, Failure, Scope};
 use domain::time::Timestamp;
 use http::StatusCode;
-use http::header::RETRY_AFTER;
 use std::time::Duration;
 
 /// The longest piece of the platform's words that is kept.
@@ -21,13 +21,13 @@ const BURST_PAUSE: Duration = Duration::from_secs(60);
 /// 24 h: assumed for the number of videos of a channel; the platform names no time, its help
 /// pages say to try again in a day.
 const UPLOADS_PAUSE: Duration = Duration::from_secs(24 * 3600);
-/// A longer `Retry-After` is no answer to a burst; Google's own clients wait for minutes at most.
-const RETRY_AFTER_S_MAX: u64 = 24 * 3600;
 
 /// What a row matches besides the status.
 enum Says {
     /// The status is enough.
     Anything,
+    /// Nothing above fitted: the status alone decides, and the refusal is counted as unmapped.
+    Otherwise,
     /// The `reason` of the first cause.
     Reason(&'static str),
     /// Its `domain` and its `reason`.
@@ -122,9 +122,9 @@ static TABLE: [Row; 50] = [
     Row(LOST, REPEATABLE, Says::Anything, Class::Answer),
     Row(LOST, IRREVERSIBLE, Says::Anything, Class::Doubt),
     Row(&[413, 415], None, Says::Anything, Class::Media),
-    Row(&[400], REPEATABLE, Says::Anything, Class::Media),
-    Row(&[403], REPEATABLE, Says::Anything, Class::Stale),
-    Row(ANY, IRREVERSIBLE, Says::Anything, Class::Content(None)),
+    Row(&[400], REPEATABLE, Says::Otherwise, Class::Media),
+    Row(&[403], REPEATABLE, Says::Otherwise, Class::Stale),
+    Row(ANY, IRREVERSIBLE, Says::Otherwise, Class::Content(None)),
 ];
 
 /// The class of `reply`; `None` for a success, and for what only a session means: that it goes on
@@ -135,13 +135,11 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
         return None;
     }
     let said = Said::read(reply);
-    // 408 is a server or a proxy that lost patience: nobody knows what it did before.
-    let is_refusal = reply.status.is_client_error() && status != 408;
-    let row = TABLE.iter().find(|row| is_refusal && row.fits(status, effect, &said));
-    let Some(Row(.., class)) = row else {
-        return Some(server_error(effect, status));
+    let Some(Row(.., class)) = row(effect, reply, &said) else {
+        return Some(server_failure(effect, reply));
     };
     let detail = said.detail(status);
+    let later = |end: Timestamp| reply.retry_after().map_or(end, |named| named.max(end));
     let limited = |scope, retry_at| Failure::RateLimit { scope, retry_at, detail: detail.clone() };
     Some(match *class {
         Class::Stale => Failure::Auth { revoked: false, detail },
@@ -149,13 +147,41 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
         Class::Content(field) => Failure::Content { field: field.map(Into::into), detail },
         Class::Media => Failure::Media { asset: None, detail },
         Class::Operator(scope) => Failure::Operator { scope, detail },
-        Class::Day => limited(Scope::App, next_midnight(reply.at)),
-        Class::Uploads => limited(Scope::Account, reply.at + UPLOADS_PAUSE),
-        Class::Burst => limited(Scope::Account, opens_at(reply)),
+        Class::Day => limited(Scope::App, later(next_midnight(reply.at))),
+        Class::Uploads => limited(Scope::Account, later(reply.at + UPLOADS_PAUSE)),
+        Class::Burst => {
+            let ends = reply.retry_after().unwrap_or(reply.at + BURST_PAUSE);
+            limited(Scope::Account, ends)
+        }
         Class::Missing => Failure::Transient { detail },
         Class::Doubt => Failure::Unknown { detail },
         Class::Answer => return None,
     })
+}
+
+/// What to count a refusal under that only its status tells of.
+pub(super) fn unmapped(effect: Effect, reply: &Reply) -> Option<String> {
+    let said = Said::read(reply);
+    let is_known = match row(effect, reply, &said) {
+        Some(Row(_, _, says, _)) => !matches!(says, Says::Otherwise),
+        None => !is_refusal(reply),
+    };
+    if is_known {
+        return None;
+    }
+    let cause = said.api.errors.first();
+    let words = cause.map_or(["", ""], |cause| [&cause.domain, &cause.reason]);
+    Some(fingerprint(reply, words.into_iter().chain([said.oauth.as_str()])))
+}
+
+/// YouTube says no. 408 is a server or a proxy that lost patience: nobody knows what it did before.
+fn is_refusal(reply: &Reply) -> bool {
+    reply.status.is_client_error() && reply.status.as_u16() != 408
+}
+
+fn row(effect: Effect, reply: &Reply, said: &Said) -> Option<&'static Row> {
+    let status = reply.status.as_u16();
+    TABLE.iter().find(|row| is_refusal(reply) && row.fits(status, effect, said))
 }
 
 /// A success without what it must hold.
@@ -165,13 +191,6 @@ pub(super) fn unreadable(effect: Effect, reply: &Reply) -> Failure {
         Effect::Repeatable => Failure::Transient { detail },
         Effect::Irreversible => Failure::Unknown { detail },
     }
-}
-
-/// When a burst is over: `Retry-After` in seconds where there is one.
-fn opens_at(reply: &Reply) -> Timestamp {
-    let named = reply.header(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok());
-    let wait = named.map(|s: u64| Duration::from_secs(s.clamp(1, RETRY_AFTER_S_MAX)));
-    reply.at + wait.unwrap_or(BURST_PAUSE)
 }
 
 /// A refusal in its two shapes: of the API, and of OAuth.
@@ -222,7 +241,7 @@ impl Says {
     fn fits(&self, said: &Said) -> bool {
         let cause = said.api.errors.first();
         match self {
-            Self::Anything => true,
+            Self::Anything | Self::Otherwise => true,
             Self::Reason(reason) => cause.is_some_and(|cause| cause.reason == *reason),
             Self::Cause(domain, reason) => {
                 cause.is_some_and(|cause| cause.domain == *domain && cause.reason == *reason)

@@ -5,6 +5,7 @@
 //! turn a success into a failure.
 
 use super::options::PrivacyStatus;
+use crate::refusal::lenient;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -119,6 +120,7 @@ pub(super) struct ResourceId {
 #[serde(default)]
 pub(super) struct Problem {
     pub error: Value,
+    #[serde(deserialize_with = "lenient")]
     pub error_description: Option<String>,
 }
 
@@ -126,7 +128,9 @@ pub(super) struct Problem {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ApiError {
+    #[serde(deserialize_with = "lenient")]
     pub message: String,
+    #[serde(deserialize_with = "lenient")]
     pub errors: Vec<Cause>,
 }
 
@@ -134,7 +138,10 @@ pub(super) struct ApiError {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Cause {
+    #[serde(deserialize_with = "lenient")]
     pub message: String,
+    #[serde(deserialize_with = "lenient")]
     pub domain: String,
+    #[serde(deserialize_with = "lenient")]
     pub reason: String,
 }

@@ -9,6 +9,8 @@ mod crash;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod security;
 #[cfg(test)]
 mod support;

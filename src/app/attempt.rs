@@ -86,8 +86,9 @@ impl<'a> Attempt<'a> {
         let loaded_at = clock::stopwatch();
         let (epoch, lease) = (claimed.epoch, claimed.lease);
         let right = Right { generation: claimed.generation, epoch, lease };
-        match row.standing(kind == JobKind::Reconcile).admit(right) {
+        match row.standing(kind == JobKind::Reconcile).admit(right, row.now) {
             Admission::Work => {}
+            Admission::Early(time) => return Ok(Begun::Over(Outcome::ReleaseFor(time))),
             Admission::Forget => return Ok(Begun::Over(Outcome::Done)),
             Admission::Past(epoch) => {
                 app.0.queue.raise_epoch(claimed.shard, epoch).await?;

@@ -10,7 +10,7 @@ use crate::meter::{self, Leave};
 use crate::timeline::told_by;
 use base::http::{Body as Payload, Bounds, Fence, NoReply};
 use base::{Context, Fault, clock, crash};
-use domain::courier::{Courier, End, Event, Order};
+use domain::courier::{Courier, End, Event, Order, Safeguards};
 use domain::delivery::Status;
 use domain::failure::{Effect, Failure, Sent, no_reply};
 use domain::standing::{Outcome, Wake};
@@ -87,7 +87,7 @@ pub(crate) async fn carry(attempt: &mut Attempt<'_>, call: Call) -> Result<Endin
         took: Duration::ZERO,
         is_doubted: false,
     };
-    let mut courier = Courier::new(effect);
+    let mut courier = Courier::new(effect, Safeguards::ALL);
     loop {
         let event = match courier.order() {
             Order::Meter => meter(attempt, &mut trip).await?,

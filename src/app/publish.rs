@@ -99,7 +99,7 @@ async fn clear(
 ) -> Result<Option<Outcome>, Fault> {
     match obstacle {
         None => Ok(None),
-        Some(Obstacle::Wait(at)) => Ok(Some(Outcome::ReleaseAt(at))),
+        Some(Obstacle::Wait(at)) => Ok(Some(Outcome::ReleaseFor(at.since(attempt.now())))),
         Some(Obstacle::Write(change)) => {
             let mut settle = attempt.settle(change);
             settle.checkpoint = has_moved.then(|| attempt.checkpoint.0.clone());

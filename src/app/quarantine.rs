@@ -136,7 +136,7 @@ pub(crate) async fn end(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Ou
     };
     // Nobody writes over an open intent before its deadline.
     if let (Hold::Abandoned, Some(at)) = (hold, row.deadline_at.filter(|at| *at > row.now)) {
-        return Ok(Outcome::ReleaseAt(at));
+        return Ok(Outcome::ReleaseFor(at.since(row.now)));
     }
     let is_known = hold == Hold::Free && !row.has_doubt;
     let (status, failure) = match failure() {

@@ -44,7 +44,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         return Ok(Outcome::Done);
     }
     if let Some(at) = attempt.standing().asks_later(attempt.now()) {
-        return Ok(Outcome::ReleaseAt(at));
+        return Ok(Outcome::ReleaseFor(at.since(attempt.now())));
     }
     attempt.recall().await?;
     for round in 0..PAGES_MAX {

@@ -87,17 +87,56 @@ pub enum Event {
     Withdrawn,
 }
 
+/// A safeguard of the promise that nothing is published twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safeguard {
+    /// The last look before the bytes.
+    Fence,
+    /// The row written before an irreversible call.
+    Intent,
+    /// What excludes a second sender until the call is surely over.
+    IntentDeadline,
+    /// Postgres is told before the queue.
+    SettleFirst,
+    /// A server error of an irreversible call is asked about, not sent again.
+    NoBlindRetry,
+}
+
+/// The safeguards that are in force: all of them, unless a test takes one away to see that it
+/// is missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Safeguards {
+    off: Option<Safeguard>,
+}
+
+impl Safeguards {
+    /// Everything holds.
+    pub const ALL: Self = Self { off: None };
+
+    /// All but one; only tests can make this value.
+    #[cfg(feature = "weakened")]
+    pub const fn without(off: Safeguard) -> Self {
+        Self { off: Some(off) }
+    }
+
+    /// It is in force.
+    pub fn has(self, safeguard: Safeguard) -> bool {
+        self.off != Some(safeguard)
+    }
+}
+
 /// One call on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Courier {
     effect: Effect,
     order: Order,
+    safeguards: Safeguards,
 }
 
 impl Courier {
     /// A courier about to carry a call of this effect.
-    pub const fn new(effect: Effect) -> Self {
-        Self { effect, order: Order::Meter }
+    pub const fn new(effect: Effect, safeguards: Safeguards) -> Self {
+        Self { effect, order: Order::Meter, safeguards }
     }
 
     /// The effect to perform now.
@@ -110,23 +149,22 @@ impl Courier {
     /// # Panics
     /// When the event does not answer the present order: a bug in the performer.
     pub fn on(&mut self, event: Event) {
-        let irreversible = self.effect == Effect::Irreversible;
+        let is_irreversible = self.effect == Effect::Irreversible;
+        let has_intent = is_irreversible && self.safeguards.has(Safeguard::Intent);
         self.order = match (self.order, event) {
             (Order::Meter, Event::Permitted) => Order::Sign,
             (Order::Meter, Event::Limited { until }) => Order::End(End::Limited { until }),
-            (Order::Sign, Event::Signed) if irreversible => Order::Intend,
-            (Order::Sign, Event::Signed) => Order::Fence,
+            (Order::Sign, Event::Signed) if has_intent => Order::Intend,
+            (Order::Sign, Event::Signed) => self.look(),
             (Order::Sign, Event::NotSigned) => Order::End(End::Unsigned),
-            (Order::Intend, Event::Intended) => Order::Fence,
+            (Order::Intend, Event::Intended) => self.look(),
             (Order::Intend, Event::Refused) => Order::End(End::Stale),
             (Order::Intend, Event::Limited { until }) => Order::End(End::Limited { until }),
             (Order::Fence, Event::Open) => Order::Send,
-            (Order::Fence, Event::Closed) if irreversible => Order::Withdraw(Cause::Fenced),
+            (Order::Fence, Event::Closed) if has_intent => Order::Withdraw(Cause::Fenced),
             (Order::Fence, Event::Closed) => Order::End(End::Stale),
             (Order::Send, Event::Replied) => Order::Classify,
-            (Order::Send, Event::Silent(Sent::No)) if irreversible => {
-                Order::Withdraw(Cause::NotSent)
-            }
+            (Order::Send, Event::Silent(Sent::No)) if has_intent => Order::Withdraw(Cause::NotSent),
             (Order::Send, Event::Silent(sent)) => Order::End(End::NoReply(sent)),
             (Order::Classify, Event::Classified) => Order::End(End::Reply),
             (Order::Withdraw(Cause::Fenced), Event::Withdrawn) => Order::End(End::Stale),
@@ -135,6 +173,11 @@ impl Courier {
             }
             (order, event) => panic!("{event:?} does not answer {order:?}"),
         };
+    }
+
+    /// The last look, where it is in force.
+    fn look(&self) -> Order {
+        if self.safeguards.has(Safeguard::Fence) { Order::Fence } else { Order::Send }
     }
 }
 
@@ -160,7 +203,7 @@ mod tests {
             }
         };
         let mut done = vec![];
-        let mut open = vec![(Courier::new(effect), vec![])];
+        let mut open = vec![(Courier::new(effect, Safeguards::ALL), vec![])];
         while let Some((courier, mut path)) = open.pop() {
             path.push(courier.order());
             let events = answers(courier.order());

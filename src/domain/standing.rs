@@ -37,6 +37,8 @@ pub struct Standing {
     pub status: Status,
     /// The generation of the wake-up that is owed, of the kind that was claimed.
     pub generation: Option<i64>,
+    /// When that wake-up is due.
+    pub owed_at: Option<Timestamp>,
     /// The lease that wrote last.
     pub epoch: i64,
     /// The random number of that lease.
@@ -165,6 +167,8 @@ pub enum Admission {
     /// Another lease has written with this epoch or a larger one: the shard's counter is raised
     /// to it, and the job handed back.
     Past(i64),
+    /// It is handed back for so long: Redis's clock is ahead of Postgres's, which counts.
+    Early(Duration),
 }
 
 /// What stands in the way before a step.
@@ -208,7 +212,7 @@ pub enum Next {
 
 impl Standing {
     /// Whether a claimed job is worth working on.
-    pub fn admit(&self, right: Right) -> Admission {
+    pub fn admit(&self, right: Right, now: Timestamp) -> Admission {
         if self.generation != Some(right.generation) || self.status.is_ended() {
             return Admission::Forget;
         }
@@ -216,7 +220,10 @@ impl Standing {
         if is_past || self.epoch == right.epoch && self.lease != right.lease {
             return Admission::Past(self.epoch);
         }
-        Admission::Work
+        match self.owed_at.filter(|at| *at > now) {
+            Some(at) => Admission::Early(at.since(now)),
+            None => Admission::Work,
+        }
     }
 
     /// A change of nothing but the status and the wake-up.

@@ -68,4 +68,7 @@ pub enum Outcome {
     Release,
     /// Handed back unspoilt until an instant: the same generation.
     ReleaseAt(Timestamp),
+    /// Handed back unspoilt for a while: the same generation. What waits for Postgres's clock says
+    /// it so, for that of Redis may be ahead.
+    ReleaseFor(Duration),
 }

@@ -155,6 +155,9 @@ fn add_ended<'a>(
         Ending::Outcome(Outcome::Again { generation, due_at }) => ("a", *generation, due_at.ms()),
         Ending::Outcome(Outcome::Release) => ("r", suspect, RELEASE_MS),
         Ending::Outcome(Outcome::ReleaseAt(at)) => ("t", suspect, at.ms()),
+        Ending::Outcome(Outcome::ReleaseFor(time)) => {
+            ("r", suspect, i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+        }
         // A move to another shard was pushed there before; here it is done.
         Ending::Outcome(Outcome::Moved { wakeup }) if wakeup.shard != claimed.shard => ("d", 0, 0),
         Ending::Outcome(Outcome::Moved { wakeup }) => {

@@ -64,6 +64,8 @@ pub struct Loaded {
     pub crashes: i32,
     /// The generation of the wake-up that is owed, of the kind asked for.
     pub generation: Option<i64>,
+    /// When that wake-up is due.
+    pub owed_at: Option<Timestamp>,
     /// The account.
     pub account: AccountId,
     /// Its brand.
@@ -92,6 +94,7 @@ impl Loaded {
         Standing {
             status: self.status,
             generation: self.generation,
+            owed_at: self.owed_at,
             epoch: self.epoch,
             lease: self.lease,
             due_at: self.due_at,
@@ -135,6 +138,7 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         absences: row.try_get("absences")?,
         crashes: row.try_get("crashes")?,
         generation: row.try_get("generation")?,
+        owed_at: convert::time_or_none(row, "owed_at")?,
         account: convert::id(row, "account_id")?,
         brand: convert::id(row, "brand_id")?,
         platform: row.try_get("platform")?,
@@ -227,7 +231,8 @@ impl Store {
             "SELECT d.id, d.tenant_id, d.post_id, p.stage, p.draft, p.not_after, d.status,
                  d.revision, d.due_at, d.checkpoint, d.checkpoint_no, d.epoch, d.lease,
                  d.intended_at, d.deadline_at, d.ask_from, d.attempts, d.auth_refusals,
-                 d.has_doubt, d.absences, d.crashes, j.generation, d.account_id, a.brand_id, a.platform, a.app,
+                 d.has_doubt, d.absences, d.crashes, j.generation, j.due_at AS owed_at,
+                 d.account_id, a.brand_id, a.platform, a.app,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
                  a.status_reason, c.sealed, c.version, c.expires_at, c.refreshed_at,
                  clock_timestamp() AS now

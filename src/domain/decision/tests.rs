@@ -278,6 +278,7 @@ fn standing() -> Standing {
     Standing {
         status: Status::Sending,
         generation: Some(1),
+        owed_at: None,
         epoch: 1,
         lease: 1,
         due_at: NOW,

@@ -68,7 +68,8 @@ pub(super) fn create(
     let parent = parent(state, caller, &body)?;
     let wording: [u8; 32] = Sha256::digest(body.text.as_bytes()).into();
     let account = state.account(caller.account);
-    let last = account.own.wordings.get(&wording).filter(|_| !body.text.is_empty());
+    let is_compared = !body.text.is_empty() && !state.limits.takes_duplicates;
+    let last = account.own.wordings.get(&wording).filter(|_| is_compared);
     if last.is_some_and(|last| now.since(*last) < DUPLICATE_WINDOW) {
         let told = "You are not allowed to create a Tweet with duplicate content.";
         return Err(Refusal::forbidden(told));

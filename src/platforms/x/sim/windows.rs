@@ -27,6 +27,8 @@ pub(super) struct Limits {
     pub credits_depleted: bool,
     /// By handle, what an account has subscribed to, where it is not what its handle says.
     pub subscriptions: BTreeMap<String, String>,
+    /// A wording may be posted again at once: what a test of ours must not hide behind.
+    pub takes_duplicates: bool,
 }
 
 /// What a test puts in place of what is in force; what it does not name stays.
@@ -42,6 +44,7 @@ struct Change {
     timeline_delay_ms: Option<u64>,
     day_headers: Option<bool>,
     credits_depleted: Option<bool>,
+    takes_duplicates: Option<bool>,
     #[serde(default)]
     subscriptions: BTreeMap<String, String>,
 }
@@ -108,6 +111,7 @@ impl Default for Limits {
             day_headers: true,
             credits_depleted: false,
             subscriptions: BTreeMap::new(),
+            takes_duplicates: false,
         }
     }
 }
@@ -129,6 +133,7 @@ impl Limits {
         self.day_headers = new.day_headers.unwrap_or(self.day_headers);
         self.credits_depleted = new.credits_depleted.unwrap_or(self.credits_depleted);
         self.subscriptions.extend(new.subscriptions);
+        self.takes_duplicates = new.takes_duplicates.unwrap_or(self.takes_duplicates);
         true
     }
 

@@ -14,7 +14,7 @@ pub struct Arguments {
     #[command(flatten)]
     claim: Claim,
     /// The platform's id of the post, where the link does not tell it.
-    #[arg(long, value_name = "ID", requires = "published")]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["send", "drop"])]
     remote_id: Option<String>,
     /// How you know; it is kept.
     #[arg(long, value_name = "TEXT")]

@@ -287,7 +287,11 @@ async fn dispatch(
 
 fn classify(attempt: &Attempt<'_>, trip: &mut Trip) -> Event {
     let reply = trip.reply.as_ref();
-    trip.failure = reply.and_then(|reply| attempt.adapter.classify(trip.call.effect, reply));
+    let (adapter, effect) = (attempt.adapter, trip.call.effect);
+    trip.failure = reply.and_then(|reply| adapter.classify(effect, reply));
+    if let Some(fingerprint) = reply.and_then(|reply| adapter.unmapped(effect, reply)) {
+        attempt.app.0.unmapped.count(&attempt.row.platform, trip.call.endpoint, fingerprint);
+    }
     Event::Classified
 }
 

@@ -31,6 +31,7 @@ pub mod sweep;
 mod targets;
 mod timeline;
 mod turns;
+pub mod unmapped;
 pub mod validate;
 pub mod why;
 
@@ -99,6 +100,7 @@ struct Inner {
     intents: Batcher<Intent, Option<Intended>>,
     settles: Batcher<Settle, Option<Settled>>,
     turns: turns::Turns,
+    unmapped: unmapped::Unmapped,
     room: quarantine::Room,
 }
 
@@ -126,6 +128,7 @@ impl App {
             async move { store.settle(batch).await }.boxed()
         });
         let data_keys = Mutex::default();
+        let unmapped = unmapped::Unmapped::spawn(store.clone());
         Self(Arc::new(Inner {
             store,
             queue,
@@ -138,6 +141,7 @@ impl App {
             intents,
             settles,
             turns: turns::Turns::default(),
+            unmapped,
             room: quarantine::Room::default(),
         }))
     }

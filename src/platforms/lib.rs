@@ -15,12 +15,12 @@ mod options;
 pub mod port;
 mod refusal;
 #[cfg(test)]
-mod replies_tests;
-#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod rules_tests;
 pub mod sim;
+#[cfg(test)]
+mod tests;
 pub mod threads;
 mod times;
 #[cfg(test)]

@@ -32,6 +32,11 @@ pub(crate) async fn metrics(State(site): State<Site>) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], (site.metrics)()).into_response()
 }
 
+/// `GET /unmapped`: the refusals that no adapter knows, the most frequent first.
+pub(crate) async fn unmapped(State(site): State<Site>) -> Answered {
+    Ok(success(StatusCode::OK, app::unmapped::top(&site.app).await?))
+}
+
 fn readiness(trouble: Option<String>) -> Answered {
     match trouble {
         None => Ok(success(StatusCode::OK, json!({ "status": "ready" }))),

@@ -162,7 +162,8 @@ fn private_routes(site: Site) -> Router {
     let routes = Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready_with_reason))
-        .route("/metrics", get(health::metrics));
+        .route("/metrics", get(health::metrics))
+        .route("/unmapped", get(health::unmapped));
     frame::frame(routes.with_state(site))
 }
 

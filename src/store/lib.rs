@@ -22,6 +22,7 @@ pub mod reviews;
 pub mod settles;
 pub mod situations;
 pub mod tenants;
+pub mod unmapped;
 mod warm;
 
 use base::{Context, Fault};

@@ -1,9 +1,9 @@
 //! A limited account waits until the platform's own time, and nobody waits with it.
 
 use crate::support::scene::delivery;
-use crate::support::{Scene, eventually};
+use crate::support::{Account, Fleet, Scene, eventually};
 use base::clock;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The platform tells its reset in whole seconds, rounded up.
@@ -75,4 +75,65 @@ async fn posts_behind_a_limit_wait_without_asking_and_then_all_go_out() {
     texts.sort();
     texts.dedup();
     assert_eq!(texts.len(), posts.len());
+}
+
+/// A day's limit with an hour of it gone.
+const DAY_S: i64 = 23 * 3_600;
+
+/// How long the API says that a parked post still waits on an account.
+async fn parked_s(scene: &Scene<'_>, post: &Value, account: &Account) -> i64 {
+    let is_parked = |shown: &Value| delivery(shown, account)["status"] == "parked";
+    let shown = scene.until(post, "it is parked", is_parked).await;
+    let shown = delivery(&shown, account);
+    assert_eq!(shown["attempts"], 0, "{shown}");
+    shown["retryAfter"].as_i64().expect("retryAfter is shown")
+}
+
+// case: S-limit-day
+#[tokio::test]
+async fn a_limit_of_a_day_outlives_all_processes_and_redis() {
+    let mut fleet = Fleet::start_kept(&[]).await;
+    let (brand, account, held, limited_at) = {
+        let scene = Scene::on(&fleet, "day").await;
+        let account = scene.connect("day").await;
+        let limit = json!({"kind": "limit", "route": "tweets.create", "resetInS": DAY_S});
+        let limited_at = clock::now();
+        scene.sim.fault(&account.handle, limit).await;
+        let held = scene.say(&account, &format!("Held for a day, {}", scene.brand)).await;
+        let wait_s = parked_s(&scene, &held, &account).await;
+        assert!((DAY_S - 60..=DAY_S + 2).contains(&wait_s), "{wait_s} s");
+        (scene.brand, account, held, limited_at)
+    };
+    // Every process goes, the servers too, and then what Redis had kept.
+    assert!(fleet.stop().await.success());
+    fleet.restart(&[]).await;
+    let mut redis = fleet.redis().await;
+    redis::cmd("FLUSHALL").exec_async(&mut redis).await.unwrap();
+    fleet.kill();
+    fleet.restart(&[]).await;
+
+    let scene = Scene { brand, ..Scene::on(&fleet, "day").await };
+    let after_restart = scene.say(&account, &format!("Behind it, {}", scene.brand)).await;
+    for post in [&held, &after_restart] {
+        let wait_s = parked_s(&scene, post, &account).await;
+        let gone_s = i64::try_from(clock::now().since(limited_at).as_secs()).unwrap();
+        let left = DAY_S - gone_s;
+        assert!((left - 2..=left + 3).contains(&wait_s), "{wait_s} s, and {left} s are left");
+    }
+    // The gate is closed, for nobody has asked X again.
+    let metrics = scene.api.metrics().await;
+    let is_create = |line: &&str| {
+        line.starts_with("postfleet_call_seconds_count") && line.contains("tweets.create")
+    };
+    assert_eq!(metrics.lines().find(is_create), None);
+    assert!(scene.accepted(&account).await.is_empty());
+    let mut db = fleet.postgres().await;
+    let closed: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM gates WHERE scope_key LIKE 'account:%'
+         AND until_at > clock_timestamp() + interval '22 hours'",
+    )
+    .fetch_one(&mut db)
+    .await
+    .unwrap();
+    assert_eq!(closed, 1);
 }

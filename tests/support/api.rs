@@ -89,6 +89,11 @@ impl Api {
         let url = format!("{}/metrics", self.place.private_url);
         self.http.get(url).send().await.unwrap().text().await.unwrap()
     }
+
+    /// What operators read on their own port.
+    pub async fn private(&self, path: &str) -> Answer {
+        send(self.http.get(format!("{}{path}", self.place.private_url))).await
+    }
 }
 
 impl Answer {

@@ -36,6 +36,11 @@ pub enum Misfortune {
         #[serde(default)]
         accept: bool,
     },
+    /// The platform answers that all is well, with a body that is not its own, and does nothing.
+    Garbage {
+        /// The body: text as it is, anything else as JSON.
+        body: Value,
+    },
     /// The request takes effect, the connection is reset without an answer.
     AcceptThenReset {},
     /// The connection is reset, and nothing happened.
@@ -132,6 +137,7 @@ impl Planned {
             Misfortune::StuckProcessing { s } => Some(Control::StuckProcessing { s }),
             Misfortune::UnauthorizedAll { s } => Some(Control::UnauthorizedAll { s }),
             Misfortune::ServerError { .. }
+            | Misfortune::Garbage { .. }
             | Misfortune::AcceptThenReset {}
             | Misfortune::ResetBeforeAccept {}
             | Misfortune::Truncate { .. }

@@ -112,7 +112,7 @@ impl Hosted {
             return Outcome::Reset { fetches: Vec::new() };
         }
         if let Some((status, body, When::Before)) = hit.error {
-            let response = error(status, &body);
+            let response = instead(status, &body);
             let fetches = Vec::new();
             return Outcome::Answer { response, slow: hit.slow, cut: hit.cut, fetches };
         }
@@ -127,7 +127,7 @@ impl Hosted {
             return Outcome::Reset { fetches: answered.fetches };
         }
         let response = match hit.error {
-            Some((status, body, When::After)) => error(status, &body),
+            Some((status, body, When::After)) => instead(status, &body),
             _ => answered.response,
         };
         let fetches = answered.fetches;
@@ -194,6 +194,7 @@ impl Hit {
                     let when = if *accept { When::After } else { When::Before };
                     hit.error = Some((*status, body.clone(), when));
                 }
+                Misfortune::Garbage { body } => hit.error = Some((200, body.clone(), When::Before)),
                 Misfortune::AcceptThenReset {} => hit.resets = Some(When::After),
                 Misfortune::ResetBeforeAccept {} => hit.resets = Some(When::Before),
                 Misfortune::Truncate { bytes } => hit.cut = Some(*bytes),
@@ -204,8 +205,8 @@ impl Hit {
     }
 }
 
-/// The answer of a failing server: text as it was given, anything else as JSON.
-fn error(status: u16, body: &Value) -> Response<Vec<u8>> {
+/// An answer that is not the simulator's: text as it was given, anything else as JSON.
+fn instead(status: u16, body: &Value) -> Response<Vec<u8>> {
     let (kind, body) = match body {
         Value::Null => ("text/plain", Vec::new()),
         Value::String(text) => ("text/html; charset=utf-8", text.clone().into_bytes()),

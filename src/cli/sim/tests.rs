@@ -190,6 +190,10 @@ async fn an_answer_can_break_off_come_late_or_be_an_error() {
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.text().await.unwrap(), "{\"a\":1}");
     assert_eq!(served.post("kept").await.unwrap().status(), 500);
+    served.faults(json!([{"platform": "wall", "kind": "garbage", "body": "<html>"}])).await;
+    let answer = served.post("dropped").await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.text().await.unwrap(), "<html>");
     assert_eq!(served.texts().await, ["cut", "late", "kept"]);
     served.end().await;
 }

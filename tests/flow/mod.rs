@@ -4,6 +4,7 @@ mod again;
 mod apart;
 mod cancel;
 mod counted;
+mod cut;
 mod everywhere;
 mod failures;
 mod flush;

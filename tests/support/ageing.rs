@@ -1,5 +1,5 @@
 //! Makes a token old without waiting for hours: what the vault sealed is opened and sealed again,
-//! as only the owner of the key file can.
+//! as only the owner of the key file can. And makes open questions old.
 
 use super::fleet::Fleet;
 use super::scene::Account;
@@ -51,4 +51,15 @@ pub async fn version(fleet: &Fleet, account: &Account) -> i64 {
     let id: AccountId = account.id.parse().unwrap();
     let asked = sqlx::query_scalar("SELECT version FROM credentials WHERE account_id = $1");
     asked.bind(id.uuid()).fetch_one(&mut fleet.postgres().await).await.unwrap()
+}
+
+/// What was sent from the account was sent so much earlier.
+pub async fn age_intents(fleet: &Fleet, account: &Account, by: Duration) {
+    let id: AccountId = account.id.parse().unwrap();
+    let aged = sqlx::query(
+        "UPDATE deliveries SET intended_at = intended_at - $2 * interval '1 second'
+         WHERE account_id = $1",
+    );
+    let aged = aged.bind(id.uuid()).bind(i64::try_from(by.as_secs()).unwrap());
+    aged.execute(&mut fleet.postgres().await).await.unwrap();
 }

@@ -73,5 +73,5 @@ pub async fn accept(
 
 async fn read_back(app: &App, caller: &Caller, id: PostId) -> Result<PostView, Fault> {
     let post = app.0.store.post(caller.tenant, id).await?;
-    Ok(show::view(&post.context("the post that was just stored is not there")?))
+    Ok(show::view(app, &post.context("the post that was just stored is not there")?))
 }

@@ -255,11 +255,9 @@ impl<'a> Attempt<'a> {
         Wording { account: self.row.account, delivery: self.row.id, sha256 }
     }
 
-    /// A link of the platform, turned to where its calls go: a simulator shows its own posts.
+    /// A link of the platform, as we show it.
     pub fn reachable(&self, permalink: String) -> String {
-        let settings = self.app.0.settings.platforms.get(&self.row.platform);
-        let turned = settings.and_then(|s| s.base.rewrite(&permalink.parse().ok()?).ok());
-        turned.map_or(permalink, |uri| uri.to_string())
+        self.app.0.settings.reachable(&self.row.platform, permalink)
     }
 
     /// Where the delivery stands now.

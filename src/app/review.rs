@@ -240,9 +240,7 @@ fn place(
 
 /// A link of the platform, turned to where its calls go, as the receipts of workers are.
 fn reachable(app: &App, row: &Loaded, permalink: String) -> String {
-    let settings = app.0.settings.platforms.get(&row.platform);
-    let turned = settings.and_then(|s| s.base.rewrite(&permalink.parse().ok()?).ok());
-    turned.map_or(permalink, |uri| uri.to_string())
+    app.0.settings.reachable(&row.platform, permalink)
 }
 
 fn wake(app: &App, row: &Loaded) -> Arm {

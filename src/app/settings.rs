@@ -102,6 +102,13 @@ impl Settings {
         Ok(Self { public_url, platforms: all })
     }
 
+    /// A link of a platform, turned to where its calls go: a simulator shows its own posts.
+    pub fn reachable(&self, platform: &str, permalink: String) -> String {
+        let settings = self.platforms.get(platform);
+        let turned = settings.and_then(|s| s.base.rewrite(&permalink.parse().ok()?).ok());
+        turned.map_or(permalink, |uri| uri.to_string())
+    }
+
     /// Every platform's calls stay on this machine: only then may crash points be armed.
     pub fn is_loopback(&self) -> bool {
         let with_adapter = platforms::ALL.iter().copied().filter(|p| p.adapter().is_some());

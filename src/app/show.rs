@@ -7,7 +7,9 @@ use domain::failure::Failure;
 use domain::id::{AccountId, DeliveryId, PostId};
 use domain::post;
 use domain::rejection::Rejection;
+use domain::request::Draft;
 use domain::time::Timestamp;
+use platforms::{Checkpoint, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::accounts::Account;
@@ -61,12 +63,24 @@ pub struct DeliveryView {
     pub remote_id: Option<String>,
     /// Where a person can see it.
     pub permalink: Option<String>,
+    /// Of a chain: its segments that are out, in order; whatever comes next, comes behind them.
+    pub segments: Option<Vec<SegmentView>>,
     /// When it was settled as published.
     pub published_at: Option<Timestamp>,
     /// Seconds until a closed gate opens.
     pub retry_after: Option<u64>,
     /// Why it failed or waits.
     pub error: Option<Value>,
+}
+
+/// A segment of a chain that is out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SegmentView {
+    /// The platform's id.
+    pub remote_id: String,
+    /// Where a person can see it.
+    pub permalink: String,
 }
 
 /// An account.
@@ -92,7 +106,7 @@ pub struct AccountView {
 }
 
 /// Shows a post.
-pub fn view(post: &Post) -> PostView {
+pub fn view(app: &App, post: &Post) -> PostView {
     let statuses: Vec<_> = post.deliveries.iter().map(|d| d.status).collect();
     PostView {
         id: post.id,
@@ -102,12 +116,17 @@ pub fn view(post: &Post) -> PostView {
         text: post.draft.text.clone(),
         scheduled_at: post.scheduled_at,
         created_at: post.created_at,
-        deliveries: post.deliveries.iter().map(|d| delivery(d, post.now)).collect(),
+        deliveries: post
+            .deliveries
+            .iter()
+            .map(|d| delivery(app, d, &post.draft, post.now))
+            .collect(),
     }
 }
 
 /// Shows a delivery as posts show it.
-pub(crate) fn delivery(shown: &Shown, now: Timestamp) -> DeliveryView {
+/// Shows a delivery of a post with this draft.
+pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) -> DeliveryView {
     // Rounded up: a caller who waits that long finds the gate open.
     let seconds = |until: Timestamp| until.since(now).as_millis().div_ceil(1000);
     let error = match (&shown.failure, &shown.failed_stage) {
@@ -129,6 +148,7 @@ pub(crate) fn delivery(shown: &Shown, now: Timestamp) -> DeliveryView {
         attempts: shown.attempts,
         remote_id: shown.remote_id.clone(),
         permalink: shown.permalink.clone(),
+        segments: segments(app, shown, draft),
         published_at: shown.published_at,
         retry_after: shown
             .gate
@@ -136,6 +156,25 @@ pub(crate) fn delivery(shown: &Shown, now: Timestamp) -> DeliveryView {
             .map(|gate| u64::try_from(seconds(gate.until)).unwrap_or(u64::MAX)),
         error,
     }
+}
+
+/// The segments of a chain that are out; `None` for what is no chain.
+fn segments(app: &App, shown: &Shown, draft: &Draft) -> Option<Vec<SegmentView>> {
+    let platform = platforms::find(&shown.platform)?;
+    if platform.content(draft, &mut Vec::new()).segments.len() < 2 {
+        return None;
+    }
+    // A sealed checkpoint is not opened for a look.
+    let adapter = platform.adapter().filter(|adapter| !adapter.has_secret_checkpoints());
+    let out = match (adapter, shown.checkpoint.clone()) {
+        (Some(adapter), Some(at)) => adapter.publish().segments(&Checkpoint(at), &shown.handle),
+        _ => Vec::new(),
+    };
+    let view = |receipt: Receipt| SegmentView {
+        permalink: app.0.settings.reachable(&shown.platform, receipt.permalink),
+        remote_id: receipt.remote_id,
+    };
+    Some(out.into_iter().map(view).collect())
 }
 
 /// A platform's failure as the API shows it.
@@ -164,7 +203,10 @@ pub(crate) fn rejections(problems: &[Rejection]) -> Option<Value> {
 /// When Postgres fails.
 pub async fn post(app: &App, caller: &Caller, id: PostId) -> Answer<PostView> {
     let post = app.0.store.post(caller.tenant, id).await?;
-    Ok(post.as_ref().map(view).ok_or_else(|| Refused::NotFound(format!("There is no post {id}."))))
+    Ok(post
+        .as_ref()
+        .map(|post| view(app, post))
+        .ok_or_else(|| Refused::NotFound(format!("There is no post {id}."))))
 }
 
 /// Shows posts, newest first, those before `before`.
@@ -178,7 +220,7 @@ pub async fn posts(
     limit: u32,
 ) -> Result<Vec<PostView>, Fault> {
     let posts = app.0.store.posts(caller.tenant, before, i64::from(limit)).await?;
-    Ok(posts.iter().map(view).collect())
+    Ok(posts.iter().map(|post| view(app, post)).collect())
 }
 
 /// Shows the accounts of a brand.

@@ -57,7 +57,7 @@ pub async fn delivery(app: &App, caller: &Caller, id: DeliveryId) -> Answer<Deli
     let mut shown = situation.shown;
     // A gate that closes before the due time holds nothing yet.
     shown.gate = shown.gate.filter(|_| shown.due_at <= situation.now);
-    let view = show::delivery(&shown, situation.now);
+    let view = show::delivery(app, &shown, &situation.draft, situation.now);
     Ok(Ok(DeliveryPage { view, post_id: shown.post, why, timeline, is_cut }))
 }
 

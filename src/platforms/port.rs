@@ -270,6 +270,11 @@ pub trait Publish: Send + Sync {
     /// The checkpoint to go on from after `why`; also called where no reply came. When the post
     /// is out already, [`Publish::next`] of it is [`Step::Published`], whatever failed after.
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint;
+    /// The segments that are out by this checkpoint, in order, on the account of this handle; none
+    /// where a post has only one.
+    fn segments(&self, _at: &Checkpoint, _handle: &str) -> Vec<Receipt> {
+        Vec::new()
+    }
     /// What a successful reply tells of the account, where it tells anything; what differs from
     /// [`View::account`] is stored. Most replies tell nothing.
     fn learned(&self, _at: &Checkpoint, _reply: &Reply) -> Option<AccountFacts> {

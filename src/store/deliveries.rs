@@ -185,6 +185,8 @@ pub struct Shown {
     pub published_at: Option<Timestamp>,
     /// The closed gate that holds it.
     pub gate: Option<Gate>,
+    /// Where its adapter stands, sealed where that is secret.
+    pub checkpoint: Option<Value>,
 }
 
 pub(crate) fn shown_of(row: &PgRow) -> Result<Shown, Fault> {
@@ -212,6 +214,7 @@ pub(crate) fn shown_of(row: &PgRow) -> Result<Shown, Fault> {
         permalink: row.try_get("permalink")?,
         published_at: convert::time_or_none(row, "published_at")?,
         gate,
+        checkpoint: row.try_get("checkpoint")?,
     })
 }
 

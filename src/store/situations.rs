@@ -83,7 +83,7 @@ impl Store {
     ) -> Result<Option<Situation>, Fault> {
         let row = sqlx::query(
             "SELECT d.id, d.post_id, d.account_id, d.platform, a.app, a.handle, d.status, d.due_at,
-                 d.attempts, d.failure, d.failed_stage, d.remote_id, d.permalink, d.published_at,
+                 d.attempts, d.failure, d.failed_stage, d.remote_id, d.permalink, d.published_at, d.checkpoint,
                  g.scope_key AS gate_scope, g.until_at AS gate_until, g.reason AS gate_reason,
                  p.stage, p.draft, a.status AS account_status, a.status_reason,
                  c.refresh_deadline_at, d.deadline_at, d.ask_from, d.absences,

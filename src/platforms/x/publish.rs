@@ -189,6 +189,15 @@ impl Publish for X {
         let is_asked = Position::load(at).is_some_and(|p| p.stage == Stage::Subscription);
         is_asked.then(|| auth::read_user(reply).ok()).flatten()
     }
+
+    fn segments(&self, at: &Checkpoint, handle: &str) -> Vec<Receipt> {
+        // A look does not break over a checkpoint of a later version; publishing does.
+        let posts = match serde_json::from_value(at.0.clone()) {
+            Ok(Stored::V1(position)) => position.posts,
+            Ok(Stored::Operation(_)) | Err(_) => Vec::new(),
+        };
+        posts.iter().map(|id| receipt_of(id, handle)).collect()
+    }
 }
 
 impl Stored {
@@ -296,9 +305,13 @@ impl Position {
 
 /// The proof: the first segment stands for the chain.
 fn receipt(posts: &[String], view: &View<'_>) -> Receipt {
-    let id = posts.first().cloned().unwrap_or_default();
-    let handle = view.account.handle.trim_start_matches('@');
-    Receipt { permalink: format!("https://x.com/{handle}/status/{id}"), remote_id: id }
+    receipt_of(posts.first().map_or("", String::as_str), &view.account.handle)
+}
+
+/// The proof of one segment.
+fn receipt_of(id: &str, handle: &str) -> Receipt {
+    let permalink = format!("https://x.com/{}/status/{id}", handle.trim_start_matches('@'));
+    Receipt { remote_id: id.to_owned(), permalink }
 }
 
 /// A call that posts JSON.

@@ -3,6 +3,7 @@
 mod again;
 mod apart;
 mod cancel;
+mod chain;
 mod counted;
 mod cut;
 mod everywhere;

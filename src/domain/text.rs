@@ -7,6 +7,7 @@ mod links;
 mod punycode;
 mod tlds;
 mod weighted;
+mod work;
 
 use crate::capability::Counting;
 

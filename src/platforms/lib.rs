@@ -19,8 +19,6 @@ mod rig;
 #[cfg(test)]
 mod rules_tests;
 pub mod sim;
-#[cfg(test)]
-mod tests;
 pub mod threads;
 mod times;
 #[cfg(test)]

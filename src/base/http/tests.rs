@@ -1,5 +1,7 @@
 //! The client against a small server that counts what it reads.
 
+mod odd;
+
 use super::*;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,5 +1,6 @@
 //! Which grapheme clusters are emoji.
 
+use super::work;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// No emoji sequence of Unicode has more code points (the kiss with two skin tones has these);
@@ -104,6 +105,7 @@ pub(super) fn is_emoji(cluster: &str) -> bool {
 }
 
 fn is_in(ranges: &[(u32, u32)], c: char) -> bool {
+    work::step();
     let point = u32::from(c);
     ranges.iter().any(|(first, last)| (*first..=*last).contains(&point))
 }

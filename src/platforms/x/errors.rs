@@ -294,7 +294,7 @@ pub(super) fn by_our_clock(reply: &Reply, reset: i64) -> Timestamp {
 mod tests {
     use super::*;
     use crate::conformance::reply;
-    use crate::tests::cases;
+    use crate::refusal::tests::cases;
     use std::collections::BTreeMap;
 
     /// The word of a row's class in a file; a cap is of the day or of the month.

@@ -4,6 +4,7 @@ mod bare;
 mod cpu;
 mod publish;
 mod queue;
+mod text;
 
 use base::Fault;
 
@@ -36,6 +37,8 @@ enum Work {
     Lane(queue::lane::Arguments),
     /// A worker dies with jobs in flight, and another one takes them.
     Crash(queue::crash::Arguments),
+    /// How long it takes to count 25,000 characters as X does.
+    Text(text::Arguments),
     /// A worker process of the other benches.
     #[command(hide = true)]
     Worker(queue::worker::Arguments),
@@ -56,6 +59,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
         Work::Lane(arguments) => queue::lane::run(arguments).await,
         Work::Crash(arguments) => queue::crash::run(arguments).await,
         Work::Memory(arguments) => queue::memory::run(arguments).await,
+        Work::Text(arguments) => text::run(arguments),
         Work::Worker(arguments) => queue::worker::run(arguments).await,
     }
 }

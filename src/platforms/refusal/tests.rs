@@ -3,6 +3,7 @@
 mod echoes;
 mod limits;
 mod unmapped;
+mod words;
 
 use crate::ALL;
 use crate::port::Adapter;

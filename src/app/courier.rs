@@ -3,11 +3,12 @@
 //! The order of effects is that of `domain::courier`; this file performs them. Invariant: an
 //! irreversible request is handed to the network at most once for each committed intent.
 
+mod told;
+
 use crate::App;
 use crate::attempt::Attempt;
 use crate::bodies::{digest, inline, payload};
 use crate::meter::{self, Leave};
-use crate::timeline::told_by;
 use base::http::{Body as Payload, Bounds, Fence, NoReply};
 use base::{Context, Fault, clock, crash};
 use domain::courier::{Courier, End, Event, Order, Safeguards};
@@ -15,7 +16,7 @@ use domain::delivery::Status;
 use domain::failure::{Effect, Failure, Sent, no_reply};
 use domain::standing::{Outcome, Wake};
 use domain::time::Timestamp;
-use domain::timeline::{Fact, Holder, words};
+use domain::timeline::Fact;
 use http::{Request, StatusCode};
 use platforms::{Adapter, Body, Call, Platform, Reply};
 use std::time::{Duration, Instant};
@@ -304,38 +305,9 @@ async fn withdraw(attempt: &mut Attempt<'_>, trip: &Trip) -> Result<Event, Fault
     Ok(Event::Withdrawn)
 }
 
-/// What people are told of the call, where it was made or held.
-fn told(end: End, trip: &Trip, now: Timestamp) -> Option<Fact> {
-    let endpoint = trip.call.endpoint.to_owned();
-    let call = |status, words| Fact::Call {
-        endpoint: endpoint.clone(),
-        effect: trip.call.effect,
-        status,
-        took_ms: u64::try_from(trip.took.as_millis()).unwrap_or(u64::MAX),
-        words,
-    };
-    match end {
-        End::Reply => {
-            let status = trip.reply.as_ref().map(|reply| reply.status.as_u16());
-            Some(call(status, trip.failure.as_ref().map(told_by)))
-        }
-        End::NoReply(_) => {
-            let silence = trip.silence.as_deref().unwrap_or_default();
-            Some(call(None, Some(words(&base::text::clean(silence)))))
-        }
-        End::Limited { until } => Some(Fact::Held {
-            by: if trip.is_doubted { Holder::Doubt } else { Holder::Limit },
-            wait_ms: u64::try_from(until.since(now).as_millis()).unwrap_or(u64::MAX),
-            endpoint,
-            until,
-        }),
-        End::Stale | End::Unsigned => None,
-    }
-}
-
 fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
     let now = attempt.now();
-    if let Some(fact) = told(end, &trip, now) {
+    if let Some(fact) = told::fact(end, &trip, now) {
         attempt.log.add(now, fact);
     }
     let is_open = attempt.open.is_some();

@@ -10,6 +10,7 @@ use crate::{Answer, App, Refused, checkpoints, origin, show, why};
 use base::text::clean;
 use base::{Context, Fault};
 use domain::capability;
+use domain::content::Content;
 use domain::failure::Failure;
 use domain::id::DeliveryId;
 use domain::post::Stage;
@@ -127,8 +128,18 @@ async fn published(
     if content.segments.len() < 2 {
         return Ok(Ok((End::Published { remote_id, permalink, checkpoint: None }, stated)));
     }
+    Ok(adopted(app, row, adapter, (&content, &remote_id)).await?.map(|end| (end, stated)))
+}
+
+/// What follows when a part of a chain, the one in doubt, is out under this id.
+async fn adopted(
+    app: &App,
+    row: &Loaded,
+    adapter: &dyn Adapter,
+    (content, remote_id): (&Content, &str),
+) -> Result<Result<End, Refused>, Fault> {
     let mut assets = Vec::new();
-    let named = capability::assets_named(&content);
+    let named = capability::assets_named(content);
     let known = app.0.store.assets(row.tenant, &named).await?;
     for id in named {
         assets.push(known.get(&id).cloned().context("an asset is gone")?);
@@ -143,7 +154,7 @@ async fn published(
         false => Vec::new(),
     };
     let view = View {
-        content: &content,
+        content,
         account: &facts,
         app: &row.app,
         assets: &assets,
@@ -158,7 +169,7 @@ async fn published(
         Some(stored) => checkpoints::open(app, row.tenant, row.id, stored).await?,
         None => adapter.publish().start(&view),
     };
-    let Some(adopted) = adapter.reconcile().adopt(&stored, &remote_id, &view) else {
+    let Some(adopted) = adapter.reconcile().adopt(&stored, remote_id, &view) else {
         return Ok(Err(Refused::Conflict {
             code: "not_the_part_in_doubt",
             message: format!("{remote_id} cannot be the part of the chain that is in doubt."),
@@ -184,7 +195,7 @@ async fn published(
             }));
         }
     };
-    Ok(Ok((end, stated)))
+    Ok(Ok(end))
 }
 
 /// The link as it is kept, and the id it names or that was stated beside it.

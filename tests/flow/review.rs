@@ -150,7 +150,7 @@ async fn a_chain_goes_on_behind_the_part_that_a_person_saw() {
 async fn a_statement_that_cannot_be_true_is_refused_and_changes_nothing() {
     let (scene, account, post) = in_review("hostile", "acceptThenReset").await;
     let [accepted] = &scene.accepted(&account).await[..] else { panic!("one remote post") };
-    let seen = |permalink: &str| json!({"outcome": "published", "permalink": permalink, "reason": "Seen."});
+    let seen = |link: &str| json!({"outcome": "published", "permalink": link, "reason": "Seen."});
     let good = link(&accepted.remote_id);
     let with = |name: &str, value: Value| {
         let mut body = seen(&good);

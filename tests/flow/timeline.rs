@@ -122,7 +122,8 @@ async fn a_timeline_shows_its_newest_five_hundred_lines() {
     // As many earlier settles as a delivery of days would have.
     sqlx::query(
         "INSERT INTO timeline (id, tenant_id, delivery_id, epoch, role, lines)
-         OVERRIDING SYSTEM VALUE SELECT -n, tenant_id, id, n, 'publish', jsonb_build_object('v', '1', 'lines',
+         OVERRIDING SYSTEM VALUE
+         SELECT -n, tenant_id, id, n, 'publish', jsonb_build_object('v', '1', 'lines',
              jsonb_build_array(jsonb_build_object('at', '2026-01-01T00:00:00Z', 'kind', 'begun')))
          FROM deliveries, generate_series(1, 600) n WHERE id = $1",
     )

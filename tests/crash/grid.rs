@@ -6,7 +6,7 @@ use super::crew::{Crew, Duty};
 use super::judge::{Row, judge, owners, rows};
 use super::writer::outcomes;
 use crate::support::worker::Worker;
-use crate::support::{Account, Api, Fleet, Scene, api, eventually, files, say};
+use crate::support::{Account, Api, Fleet, Scene, api, eventually, files, say, turn};
 use base::clock;
 use futures::future::join_all;
 use reqwest::Method;
@@ -312,11 +312,13 @@ async fn run(end: End) {
 // case: R-grid
 #[tokio::test]
 async fn a_death_at_any_passage_of_any_point_loses_no_post_and_sends_none_twice() {
+    let _turn = turn().await;
     run(End::Die).await;
 }
 
 // case: R-grid-stopped
 #[tokio::test]
 async fn a_standstill_at_any_passage_of_any_point_loses_no_post_and_sends_none_twice() {
+    let _turn = turn().await;
     run(End::Stop).await;
 }

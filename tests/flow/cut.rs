@@ -2,7 +2,7 @@
 //! again after the proof, and what nobody can look up waits for a person.
 
 use crate::support::ageing::age_intents;
-use crate::support::{Account, Fleet, Scene, eventually, say};
+use crate::support::{Account, Fleet, Scene, eventually, say, turn};
 use base::clock;
 use domain::id::AccountId;
 use domain::time::Timestamp;
@@ -129,6 +129,7 @@ fn report(name: &str, sent: &[Sent], looks: usize, since: Instant) {
 // case: U-thousand-after
 #[tokio::test]
 async fn a_thousand_posts_that_were_taken_before_the_cut_are_adopted() {
+    let _turn = turn().await;
     let since = clock::stopwatch();
     let fleet = Fleet::start(&[], &[]).await;
     let scene = Scene::on(&fleet, "cut-after").await;
@@ -164,6 +165,7 @@ fn proven_absent(one: &Sent, looked: &[i64]) {
 // case: U-thousand-before
 #[tokio::test]
 async fn a_thousand_posts_that_were_cut_before_are_sent_again_after_the_proof() {
+    let _turn = turn().await;
     let since = clock::stopwatch();
     let visibility = VISIBILITY.as_millis().to_string();
     let visibility = ("POSTFLEET__PLATFORMS__X__VISIBILITY_DELAY_MS", visibility.as_str());

@@ -14,4 +14,4 @@ pub mod worker;
 pub use api::{Answer, Api};
 pub use fleet::Fleet;
 pub use scene::{Account, Scene};
-pub use wait::{eventually, say};
+pub use wait::{eventually, say, turn};

@@ -32,3 +32,10 @@ pub fn say(line: impl std::fmt::Display) {
     let mut stderr = std::io::stderr().lock();
     writeln!(stderr, "{line}").unwrap();
 }
+
+/// A turn among the runs that keep the whole machine busy: beside each other they would wait for
+/// the processor, not for what they are about.
+pub async fn turn() -> tokio::sync::MutexGuard<'static, ()> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    TURN.lock().await
+}

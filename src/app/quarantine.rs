@@ -100,7 +100,7 @@ impl Place {
         self.room = Held::Nowhere;
         let alone = tokio::time::timeout(WAIT_MAX, app.0.room.0.clone().write_owned());
         let Ok(alone) = alone.await else {
-            return Ok(Stay::Later(Outcome::ReleaseAt(base::clock::now() + REST)));
+            return Ok(Stay::Later(Outcome::ReleaseFor(REST)));
         };
         self.room = Held::Alone(alone);
         if !claimed.is_alive() {

@@ -6,7 +6,7 @@
 use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
 use crate::{App, courier, grants};
-use base::{Context, Fault};
+use base::{Context, Fault, clock};
 use domain::failure::Failure;
 use domain::id::AccountId;
 use domain::time::Timestamp;
@@ -87,7 +87,7 @@ async fn call(app: &App, turn: RefreshTurn, registration: &str) -> Result<Renewa
             return Ok(Renewal::Later { at: turn.deadline_at, failure: Some(failure) });
         }
         Err(failure) => {
-            let at = base::clock::now() + AGAIN;
+            let at = clock::now() + AGAIN;
             turn.give_back().await?;
             return Ok(Renewal::Later { at, failure: Some(failure) });
         }
@@ -115,7 +115,7 @@ async fn call(app: &App, turn: RefreshTurn, registration: &str) -> Result<Renewa
         }
         Err(failure) => {
             turn.give_back().await?;
-            Ok(Renewal::Later { at: base::clock::now() + AGAIN, failure: Some(failure) })
+            Ok(Renewal::Later { at: clock::now() + AGAIN, failure: Some(failure) })
         }
     }
 }
@@ -162,7 +162,7 @@ pub async fn refresh(app: &App, claimed: &Claimed) -> Outcome {
         Ok(outcome) => outcome,
         Err(fault) => {
             tracing::error!(%fault, subject = %claimed.subject, "a refresh faulted; tried again");
-            Outcome::ReleaseAt(base::clock::now() + AGAIN)
+            Outcome::ReleaseFor(AGAIN)
         }
     }
 }
@@ -195,9 +195,9 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     match renew(app, id, &account.app, credential.version).await? {
         // The renewal has armed the next refresh under a new generation.
         Renewal::Done => Ok(Outcome::Done),
-        Renewal::Later { at, .. } => Ok(Outcome::ReleaseAt(at)),
-        Renewal::NoMeans(_) if credential.expires_at > base::clock::now() => {
-            Ok(Outcome::ReleaseAt(credential.expires_at))
+        Renewal::Later { at, .. } => Ok(Outcome::ReleaseFor(at.since(clock::now()))),
+        Renewal::NoMeans(_) if credential.expires_at > clock::now() => {
+            Ok(Outcome::ReleaseFor(credential.expires_at.since(clock::now())))
         }
         Renewal::NoMeans(failure) | Renewal::Dead(failure) => {
             app.0.store.disconnect_account(account.tenant, id, failure.detail()).await?;

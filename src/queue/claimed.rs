@@ -66,9 +66,7 @@ pub enum Outcome {
     },
     /// Handed back unspoilt: the same generation, after a short pause.
     Release,
-    /// Handed back unspoilt until an instant: the same generation.
-    ReleaseAt(Timestamp),
-    /// Handed back unspoilt for a while: the same generation. What waits for Postgres's clock says
-    /// it so, for that of Redis may be ahead.
+    /// Handed back unspoilt for a while: the same generation. Not until an instant, for the clock
+    /// of Redis may be ahead of the one that the instant was read from.
     ReleaseFor(Duration),
 }

@@ -154,7 +154,6 @@ fn add_ended<'a>(
         Ending::Outcome(Outcome::Done) => ("d", 0, 0),
         Ending::Outcome(Outcome::Again { generation, due_at }) => ("a", *generation, due_at.ms()),
         Ending::Outcome(Outcome::Release) => ("r", suspect, RELEASE_MS),
-        Ending::Outcome(Outcome::ReleaseAt(at)) => ("t", suspect, at.ms()),
         Ending::Outcome(Outcome::ReleaseFor(time)) => {
             ("r", suspect, i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
         }

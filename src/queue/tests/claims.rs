@@ -181,7 +181,6 @@ async fn a_newer_generation_of_a_held_job_waits_for_its_acknowledgement() {
 async fn a_job_is_timed_anew_moved_and_released_with_its_acknowledgement() {
     let redis = Redis::start().await;
     let queue = redis.adopted().await;
-    let far = queue.time().await.unwrap() + Duration::from_secs(3_600);
     let worker = Worker::start(&queue, 4, move |claimed| async move {
         match (claimed.subject.as_u128(), claimed.generation) {
             (1, 1) => Outcome::Again { generation: 2, due_at: Timestamp::from_ms(1) },
@@ -190,7 +189,7 @@ async fn a_job_is_timed_anew_moved_and_released_with_its_acknowledgement() {
                 wakeup.queue = "reconcile".to_owned();
                 Outcome::Moved { wakeup }
             }
-            (3, 1) => Outcome::ReleaseAt(far),
+            (3, 1) => Outcome::ReleaseFor(Duration::from_secs(3_600)),
             _ => Outcome::Done,
         }
     });
@@ -313,7 +312,7 @@ async fn a_gate_of_an_app_opens_half_and_one_job_goes_first() {
             }
             let until = handle.time().await.unwrap() + Duration::from_millis(400);
             reopen(&handle, until).await;
-            Outcome::ReleaseAt(until)
+            Outcome::ReleaseFor(Duration::from_millis(400))
         }
     });
     within(2, async || tries.load(Ordering::SeqCst) == 1).await;

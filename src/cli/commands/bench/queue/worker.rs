@@ -147,7 +147,7 @@ async fn refused(gates: &Queue, claimed: &Claimed, window: Duration) -> Outcome 
     let until = clock::now() + window;
     let gate = Gate { scope_key: format!("account:{}", claimed.lane), until };
     match gates.close_gate(&gate).await {
-        Ok(()) => Outcome::ReleaseAt(until),
+        Ok(()) => Outcome::ReleaseFor(window),
         Err(_) => Outcome::Release,
     }
 }

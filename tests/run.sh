@@ -61,6 +61,7 @@ else
   skip deny "cargo-deny is not installed (cargo install cargo-deny)"
 fi
 step tests cargo test --workspace --quiet
+step model cargo test --quiet --test all two_hundred_thousand -- --ignored --nocapture
 if [ -n "$long" ]; then
   step long cargo test --workspace --quiet -- --ignored
 fi

@@ -1,9 +1,11 @@
 //! Notices that Postgres has gone back, and marks what may be out and forgotten.
 //!
-//! Whoever connects compares the cluster and the timeline it is connected to with what the
-//! database itself says of them: a fail-over, a restore or another machine shows as a difference.
+//! Whoever connects compares the cluster and the timeline it is connected to, and the number of
+//! the very table it reads, with what stands in that table: a fail-over, a restore, a dump that was
+//! read back or another machine shows as a difference.
 //! Invariant: nothing is written over a new connection before that comparison.
 
+use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection, Row};
 
 /// Deliveries due this soon may have been begun: steps are made ahead of the due time (DESIGN
@@ -13,11 +15,15 @@ const AHEAD: &str = "10 minutes";
 /// minutes.
 const CALLS_END: &str = "150 seconds";
 
+/// No history draws so many generations between its dump and its loss.
+const GENERATIONS_FORGOTTEN_MAX: i64 = 1_000_000_000_000;
+
 /// Where a database stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct History {
     system_id: String,
     timeline: String,
+    table_oid: i64,
 }
 
 /// Compares and, where the history is another one, marks what has to be asked for.
@@ -25,7 +31,9 @@ pub(crate) async fn greet(connection: &mut PgConnection) -> Result<(), sqlx::Err
     let row = sqlx::query(
         "SELECT system_identifier::text AS system_id,
              substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline,
-             to_regclass('histories') IS NOT NULL AS is_known
+             to_regclass('histories')::oid::bigint AS table_oid,
+             EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('histories')
+                 AND attname = 'table_oid') AS is_known
          FROM pg_control_system()",
     )
     .fetch_one(&mut *connection)
@@ -33,20 +41,23 @@ pub(crate) async fn greet(connection: &mut PgConnection) -> Result<(), sqlx::Err
     if !row.try_get::<bool, _>("is_known")? {
         return Ok(());
     }
-    let here = History { system_id: row.try_get("system_id")?, timeline: row.try_get("timeline")? };
-    let known = sqlx::query("SELECT system_id, timeline FROM histories")
+    let here = history_of(&row)?;
+    let known = sqlx::query("SELECT system_id, timeline, table_oid FROM histories")
         .fetch_optional(&mut *connection)
         .await?;
-    if let Some(known) = known {
-        let known = History {
-            system_id: known.try_get("system_id")?,
-            timeline: known.try_get("timeline")?,
-        };
-        if known == here {
-            return Ok(());
-        }
+    let known = known.as_ref().map(history_of).transpose()?;
+    if known.as_ref() == Some(&here) {
+        return Ok(());
     }
     adopt(connection, &here).await
+}
+
+fn history_of(row: &PgRow) -> Result<History, sqlx::Error> {
+    Ok(History {
+        system_id: row.try_get("system_id")?,
+        timeline: row.try_get("timeline")?,
+        table_oid: row.try_get("table_oid")?,
+    })
 }
 
 /// Makes a history the known one. The first one is simply written down; with each further one,
@@ -54,33 +65,23 @@ pub(crate) async fn greet(connection: &mut PgConnection) -> Result<(), sqlx::Err
 async fn adopt(connection: &mut PgConnection, here: &History) -> Result<(), sqlx::Error> {
     let mut tx = connection.begin().await?;
     let adopted = sqlx::query(
-        "INSERT INTO histories (system_id, timeline) VALUES ($1, $2)
+        "INSERT INTO histories (system_id, timeline, table_oid) VALUES ($1, $2, $3)
          ON CONFLICT (id) DO UPDATE
          SET system_id = EXCLUDED.system_id, timeline = EXCLUDED.timeline,
-             since = clock_timestamp()
-         WHERE histories.system_id <> EXCLUDED.system_id
-             OR histories.timeline <> EXCLUDED.timeline
+             table_oid = EXCLUDED.table_oid, since = clock_timestamp()
+         WHERE (histories.system_id, histories.timeline, histories.table_oid)
+             <> (EXCLUDED.system_id, EXCLUDED.timeline, EXCLUDED.table_oid)
          RETURNING xmax <> 0 AS is_another",
     )
     .bind(&here.system_id)
     .bind(&here.timeline)
+    .bind(here.table_oid)
     .fetch_optional(&mut *tx)
     .await?;
     // None: another process was faster, and has marked them.
     let is_another = adopted.map(|row| row.try_get::<bool, _>("is_another")).transpose()?;
     if is_another == Some(true) {
-        let marked = sqlx::query(
-            "UPDATE deliveries
-             SET ask_from = clock_timestamp() + $2::text::interval, absences = 0,
-                 updated_at = clock_timestamp()
-             WHERE status IN ('validating', 'scheduled', 'ready', 'sending', 'reconciling')
-                 AND due_at <= clock_timestamp() + $1::text::interval",
-        )
-        .bind(AHEAD)
-        .bind(CALLS_END)
-        .execute(&mut *tx)
-        .await?;
-        let marked = marked.rows_affected();
+        let marked = mark(&mut tx).await?;
         tracing::error!(
             marked,
             system_id = here.system_id,
@@ -89,4 +90,32 @@ async fn adopt(connection: &mut PgConnection, here: &History) -> Result<(), sqlx
         );
     }
     tx.commit().await
+}
+
+/// Marks what may be out, and wakes it anew: of wake-ups that were acknowledged in the forgotten
+/// time Redis knows nothing any more, and may have seen larger generations than this history has.
+async fn mark(tx: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    sqlx::query("SELECT setval('job_generation', nextval('job_generation') + $1)")
+        .bind(GENERATIONS_FORGOTTEN_MAX)
+        .execute(&mut *tx)
+        .await?;
+    let marked = sqlx::query(
+        "WITH d AS (
+             UPDATE deliveries
+             SET ask_from = clock_timestamp() + $2::text::interval, absences = 0,
+                 updated_at = clock_timestamp()
+             WHERE status IN ('validating', 'scheduled', 'ready', 'sending', 'reconciling')
+                 AND due_at <= clock_timestamp() + $1::text::interval
+             RETURNING id
+         ), j AS (
+             UPDATE jobs SET generation = nextval('job_generation'), armed_at = clock_timestamp()
+             FROM d WHERE jobs.subject = d.id
+         )
+         SELECT count(*) AS marked FROM d",
+    )
+    .bind(AHEAD)
+    .bind(CALLS_END)
+    .fetch_one(tx)
+    .await?;
+    Ok(marked.try_get::<i64, _>("marked")?.unsigned_abs())
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 /// As `store::histories` has it.
 const AHEAD: Duration = Duration::from_secs(600);
 const CALLS_END: Duration = Duration::from_secs(150);
+const GENERATIONS_FORGOTTEN_MAX: i64 = 1_000_000_000_000;
 
 /// Which wake-up is owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,11 +313,16 @@ impl Ledger {
 
     /// This state has taken the place of a later one, and whoever connects notices.
     pub fn went_back(&mut self, now: Timestamp) {
+        self.generations += GENERATIONS_FORGOTTEN_MAX;
         for row in self.rows.values_mut() {
             let is_open = !row.status.is_ended() && row.status != Status::Review;
             if is_open && row.due_at <= now + AHEAD {
                 row.ask_from = Some(now + CALLS_END);
                 row.absences = 0;
+                if let Some(job) = &mut row.job {
+                    self.generations += 1;
+                    job.generation = self.generations;
+                }
             }
         }
     }

@@ -28,8 +28,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use world::Seen;
 
-/// Ten seconds of two cores, beside the tests that need them too; the long run has the figure.
+/// Some seconds of two cores, beside the tests that need them too.
 const HISTORIES: u64 = 20_000;
+/// A step of the gate for itself.
+const HISTORIES_WHOLE: u64 = 200_000;
 const HISTORIES_LONG: u64 = 5_000_000;
 /// A safeguard that is off is missed long before this one.
 const HISTORIES_WEAK: u64 = 100_000;
@@ -140,6 +142,13 @@ fn breaks(off: Safeguard) {
 #[test]
 fn random_histories_publish_everything_once() {
     holds(HISTORIES);
+}
+
+// case: P-model-whole
+#[test]
+#[ignore = "keeps two cores busy; a step of the gate for itself"]
+fn two_hundred_thousand_histories_publish_everything_once() {
+    holds(HISTORIES_WHOLE);
 }
 
 // case: P-model-long

@@ -7,6 +7,7 @@
 //! With any one safeguard off the same histories must fail. A failure tells its shortest history,
 //! and the seed it prints repeats it as the first one (`POSTFLEET_TEST_SEED`).
 
+mod agree;
 #[path = "../../src/queue/tests/model/chance.rs"]
 mod chance;
 mod history;

@@ -1,13 +1,13 @@
 //! One lease's work on a delivery: what was loaded, where it stands, and how it is written back.
 
+use crate::material::Material;
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
-use crate::{App, checkpoints, grants, origin, publish, show, wakeup};
+use crate::{App, checkpoints, grants, publish, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
 use base::{Context, Fault, clock, crash};
-use domain::capability;
 use domain::content::{AssetFacts, Content};
 use domain::decision::{Decision, History};
 use domain::delivery::Status;
@@ -17,9 +17,7 @@ use domain::post::Stage;
 use domain::standing::{Admission, Change, Hold, Next, Right, Standing, Wake};
 use domain::time::Timestamp;
 use domain::timeline::Fact;
-use platforms::{
-    AccountFacts, Adapter, Checkpoint, Grant, KNOWN_MAX, Operation, Reply, Step, View,
-};
+use platforms::{Adapter, Checkpoint, Grant, KNOWN_MAX, Reply, Step, View};
 use queue::{Claimed, Gate, Outcome};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
@@ -47,12 +45,7 @@ pub(crate) struct Attempt<'a> {
     pub turn: Option<OwnedMutexGuard<()>>,
     /// What people are told of it.
     pub log: Log,
-    content: Content,
-    facts: AccountFacts,
-    assets: Vec<AssetFacts>,
-    asset_urls: Vec<String>,
-    /// The account's newest posts through us, once a look-up asked for them.
-    known: Vec<String>,
+    material: Material,
     loaded_at: Instant,
 }
 
@@ -107,25 +100,11 @@ impl<'a> Attempt<'a> {
         let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
         let adapter = platform.adapter().context("a stored platform has no adapter")?;
         let content = platform.content(&row.draft, &mut Vec::new());
-        let mut assets = Vec::new();
-        let named = capability::assets_named(&content);
-        let known = app.0.store.assets(row.tenant, &named).await?;
-        for id in named {
-            assets.push(known.get(&id).cloned().context("an asset is gone")?);
-        }
-        let facts = AccountFacts {
-            remote_id: row.remote_id.clone(),
-            handle: row.handle.clone(),
-            kind: row.kind.clone(),
-        };
+        let material = Material::gather(app, &row, adapter, content).await?;
         let grant = grants::open(app, row.tenant, &row.platform, &row.credential).await?;
         let stored = match row.checkpoint.clone() {
             Some(stored) => Some(checkpoints::open(app, row.tenant, row.id, stored).await?),
             None => None,
-        };
-        let asset_urls = match adapter.pulls_media() {
-            true => assets.iter().map(|a| origin::link(app, row.tenant, a.id, row.now)).collect(),
-            false => Vec::new(),
         };
         let mut attempt = Self {
             checkpoint: Checkpoint(serde_json::Value::Null),
@@ -138,11 +117,7 @@ impl<'a> Attempt<'a> {
             kind,
             adapter,
             grant,
-            content,
-            facts,
-            assets,
-            asset_urls,
-            known: Vec::new(),
+            material,
             loaded_at,
             row,
         };
@@ -158,18 +133,7 @@ impl<'a> Attempt<'a> {
 
     /// Everything the adapter may look at.
     pub fn view(&self) -> View<'_> {
-        View {
-            content: &self.content,
-            account: &self.facts,
-            app: &self.row.app,
-            assets: &self.assets,
-            asset_urls: &self.asset_urls,
-            operation: Operation::Publish,
-            ended: None,
-            known: &self.known,
-            intended_at: self.row.intended_at,
-            now: self.now(),
-        }
+        self.material.view(&self.row, self.now())
     }
 
     /// Takes up what a look-up is compared with: those posts of the account that a platform must
@@ -177,7 +141,7 @@ impl<'a> Attempt<'a> {
     pub async fn recall(&mut self) -> Result<(), Fault> {
         let (account, delivery, age) = (self.row.account, self.row.id, self.visibility_delay());
         let store = &self.app.0.store;
-        self.known = store.newest_remote_ids(account, delivery, age, KNOWN_MAX).await?;
+        self.material.known = store.newest_remote_ids(account, delivery, age, KNOWN_MAX).await?;
         Ok(())
     }
 
@@ -185,9 +149,9 @@ impl<'a> Attempt<'a> {
     /// here must not stand between a reply and its settle.
     pub async fn learn(&mut self, reply: &Reply) {
         let learned = self.adapter.publish().learned(&self.checkpoint, reply);
-        let Some(facts) = learned.filter(|facts| *facts != self.facts) else { return };
+        let Some(facts) = learned.filter(|facts| *facts != self.material.facts) else { return };
         let (tenant, account) = (self.row.tenant, self.row.account);
-        if facts.remote_id != self.facts.remote_id {
+        if facts.remote_id != self.material.facts.remote_id {
             tracing::warn!(%account, "the platform told of another account");
             return;
         }
@@ -196,11 +160,11 @@ impl<'a> Attempt<'a> {
             Ok(()) => tracing::info!(%account, kind = facts.kind, "an account has changed"),
             Err(fault) => tracing::warn!(%fault, %account, "an account's change was not written"),
         }
-        self.facts = facts;
+        self.material.facts = facts;
     }
 
     pub fn assets(&self) -> &[AssetFacts] {
-        &self.assets
+        &self.material.assets
     }
 
     pub fn address(&self) -> Address<'_> {
@@ -236,7 +200,7 @@ impl<'a> Attempt<'a> {
 
     /// What tells the wording of this delivery from another's.
     pub fn wording_sha256(&self) -> String {
-        wording_sha256(&self.content)
+        wording_sha256(&self.material.content)
     }
 
     /// An equal wording of the account may be out through another delivery.

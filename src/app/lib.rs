@@ -15,6 +15,7 @@ mod counters;
 mod courier;
 pub mod fan_out;
 mod grants;
+mod material;
 pub mod media;
 mod meter;
 pub mod origin;

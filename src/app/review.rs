@@ -4,12 +4,12 @@
 //! behind an intent of its own.
 
 use crate::caller::Caller;
+use crate::material::Material;
 use crate::targets::{self, Address};
 use crate::why::DeliveryPage;
-use crate::{Answer, App, Refused, checkpoints, origin, show, why};
+use crate::{Answer, App, Refused, checkpoints, show, why};
 use base::text::clean;
 use base::{Context, Fault};
-use domain::capability;
 use domain::content::Content;
 use domain::failure::Failure;
 use domain::id::DeliveryId;
@@ -18,7 +18,7 @@ use domain::rejection::{Rejection, Rule};
 use domain::review::{Claim, Statement};
 use domain::timeline::{Fact, Line, Page, Stored};
 use http::Uri;
-use platforms::{AccountFacts, Adapter, Operation, Receipt, Step, View};
+use platforms::{Adapter, Receipt, Step};
 use serde_json::Value;
 use store::deliveries::Loaded;
 use store::jobs::{Arm, JobKind};
@@ -128,7 +128,7 @@ async fn published(
     if content.segments.len() < 2 {
         return Ok(Ok((End::Published { remote_id, permalink, checkpoint: None }, stated)));
     }
-    Ok(adopted(app, row, adapter, (&content, &remote_id)).await?.map(|end| (end, stated)))
+    Ok(adopted(app, row, adapter, (content, &remote_id)).await?.map(|end| (end, stated)))
 }
 
 /// What follows when a part of a chain, the one in doubt, is out under this id.
@@ -136,35 +136,10 @@ async fn adopted(
     app: &App,
     row: &Loaded,
     adapter: &dyn Adapter,
-    (content, remote_id): (&Content, &str),
+    (content, remote_id): (Content, &str),
 ) -> Result<Result<End, Refused>, Fault> {
-    let mut assets = Vec::new();
-    let named = capability::assets_named(content);
-    let known = app.0.store.assets(row.tenant, &named).await?;
-    for id in named {
-        assets.push(known.get(&id).cloned().context("an asset is gone")?);
-    }
-    let facts = AccountFacts {
-        remote_id: row.remote_id.clone(),
-        handle: row.handle.clone(),
-        kind: row.kind.clone(),
-    };
-    let asset_urls: Vec<String> = match adapter.pulls_media() {
-        true => assets.iter().map(|a| origin::link(app, row.tenant, a.id, row.now)).collect(),
-        false => Vec::new(),
-    };
-    let view = View {
-        content,
-        account: &facts,
-        app: &row.app,
-        assets: &assets,
-        asset_urls: &asset_urls,
-        operation: Operation::Publish,
-        ended: None,
-        known: &[],
-        intended_at: row.intended_at,
-        now: row.now,
-    };
+    let material = Material::gather(app, row, adapter, content).await?;
+    let view = material.view(row, row.now);
     let stored = match row.checkpoint.clone() {
         Some(stored) => checkpoints::open(app, row.tenant, row.id, stored).await?,
         None => adapter.publish().start(&view),

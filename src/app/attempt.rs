@@ -8,6 +8,7 @@ use crate::{App, checkpoints, grants, publish, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
 use base::{Context, Fault, clock, crash};
+use domain::capability::Profile;
 use domain::content::{AssetFacts, Content};
 use domain::decision::{Decision, History};
 use domain::delivery::Status;
@@ -99,7 +100,7 @@ impl<'a> Attempt<'a> {
         crash::point_of("publish.after_load", claimed.subject);
         let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
         let adapter = platform.adapter().context("a stored platform has no adapter")?;
-        let content = platform.content(&row.draft, &mut Vec::new());
+        let content = platform.content(Profile::Extended, &row.draft, &mut Vec::new());
         let material = Material::gather(app, &row, adapter, content).await?;
         let grant = grants::open(app, row.tenant, &row.platform, &row.credential).await?;
         let stored = match row.checkpoint.clone() {

@@ -118,7 +118,7 @@ fn objection(
     }
     let platform = platforms::find(&account.platform)?;
     let mut problems = Vec::new();
-    let content = platform.content(draft, &mut problems);
+    let content = platform.content(profile, draft, &mut problems);
     problems.extend(validate::check(platform, profile, &account.kind, &content, assets));
     show::rejections(&problems)
 }

@@ -10,6 +10,7 @@ use crate::why::DeliveryPage;
 use crate::{Answer, App, Refused, checkpoints, show, why};
 use base::text::clean;
 use base::{Context, Fault};
+use domain::capability::Profile;
 use domain::content::Content;
 use domain::failure::Failure;
 use domain::id::DeliveryId;
@@ -123,7 +124,7 @@ async fn published(
         Ok(place) => place,
         Err(rejection) => return Ok(Err(Refused::Invalid(vec![*rejection]))),
     };
-    let content = platform.content(&row.draft, &mut Vec::new());
+    let content = platform.content(Profile::Extended, &row.draft, &mut Vec::new());
     let stated = Some(remote_id.clone());
     if content.segments.len() < 2 {
         return Ok(Ok((End::Published { remote_id, permalink, checkpoint: None }, stated)));

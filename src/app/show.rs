@@ -3,6 +3,7 @@
 use crate::caller::Caller;
 use crate::{Answer, App, Refused};
 use base::Fault;
+use domain::capability::Profile;
 use domain::failure::Failure;
 use domain::id::{AccountId, DeliveryId, PostId};
 use domain::post;
@@ -161,7 +162,7 @@ pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) 
 /// The segments of a chain that are out; `None` for what is no chain.
 fn segments(app: &App, shown: &Shown, draft: &Draft) -> Option<Vec<SegmentView>> {
     let platform = platforms::find(&shown.platform)?;
-    if platform.content(draft, &mut Vec::new()).segments.len() < 2 {
+    if platform.content(Profile::Extended, draft, &mut Vec::new()).segments.len() < 2 {
         return None;
     }
     // A sealed checkpoint is not opened for a look.

@@ -100,7 +100,7 @@ fn check_platform(
     assets: &BTreeMap<AssetId, AssetFacts>,
 ) -> Vec<Rejection> {
     let mut problems = Vec::new();
-    let content = platform.content(draft, &mut problems);
+    let content = platform.content(profile, draft, &mut problems);
     let connected = targets.iter().filter(|a| a.platform == platform.name());
     let mut kinds: BTreeSet<&str> = connected.map(|a| a.kind.as_str()).collect();
     if kinds.is_empty() {
@@ -136,7 +136,11 @@ pub(crate) async fn assets_of(
     let mut ignored = Vec::new();
     let mut ids: BTreeSet<AssetId> = draft.media.iter().map(|media| media.id).collect();
     for platform in platforms::ALL {
-        ids.extend(capability::assets_named(&platform.content(draft, &mut ignored)));
+        ids.extend(capability::assets_named(&platform.content(
+            Profile::Extended,
+            draft,
+            &mut ignored,
+        )));
     }
     app.0.store.assets(tenant, &ids.into_iter().collect::<Vec<_>>()).await
 }

@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::show::{self, DeliveryView};
 use crate::{Answer, App, Refused};
 use base::Fault;
+use domain::capability::Profile;
 use domain::failure::Scope;
 use domain::id::{DeliveryId, PostId};
 use domain::time::Timestamp;
@@ -65,7 +66,8 @@ pub async fn delivery(app: &App, caller: &Caller, id: DeliveryId) -> Answer<Deli
 async fn facts(app: &App, situation: &Situation) -> Result<Facts, Fault> {
     let shown = &situation.shown;
     let platform = platforms::find(&shown.platform);
-    let content = platform.map(|platform| platform.content(&situation.draft, &mut Vec::new()));
+    let content = platform
+        .map(|platform| platform.content(Profile::Extended, &situation.draft, &mut Vec::new()));
     let twin = match &content {
         Some(content) if situation.is_waiting() => {
             let sha256 = wording_sha256(content);

@@ -102,7 +102,7 @@ impl Trial {
             });
             let draft = request::parse(&body, &names(), rig.now).unwrap();
             let mut problems = Vec::new();
-            let content = rig.platform.content(&draft, &mut problems);
+            let content = rig.platform.content(Profile::Spec, &draft, &mut problems);
             let assets: BTreeMap<_, _> =
                 rig.assets.iter().map(|facts| (facts.id, facts.clone())).collect();
             let rules = rig.platform.capabilities(Profile::Spec, &rig.facts.kind);

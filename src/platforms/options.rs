@@ -1,5 +1,12 @@
 //! What the readers of all platforms' options share.
 
+mod poll;
+mod thread;
+
+pub use poll::Poll;
+pub(crate) use poll::{Open, PollRule, read_poll, required_number};
+pub(crate) use thread::read_thread;
+
 use domain::content::{Content, Segment};
 use domain::request::{Draft, Fields};
 use serde::Serialize;

@@ -24,8 +24,9 @@ pub trait Platform: Send + Sync {
     fn account_kinds(&self) -> &'static [&'static str];
     /// The kind assumed of an account when none is connected, for previews.
     fn default_account_kind(&self, draft: &Draft) -> &'static str;
-    /// The post as this platform will carry it. What is wrong with its options goes to `problems`.
-    fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content;
+    /// The post as this platform will carry it. What is wrong with its options, or not in the
+    /// profile, goes to `problems`. The wider profile reads what the narrower one takes alike.
+    fn content(&self, profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content;
     /// The dialect, once it is spoken.
     fn adapter(&self) -> Option<&'static dyn Adapter>;
     /// A simulated platform with nobody on it, once there is one.
@@ -65,11 +66,28 @@ pub trait Adapter: Send + Sync {
     fn operations(&self) -> &'static [Operation] {
         &[Operation::Publish]
     }
+    /// The version of its API that the platform's calls name, where they name one.
+    fn versioned(&self) -> Option<&dyn Versioned> {
+        None
+    }
     /// What the platform charges for a call, in millionths of a US dollar; most charge nothing.
     /// Without a reply the call may have been taken, and the price is that of a success.
     fn cost_microdollars(&self, _call: &Call, _reply: Option<&Reply>) -> u64 {
         0
     }
+}
+
+/// A platform whose calls name the version of its API that they are written in. Versions end, and
+/// an operator names a later one without a new build (`api_version` in the configuration).
+pub trait Versioned: Send + Sync {
+    /// The version that this adapter was written for, and names when nothing else is said.
+    fn version(&self) -> &'static str;
+    /// These words are a version in the platform's form.
+    fn is_version(&self, words: &str) -> bool;
+    /// The first instant at which a version may be gone, where its name tells.
+    fn ends_at(&self, version: &str) -> Option<Timestamp>;
+    /// Names `version` in a call, in the place of [`Versioned::version`].
+    fn name(&self, version: &str, request: &mut Request<Body>);
 }
 
 /// What a delivery is to do on its platform.

@@ -87,7 +87,7 @@ fn judge(
         Err(found) => return (Content::default(), found),
     };
     let mut found = Vec::new();
-    let content = platform.content(&draft, &mut found);
+    let content = platform.content(profile, &draft, &mut found);
     found.extend(check(platform.name(), platform.capabilities(profile, kind), &content, &assets));
     (content, found)
 }

@@ -69,8 +69,8 @@ impl Platform for LinkedIn {
         options::account_kind(draft)
     }
 
-    fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
-        options::content(draft, problems)
+    fn content(&self, profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+        options::content(profile, draft, problems)
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {

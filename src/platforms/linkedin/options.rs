@@ -2,6 +2,7 @@
 
 use super::capabilities::{ORGANIZATION, PERSONAL};
 use crate::options::{content as assemble, first_segment, reader, refuse_chain, refuse_poll};
+use domain::capability::Profile;
 use domain::content::Content;
 use domain::rejection::Rejection;
 use domain::request::Draft;
@@ -71,7 +72,7 @@ pub(super) fn account_kind(draft: &Draft) -> &'static str {
 }
 
 /// The post as LinkedIn will carry it.
-pub fn content(draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+pub fn content(_profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
     let mut fields = reader(NAME, draft);
     let options = Options {
         visibility: fields.choice("visibility", &VISIBILITIES).unwrap_or_default(),

@@ -70,8 +70,8 @@ impl Platform for Threads {
         options::ACCOUNT_KIND
     }
 
-    fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
-        options::content(draft, problems)
+    fn content(&self, profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+        options::content(profile, draft, problems)
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {

@@ -1,6 +1,7 @@
 //! What a post may say to Threads alone: who may reply.
 
 use crate::options::{content as assemble, first_segment, reader, refuse_chain, refuse_poll};
+use domain::capability::Profile;
 use domain::content::Content;
 use domain::rejection::{Rejection, Rule};
 use domain::request::Draft;
@@ -62,7 +63,7 @@ impl ReplyControl {
 }
 
 /// The post as Threads will carry it.
-pub fn content(draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+pub fn content(_profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
     let mut fields = reader(NAME, draft);
     let options = Options { reply_control: fields.choice("replyControl", &REPLY_CONTROLS) };
     refuse_chain(&mut fields);

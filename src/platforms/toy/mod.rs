@@ -53,7 +53,7 @@ impl Platform for Toy {
         "standard"
     }
 
-    fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+    fn content(&self, _profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
         options::content(draft, problems)
     }
 

@@ -56,7 +56,7 @@ impl Platform for X {
         auth::STANDARD
     }
 
-    fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+    fn content(&self, _profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
         options::content(draft, problems)
     }
 

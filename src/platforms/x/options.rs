@@ -1,7 +1,11 @@
 //! What a post may say to X alone: a chain, a poll, who may reply, reposts of itself.
 
-use crate::options::{content as assemble, first_segment, reader};
-use domain::content::{Content, Segment};
+pub use crate::options::Poll;
+use crate::options::{
+    Open, PollRule, content as assemble, first_segment, read_poll, read_thread, reader,
+    required_number,
+};
+use domain::content::Content;
 use domain::rejection::{Rejection, Rule};
 use domain::request::{Draft, Fields};
 use serde::{Deserialize, Serialize};
@@ -10,9 +14,12 @@ use serde_json::{Value, json};
 const NAME: &str = "x";
 
 /// `POST /2/tweets`, field `poll` (OpenAPI 2.167).
-const POLL_OPTIONS: std::ops::RangeInclusive<usize> = 2..=4;
-const POLL_OPTION_CHARS_MAX: usize = 25;
-const POLL_MINUTES: std::ops::RangeInclusive<u64> = 5..=10_080;
+const POLL: PollRule = PollRule {
+    question_chars_max: None,
+    options: 2..=4,
+    option_chars_max: 25,
+    open: Open::Minutes(5..=10_080),
+};
 
 /// `POST /2/tweets`, field `reply_settings`; without it everyone may reply.
 const REPLY_SETTINGS: [(&str, &str); 4] = [
@@ -44,16 +51,6 @@ pub struct Options {
     pub auto_repost: Option<AutoRepost>,
 }
 
-/// A poll.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Poll {
-    /// The answers to choose from.
-    pub options: Vec<String>,
-    /// How long it is open.
-    pub duration_minutes: u32,
-}
-
 /// Reposts of a post, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,7 +72,7 @@ impl Options {
 pub fn content(draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
     let mut fields = reader(NAME, draft);
     let mut segments = vec![first_segment(NAME, draft)];
-    segments.extend(read_thread(&mut fields));
+    segments.extend(read_thread(NAME, &mut fields));
     let asks_poll = fields.value("poll").is_some();
     if asks_poll && !segments[0].media.is_empty() {
         let message = "A post on x holds a poll or media, not both.".to_owned();
@@ -84,7 +81,7 @@ pub fn content(draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
         fields.reject(rejection.bounds(0, segments[0].media.len()).resolve(resolution));
     }
     let options = Options {
-        poll: read_poll(&mut fields),
+        poll: read_poll(NAME, &POLL, &mut fields),
         reply_settings: fields.choice("replySettings", &REPLY_SETTINGS).map(str::to_owned),
         auto_repost: read_auto_repost(&mut fields),
     };
@@ -93,56 +90,6 @@ pub fn content(draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
     }
     problems.extend(fields.finish());
     assemble(segments, &options)
-}
-
-/// The items of the chain: a text, or an object with text and media.
-fn read_thread(fields: &mut Fields<'_>) -> Vec<Segment> {
-    let mut segments = Vec::new();
-    for (index, item) in fields.list("thread").unwrap_or_default().iter().enumerate() {
-        let path = fields.path(format_args!("thread[{index}]"));
-        match item {
-            Value::String(_) => {
-                let text = fields.as_text(&path, item).unwrap_or_default();
-                segments.push(Segment { text: text.to_owned(), media: Vec::new() });
-            }
-            Value::Object(object) => {
-                let mut part = Fields::new(Some(object), path, Some(NAME));
-                segments.push(Segment {
-                    text: part.text("text").unwrap_or_default().to_owned(),
-                    media: part.media("media").unwrap_or_default(),
-                });
-                fields.absorb(part);
-            }
-            _ => fields.wrong_type(path, "a text or an object with `text` and `media`", item),
-        }
-    }
-    segments
-}
-
-fn read_poll(fields: &mut Fields<'_>) -> Option<Poll> {
-    let mut poll = fields.object("poll")?;
-    let options = poll.texts("options").unwrap_or_default();
-    let named = poll.value("options").and_then(Value::as_array).map_or(0, Vec::len);
-    if !POLL_OPTIONS.contains(&named) {
-        let field = poll.path("options");
-        let message = format!("A poll on x has 2 to 4 options; this one has {named}.");
-        let rejection = poll.broken(Rule::OutOfRange, field, message);
-        poll.reject(rejection.bounds(json!([2, 4]), named).resolve("Give it 2 to 4 options."));
-    }
-    for (index, option) in options.iter().enumerate() {
-        let length = option.chars().count();
-        if option.trim().is_empty() || length > POLL_OPTION_CHARS_MAX {
-            let field = poll.path(format_args!("options[{index}]"));
-            let message = format!("A poll's option on x has 1 to 25 characters, not {length}.");
-            let rejection = poll.broken(Rule::OutOfRange, field, message);
-            let bounded = rejection.bounds(json!([1, POLL_OPTION_CHARS_MAX]), length);
-            poll.reject(bounded.resolve("Word the option in 1 to 25 characters."));
-        }
-    }
-    let minutes = required_number(&mut poll, "durationMinutes", POLL_MINUTES, "minutes");
-    let options = options.into_iter().map(str::to_owned).collect();
-    fields.absorb(poll);
-    Some(Poll { options, duration_minutes: minutes.try_into().ok()? })
 }
 
 /// Reads and checks it, and refuses it all the same: a part that nobody carries out yet must not
@@ -169,28 +116,6 @@ fn read_auto_repost(fields: &mut Fields<'_>) -> Option<AutoRepost> {
     let bounded = rejection.bounds(Value::Null, json!({"after": words, "times": times}));
     fields.reject(bounded.resolve("Leave `x.autoRepost` out."));
     Some(AutoRepost { after_s: after_s?, times: times.try_into().ok()? })
-}
-
-/// A number that has to be there and inside its range; 0 when it is not.
-fn required_number(
-    fields: &mut Fields<'_>,
-    name: &'static str,
-    range: std::ops::RangeInclusive<u64>,
-    unit: &str,
-) -> u64 {
-    let (least, most) = (range.start(), range.end());
-    let is_absent = fields.value(name).is_none();
-    let number = fields.number(name);
-    if is_absent {
-        fields.missing(name, &format!("Name a number of {unit} from {least} to {most}."));
-    } else if let Some(actual) = number.filter(|number| !range.contains(number)) {
-        let field = fields.path(name);
-        let message = format!("`{field}` is from {least} to {most} {unit}, not {actual}.");
-        let rejection = fields.broken(Rule::OutOfRange, field, message);
-        let resolution = format!("Choose from {least} to {most} {unit}.");
-        fields.reject(rejection.bounds(json!([least, most]), actual).resolve(resolution));
-    }
-    number.unwrap_or_default()
 }
 
 fn refuse_cashtags(fields: &mut Fields<'_>, index: usize, text: &str) {

@@ -68,7 +68,7 @@ impl Platform for YouTube {
         options::ACCOUNT_KIND
     }
 
-    fn content(&self, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+    fn content(&self, _profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
         options::content(draft, problems)
     }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// The longest pause of a loop whose database or Redis is away: claims wait for the relay to take
 /// a new Redis into use.
 const AWAY_MAX: Duration = Duration::from_secs(2);
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Tells Redis of what falls due, shard by shard.
 pub(crate) fn relay(
@@ -46,6 +47,19 @@ pub(crate) fn sweep(
             Ok(false)
         };
         repeat("sweep", pace, &shutdown, step).await;
+        Role::Sweep
+    });
+}
+
+/// Looks after the versions of the platforms' APIs.
+pub(crate) fn versions(app: &App, shutdown: &CancellationToken, tasks: &mut JoinSet<Role>) {
+    let (app, shutdown) = (app.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        let step = || async {
+            app::versions::watch(&app, clock::now());
+            Ok(false)
+        };
+        repeat("versions", DAY, &shutdown, step).await;
         Role::Sweep
     });
 }

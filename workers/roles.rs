@@ -65,7 +65,10 @@ pub(crate) fn spawn(
 ) {
     match role {
         Role::Relay => loops::relay(app, config, shutdown, tasks),
-        Role::Sweep => loops::sweep(app, config, shutdown, tasks),
+        Role::Sweep => {
+            loops::sweep(app, config, shutdown, tasks);
+            loops::versions(app, shutdown, tasks);
+        }
         Role::FanOut => {
             let options = WorkerOptions::new(app::queues::FAN_OUT, config.fan_out_concurrency);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {

@@ -98,8 +98,10 @@ fn authorize_url(
         url.query_pairs_mut().append_pair(name, value);
     }
     let settings = app.0.settings.platforms.get(platform.name());
-    let uri: http::Uri = url.as_str().parse().context("an adapter's authorize URL")?;
-    Ok(settings.context("a platform without settings")?.base.rewrite(&uri)?.to_string())
+    let settings = settings.context("a platform without settings")?;
+    let mut uri: http::Uri = url.as_str().parse().context("an adapter's authorize URL")?;
+    settings.name_version(platform.name(), &mut uri, &mut http::HeaderMap::new());
+    Ok(settings.base.rewrite(&uri)?.to_string())
 }
 
 /// Finishes a connection with what the browser brought back.

@@ -396,7 +396,8 @@ async fn post(
     fence: Option<Fence>,
 ) -> Result<Answered, Fault> {
     let settings = app.0.settings.platforms.get(platform).context("a platform without settings")?;
-    let (parts, _) = request.into_parts();
+    let (mut parts, _) = request.into_parts();
+    settings.name_version(platform, &mut parts.uri, &mut parts.headers);
     let mut request = Request::from_parts(parts, payload);
     settings.base.turn(&mut request)?;
     let bounds = Bounds { deadline, reply_size_bytes_max: REPLY_BYTES_MAX, fence };

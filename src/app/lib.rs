@@ -34,6 +34,7 @@ mod timeline;
 mod turns;
 pub mod unmapped;
 pub mod validate;
+pub mod versions;
 pub mod why;
 
 use ::media::Library;

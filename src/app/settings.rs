@@ -1,9 +1,11 @@
 //! What an operator says about the platforms: where they are and who we are there.
 
+use crate::versions;
 use base::route::Base;
 use base::{Context, Fault};
 use domain::limit::Rate;
-use platforms::App as Registration;
+use http::{HeaderMap, Uri};
+use platforms::{Adapter, App as Registration, Platform};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +32,8 @@ pub struct PlatformConfig {
     pub call_deadline_ms: Option<u64>,
     /// Multiplies every documented limit, for an app that was granted more; 1 without it.
     pub limit_factor: Option<u32>,
+    /// The version of its API that calls name; the one the adapter was written for without it.
+    pub api_version: Option<String>,
     /// Smooths the calls of each app: so many in a second, no more at once; unbounded without it.
     pub calls_per_second_max: Option<u32>,
 }
@@ -59,8 +63,21 @@ pub struct PlatformSettings {
     pub call_deadline: Option<Duration>,
     /// Multiplies the adapter's limits.
     pub limit_factor: u32,
+    /// Replaces the version that the adapter names.
+    pub api_version: Option<String>,
     /// Smooths the calls of an app.
     pub rate: Option<Rate>,
+}
+
+impl PlatformSettings {
+    /// Puts the configured version in the place of the one that the adapter of `platform` named.
+    pub(crate) fn name_version(&self, platform: &str, uri: &mut Uri, headers: &mut HeaderMap) {
+        let Some(version) = self.api_version.as_deref() else { return };
+        let adapter = platforms::find(platform).and_then(|platform| platform.adapter());
+        if let Some(versioned) = adapter.and_then(Adapter::versioned) {
+            versioned.name_version(version, uri, headers);
+        }
+    }
 }
 
 /// What an operator says about the platforms.
@@ -96,7 +113,7 @@ impl Settings {
                     apps.join(", ")
                 )));
             }
-            let read = read_platform(&public_url, name, &section);
+            let read = read_platform(&public_url, *platform, &section);
             all.insert(name.to_owned(), read.context(format!("reading [platforms.{name}]"))?);
         }
         Ok(Self { public_url, platforms: all })
@@ -120,9 +137,10 @@ impl Settings {
 
 fn read_platform(
     public_url: &str,
-    name: &str,
+    platform: &dyn Platform,
     section: &PlatformConfig,
 ) -> Result<PlatformSettings, Fault> {
+    let name = platform.name();
     let registration = |app: &str, config: &AppConfig| -> Result<Registration, Fault> {
         Ok(Registration {
             name: app.to_owned(),
@@ -143,7 +161,10 @@ fn read_platform(
     for (app, config) in &section.apps {
         registrations.insert(app.clone(), registration(app, config)?);
     }
+    let versioned = platform.adapter().and_then(Adapter::versioned);
+    let api_version = versions::checked(versioned, section.api_version.as_deref());
     Ok(PlatformSettings {
+        api_version: api_version.map_err(Fault::new)?,
         base: Base::parse(section.url.as_deref())?,
         registrations,
         visibility_delay: section.visibility_delay_ms.map(Duration::from_millis),

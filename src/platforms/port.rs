@@ -9,7 +9,7 @@ use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
 use domain::time::Timestamp;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -86,8 +86,8 @@ pub trait Versioned: Send + Sync {
     fn is_version(&self, words: &str) -> bool;
     /// The first instant at which a version may be gone, where its name tells.
     fn ends_at(&self, version: &str) -> Option<Timestamp>;
-    /// Names `version` in a call, in the place of [`Versioned::version`].
-    fn name(&self, version: &str, request: &mut Request<Body>);
+    /// Names `version` in a request, in the place of [`Versioned::version`].
+    fn name_version(&self, version: &str, uri: &mut Uri, headers: &mut HeaderMap);
 }
 
 /// What a delivery is to do on its platform.

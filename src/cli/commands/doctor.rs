@@ -4,6 +4,8 @@ use super::roles::Arguments;
 use crate::config::Config;
 use crate::dev::programs;
 use crate::say::say;
+use app::settings::Settings;
+use app::versions::Named;
 use base::{Fault, clock};
 use domain::time::Timestamp;
 use queue::Queue;
@@ -41,8 +43,11 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Some(server("Redis", &redis)),
         postgres.ok().zip(redis.ok()).map(|(postgres, redis)| clocks(&postgres, &redis)),
     ];
+    let settings = Settings::read(&config.server.public_url, &config.platforms)?;
+    let named = app::versions::named(&settings);
+    let versions = named.iter().map(|named| Some(version(named, clock::now())));
     let mut all_good = true;
-    for finding in findings.into_iter().flatten() {
+    for finding in findings.into_iter().chain(versions).flatten() {
         all_good &= finding.is_good;
         let mark = if finding.is_good { "good" } else { "BAD " };
         say(format_args!("{mark}  {:<10} {}", finding.name, finding.words));
@@ -73,6 +78,19 @@ fn clocks(postgres: &Ahead, redis: &Ahead) -> Finding {
     let advice = if is_good { "" } else { "; set both by NTP" };
     let words = format!("Postgres and Redis differ by {apart} ms (± {uncertain}){advice}");
     Finding { name: "Clocks", is_good, words }
+}
+
+/// A version that may end soon is bad: nobody is paged for a platform that stands still.
+fn version(named: &Named, now: Timestamp) -> Finding {
+    let Named { platform, version, ends_at } = named;
+    let words = match ends_at {
+        None => format!("{platform} {version}; its end is in the platform's changelog"),
+        Some(end) if named.is_ageing(now) => {
+            format!("{platform} {version} may be gone from {end} on; set a later `api_version`")
+        }
+        Some(end) => format!("{platform} {version} lives until {end} at least"),
+    };
+    Finding { name: "Version", is_good: !named.is_ageing(now), words }
 }
 
 async fn postgres(config: &Config) -> Result<Ahead, Fault> {

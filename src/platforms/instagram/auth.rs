@@ -6,8 +6,9 @@
 //! anything is kept. Facebook Login then hands out a token for each Page, and those are kept.
 
 use super::options::ACCOUNT_KIND;
+use super::version::VERSION;
 use super::wire::{Page, Pages, Profile, Token, Tokens};
-use super::{Instagram, VERSION, errors};
+use super::{Instagram, errors};
 use crate::meta;
 use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,

@@ -17,9 +17,10 @@ mod reconcile;
 pub mod sim;
 #[cfg(test)]
 mod tests;
+mod version;
 mod wire;
 
-use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
+use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply, Versioned};
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
@@ -30,7 +31,6 @@ use domain::request::Draft;
 use std::time::Duration;
 
 /// The version of the Graph API, out since 2026-02-18.
-const VERSION: &str = "v25.0";
 /// A day: the window of both limits.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Assumed: the docs give no figure, and the list of posts is said to lag by seconds.
@@ -108,6 +108,10 @@ impl Adapter for Instagram {
 
     fn has_secret_checkpoints(&self) -> bool {
         false
+    }
+
+    fn versioned(&self) -> Option<&dyn Versioned> {
+        Some(self)
     }
 
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {

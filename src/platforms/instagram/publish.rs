@@ -9,8 +9,8 @@ pub(super) mod list;
 mod position;
 
 use super::Instagram;
-use super::VERSION;
 use super::auth::flavour;
+use super::version::VERSION;
 use super::wire::{Made, Seen, Status};
 use crate::meta;
 use crate::port::{Call, Checkpoint, Publish, Receipt, Reply, Step, View};

@@ -12,8 +12,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use super::VERSION;
 use super::options::NAME;
+use super::version::VERSION;
 use crate::meta::sim::Refusal;
 use crate::sim::http::{field, header, json, set};
 use crate::sim::{Accepted, Answered, Control, Fetch, Fetched, Inbound, Simulator, http_date};

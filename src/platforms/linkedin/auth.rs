@@ -4,8 +4,9 @@
 //! pages need has to be the only one of its app. What an account is follows from its app.
 
 use super::capabilities::{ORGANIZATION, PERSONAL};
+use super::version::{HEADER, VERSION};
 use super::wire::{Acl, Elements, Member, Organization};
-use super::{API, LinkedIn, VERSION, errors};
+use super::{API, LinkedIn, errors};
 use crate::oauth::{self, Tokens};
 use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
@@ -246,7 +247,7 @@ pub(super) fn rest(method: Method, path: &str, json: Option<Vec<u8>>) -> Request
         .method(method)
         .uri(format!("{API}/rest/{path}"))
         .header(ACCEPT, "application/json")
-        .header("linkedin-version", VERSION)
+        .header(HEADER, VERSION)
         .header("x-restli-protocol-version", "2.0.0");
     if json.is_some() {
         builder = builder.header(CONTENT_TYPE, "application/json");

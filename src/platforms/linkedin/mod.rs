@@ -20,9 +20,10 @@ mod reconcile;
 pub mod sim;
 #[cfg(test)]
 mod tests;
+mod version;
 mod wire;
 
-use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
+use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply, Versioned};
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
@@ -34,8 +35,6 @@ use std::time::Duration;
 
 /// Where every call but those for tokens and uploads goes.
 const API: &str = "https://api.linkedin.com";
-/// The newest version in August 2026; a version lives at least twelve months.
-const VERSION: &str = "202607";
 
 /// Assumed: the documentation only hints that a post may be missing for a moment.
 const VISIBILITY_DELAY: Duration = Duration::from_secs(90);
@@ -113,6 +112,10 @@ impl Adapter for LinkedIn {
 
     fn has_secret_checkpoints(&self) -> bool {
         true
+    }
+
+    fn versioned(&self) -> Option<&dyn Versioned> {
+        Some(self)
     }
 
     fn classify(&self, effect: Effect, reply: &Reply) -> Option<Failure> {

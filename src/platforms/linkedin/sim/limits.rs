@@ -1,6 +1,7 @@
 //! The figures of the simulated LinkedIn that a test may change, and its throttles by the day.
 
-use super::super::{LIMITS, VERSION};
+use super::super::LIMITS;
+use super::super::version::VERSION;
 use super::refusal::Refusal;
 use super::state::{Caller, State};
 use domain::time::Timestamp;

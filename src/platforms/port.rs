@@ -288,6 +288,16 @@ pub trait Publish: Send + Sync {
     /// The checkpoint to go on from after `why`; also called where no reply came. When the post
     /// is out already, [`Publish::next`] of it is [`Step::Published`], whatever failed after.
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint;
+    /// The post is out by this checkpoint, whatever is still to be done for it. Where that fails,
+    /// [`Publish::recover`] goes past it, and no decision is made about the post.
+    fn is_out(&self, _at: &Checkpoint) -> bool {
+        false
+    }
+    /// What its user should know of a post that is out: what did not go as asked, in sentences
+    /// without a full stop.
+    fn warnings(&self, _at: &Checkpoint) -> Vec<String> {
+        Vec::new()
+    }
     /// The segments that are out by this checkpoint, in order, on the account of this handle; none
     /// where a post has only one.
     fn segments(&self, _at: &Checkpoint, _handle: &str) -> Vec<Receipt> {

@@ -68,8 +68,8 @@ impl Platform for YouTube {
         options::ACCOUNT_KIND
     }
 
-    fn content(&self, _profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
-        options::content(draft, problems)
+    fn content(&self, profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+        options::content(profile, draft, problems)
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {

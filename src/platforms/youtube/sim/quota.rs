@@ -33,6 +33,13 @@ pub(super) struct Limits {
     pub processing_s: u64,
     /// How long a video stays out of the list of uploads.
     pub visibility_delay_ms: u64,
+    /// Videos of one playlist.
+    pub playlist_videos_max: usize,
+    /// Every video becomes private, whatever was asked for: what unverified projects had until
+    /// 2026-11-02, and what settings of a channel can still do.
+    pub only_private: bool,
+    /// A session moves with every answer that it goes on with.
+    pub moves_sessions: bool,
 }
 
 impl Default for Limits {
@@ -53,6 +60,10 @@ impl Default for Limits {
             // Assumed: a short film; hours happen.
             processing_s: 10,
             visibility_delay_ms: 0,
+            // General knowledge; the reference names no figure.
+            playlist_videos_max: 5_000,
+            only_private: false,
+            moves_sessions: false,
         }
     }
 }
@@ -97,7 +108,7 @@ fn cost(route: &str) -> Option<(Bucket, u64)> {
     match route {
         "videos.open" => Some((Bucket::Inserts, 1)),
         "channels.list" | "videos.list" | "playlistItems.list" => Some((Bucket::Units, 1)),
-        "videos.delete" | "thumbnails.set" => Some((Bucket::Units, 50)),
+        "videos.delete" | "thumbnails.set" | "playlistItems.insert" => Some((Bucket::Units, 50)),
         _ => None,
     }
 }

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 const OPEN: &str = "/upload/youtube/v3/videos?uploadType=resumable&part=snippet%2Cstatus";
 const JSON: (&str, &str) = ("content-type", "application/json; charset=UTF-8");
 const FILM: (&str, &str) = ("x-upload-content-type", "video/mp4");
+const NARROW: &str = "https://www.googleapis.com/auth/youtube.upload \
+                      https://www.googleapis.com/auth/youtube.readonly";
 const MANAGE: &str = "https://www.googleapis.com/auth/youtube";
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -220,11 +222,12 @@ fn a_video_is_processed_over_time() {
 #[test]
 fn only_a_wider_scope_deletes() {
     let mut rig = connected("acme");
+    agree(&mut rig, "acme", NARROW);
     let id = upload(&mut rig, &[1; 50]);
     let path = format!("/youtube/v3/videos?id={id}");
     let (status, _, reason) = send(&mut rig, ["DELETE", &path], &[], b"");
     assert_eq!((status, reason), (403, json!("insufficientPermissions")));
-    widen(&mut rig, "acme");
+    agree(&mut rig, "acme", MANAGE);
     assert_eq!(send(&mut rig, ["DELETE", &path], &[], b"").0, 204);
     let (status, _, reason) = send(&mut rig, ["DELETE", &path], &[], b"");
     assert_eq!((status, reason), (404, json!("videoNotFound")));
@@ -232,11 +235,11 @@ fn only_a_wider_scope_deletes() {
     assert_eq!(listed["items"], json!([]));
 }
 
-/// Consents once more, with a scope that manages everything; the scopes from before stay.
-fn widen(rig: &mut Rig, handle: &str) {
+/// Consents once more; the scopes from before stay where the wider one is asked for.
+fn agree(rig: &mut Rig, handle: &str, scope: &str) {
     let query = consent(&[
-        ("scope", MANAGE),
-        ("include_granted_scopes", "true"),
+        ("scope", scope),
+        ("include_granted_scopes", if scope == MANAGE { "true" } else { "false" }),
         ("access_type", "offline"),
         ("prompt", "consent"),
         ("account", handle),

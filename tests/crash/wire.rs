@@ -85,8 +85,7 @@ async fn carry(client: TcpStream, target: String, state: Arc<State>) {
     let server = TcpStream::connect(target).await.unwrap();
     let (from_client, mut to_client) = client.into_split();
     let (mut from_server, to_server) = server.into_split();
-    let back =
-        tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
     // Either end may break off at any time; then both are closed.
     let _ = forth(from_client, to_server, &state).await;
     back.abort();

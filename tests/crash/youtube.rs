@@ -89,7 +89,8 @@ async fn an_upload_that_is_cut_off_again_and_again_goes_on_where_it_was() {
             "youtube": {"title": "Cut to pieces"},
         }))
         .await;
-    let _clock = Worker::start_as(&fleet, "clock", &["work", "--roles", "relay,sweep,fan-out"], &[]);
+    let _clock =
+        Worker::start_as(&fleet, "clock", &["work", "--roles", "relay,sweep,fan-out"], &[]);
 
     let (mut sent, mut growth) = (0, 0);
     let cuts = cuts(&mut Chance(seed));

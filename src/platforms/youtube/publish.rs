@@ -109,7 +109,7 @@ impl Publish for YouTube {
             (
                 stage @ (Stage::Illustrate { .. } | Stage::Collect { .. } | Stage::Done { .. }),
                 why,
-            ) => after::failed(stage, why.detail(), view),
+            ) => after::recovered(stage, why, view),
             // The session holds the metadata and the file that were refused.
             (_, Failure::Content { .. } | Failure::Media { .. }) => Stage::Open,
             // What became of the last piece is asked by `reconcile`.

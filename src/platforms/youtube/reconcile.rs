@@ -40,7 +40,9 @@ impl Reconcile for YouTube {
                 Some(list(&uploads, page.as_deref()))
             }
             // Nothing is under way: the piece was never sent, or its answer came.
-            Stage::Open | Stage::Illustrate { .. } | Stage::Collect { .. } | Stage::Done { .. } => None,
+            Stage::Open | Stage::Illustrate { .. } | Stage::Collect { .. } | Stage::Done { .. } => {
+                None
+            }
         }
     }
 

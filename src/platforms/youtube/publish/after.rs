@@ -9,7 +9,7 @@ use super::super::{API, errors};
 use super::{Stage, receipt, word};
 use crate::oauth;
 use crate::port::{Body, Call, Part, Reply, Step, View};
-use domain::failure::Effect;
+use domain::failure::{Effect, Failure};
 use domain::time::Timestamp;
 use http::Method;
 use std::time::Duration;
@@ -84,8 +84,19 @@ pub(super) fn read(stage: Stage, reply: &Reply, view: &View<'_>) -> Stage {
     }
 }
 
+/// The stage after a failure of any class.
+pub(super) fn recovered(stage: Stage, why: &Failure, view: &View<'_>) -> Stage {
+    match (stage, why) {
+        // It is in the playlist, which is what was asked for.
+        (Stage::Collect { id, list, warnings, .. }, Failure::Duplicate { .. }) => {
+            collect(id, list + 1, warnings, view)
+        }
+        (stage, why) => failed(stage, why.detail(), view),
+    }
+}
+
 /// The stage after a failure: it is told, and what else is left goes on.
-pub(super) fn failed(stage: Stage, why: &str, view: &View<'_>) -> Stage {
+fn failed(stage: Stage, why: &str, view: &View<'_>) -> Stage {
     match stage {
         Stage::Illustrate { id, mut warnings } => {
             warnings.push(format!("The video is out without its thumbnail: {why}"));

@@ -240,7 +240,10 @@ mod tests {
         let session = Some(moved.to_owned());
         assert_eq!(answer(308, &[("location", moved)], ""), Answer::Open { offset: 0, session });
         assert_eq!(answer(308, &[("location", "/elsewhere")], ""), open(0));
-        assert_eq!(answer(201, &[], r#"{"id":"v1"}"#), Answer::Complete(Video { id: "v1".into(), status: VideoStatus::default() }));
+        assert_eq!(
+            answer(201, &[], r#"{"id":"v1"}"#),
+            Answer::Complete(Video { id: "v1".into(), status: VideoStatus::default() })
+        );
         assert_eq!(answer(200, &[], r#"{"id":""}"#), Answer::Unreadable);
         assert_eq!(answer(200, &[], "<html>"), Answer::Unreadable);
         assert_eq!(answer(410, &[], ""), Answer::Gone);

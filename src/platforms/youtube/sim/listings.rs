@@ -121,7 +121,9 @@ pub(super) fn playlist(
 
 /// `POST /youtube/v3/playlistItems?part=snippet`: the same video may be in a playlist twice.
 pub(super) fn insert(state: &mut State, caller: Caller, request: &Inbound) -> Outcome {
-    if parts(request, &["id", "snippet", "contentDetails", "status"])?.iter().all(|p| p != "snippet")
+    if parts(request, &["id", "snippet", "contentDetails", "status"])?
+        .iter()
+        .all(|p| p != "snippet")
     {
         return Err(Refusal::parameter("unexpectedPart", "part", "Unexpected part: snippet"));
     }

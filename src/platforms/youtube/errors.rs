@@ -5,7 +5,7 @@
 //! Invariant: only `reason` and `domain` of the first cause decide, or the word of OAuth; never
 //! a message, and never what a user wrote.
 
-use super::pacific::next_midnight;
+use super::DAY_IN;
 use super::wire::{ApiError, Problem};
 use crate::port::Reply;
 use crate::refusal::{fingerprint, server_failure};
@@ -175,7 +175,7 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
         Class::Media => Failure::Media { asset: None, detail },
         Class::Already => Failure::Duplicate { named: None, detail },
         Class::Operator(scope) => Failure::Operator { scope, detail },
-        Class::Day => limited(Scope::App, later(next_midnight(reply.at))),
+        Class::Day => limited(Scope::App, later(DAY_IN.next_midnight(reply.at))),
         Class::Uploads => limited(Scope::Account, later(reply.at + UPLOADS_PAUSE)),
         Class::Burst => {
             let ends = reply.retry_after().unwrap_or(reply.at + BURST_PAUSE);

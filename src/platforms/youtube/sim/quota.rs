@@ -1,7 +1,7 @@
 //! The limits of the simulated YouTube: two buckets for a project, which fill at midnight Pacific,
 //! and figures that tests shorten.
 
-use super::super::pacific::next_midnight;
+use super::super::DAY_IN;
 use super::refusal::Refusal;
 use super::state::State;
 use domain::time::Timestamp;
@@ -123,7 +123,7 @@ impl State {
             Bucket::Inserts => self.limits.inserts_max,
             Bucket::Units => self.limits.units_max,
         };
-        let fresh = Used { count: 0, ends_at: next_midnight(now) };
+        let fresh = Used { count: 0, ends_at: DAY_IN.next_midnight(now) };
         let used = self.used.entry((app, bucket)).or_insert(fresh);
         if used.ends_at <= now {
             *used = fresh;

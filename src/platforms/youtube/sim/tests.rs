@@ -9,7 +9,7 @@ use crate::sim::{Control, Inbound};
 use crate::youtube::YouTube;
 use crate::youtube::tests::{GRAIN, connected};
 use http::header::{AUTHORIZATION, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
 const OPEN: &str = "/upload/youtube/v3/videos?uploadType=resumable&part=snippet%2Cstatus";

@@ -68,13 +68,13 @@ fn a_video_is_put_into_each_playlist_once() {
     let (receipt, warnings) = cared_from(&mut rig, &content, at);
     assert_eq!(warnings, Vec::<String>::new());
     for playlist in &lists {
-        assert_eq!(inside(&mut rig, playlist), [receipt.remote_id.clone()], "{playlist}");
+        assert_eq!(inside(&mut rig, playlist), [receipt.remote_id.as_str()], "{playlist}");
     }
     assert_eq!((count(&rig, "playlistItems.insert"), rig.sim.accepted().len()), (2, 1));
-    let sent = kept(&rig)
+    let mut sent = kept(&rig)
         .into_iter()
         .filter(|one| one.method == http::Method::POST && one.path.ends_with("playlistItems"));
-    let body: Value = serde_json::from_slice(&sent.last().unwrap().body).unwrap();
+    let body: Value = serde_json::from_slice(&sent.next_back().unwrap().body).unwrap();
     let expected = json!({ "snippet": { "playlistId": lists[1], "resourceId": {
         "kind": "youtube#video", "videoId": receipt.remote_id,
     } } });
@@ -93,7 +93,7 @@ fn each_thing_that_fails_for_a_video_that_is_out_is_told_and_the_rest_is_done() 
     assert!(thumbnail.contains("without its thumbnail: forbidden"), "{thumbnail}");
     assert!(playlist.contains("not in PLnobody: playlistNotFound"), "{playlist}");
     for playlist in [lists[0], lists[2]] {
-        assert_eq!(inside(&mut rig, playlist), [receipt.remote_id.clone()], "{playlist}");
+        assert_eq!(inside(&mut rig, playlist), [receipt.remote_id.as_str()], "{playlist}");
     }
     set_limits(&mut rig, json!({ "playlistVideosMax": 1 }));
     let content = listed(film(&mut rig, 50), &lists[..1]);

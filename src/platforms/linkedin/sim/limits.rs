@@ -30,15 +30,17 @@ pub(super) struct Limits {
     pub gives_refresh_tokens: bool,
     /// How long a fresh token is called revoked.
     fresh_token_grace_ms: u64,
-    /// How long an image is processed.
+    /// How long a file is processed.
     processing_ms: u64,
     /// The life of an upload's address.
     upload_life_s: u64,
+    /// How large the parts of a film are.
+    part_bytes: u64,
     /// How long a post stays out of answers.
     visibility_delay_ms: u64,
     /// How long the same words are refused.
     duplicate_window_s: u64,
-    /// Grants of people may not look at images.
+    /// Grants of people may not look at images and documents.
     pub hides_image_status: bool,
     /// The oldest version that is active.
     version_oldest: u32,
@@ -77,6 +79,8 @@ impl Default for Limits {
             processing_ms: 500,
             // A day: assumed, the answer names the end and the documentation no length.
             upload_life_s: 86_400,
+            // 4 MB: documented.
+            part_bytes: 4 * 1024 * 1024,
             visibility_delay_ms: 0,
             // A day: assumed, LinkedIn names none.
             duplicate_window_s: 86_400,
@@ -134,6 +138,10 @@ impl Limits {
 
     pub fn upload_life(&self) -> Duration {
         Duration::from_secs(self.upload_life_s)
+    }
+
+    pub fn part_bytes(&self) -> u64 {
+        self.part_bytes.max(1)
     }
 
     pub fn visibility_delay(&self) -> Duration {

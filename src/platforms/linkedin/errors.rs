@@ -88,7 +88,7 @@ const VERSION: Class = Class::Operator(Scope::Platform);
 const TITLE: Class = Class::Content(Some("linkedin.documentTitle"));
 
 /// The first row that fits decides. An empty list of statuses means any from 400 to 499.
-static TABLE: [Row; 43] = [
+static TABLE: [Row; 41] = [
     // The token endpoint. A missing parameter is our mistake, every other `invalid_request` a code
     // or a refresh token that is spent.
     Row(TOKEN, None, Says::Words("a required parameter"), OURS),
@@ -103,9 +103,8 @@ static TABLE: [Row; 43] = [
     Row(ANY, None, Says::Code("NONEXISTENT_VERSION"), VERSION),
     Row(ANY, None, Says::Code("VERSION_MISSING"), VERSION),
     Row(&[429], None, Says::Anything, Class::Limit),
-    // A restricted member has to act on LinkedIn, a revoked grant on the consent page.
-    Row(&[401], None, Says::Number(REVOKED), Class::Dead),
-    Row(&[401], None, Says::Code("REVOKED_ACCESS_TOKEN"), Class::Dead),
+    // A restricted member has to act on LinkedIn. A grant is called revoked while it is too fresh
+    // as well, so a renewal has to tell the one from the other.
     Row(&[401], None, Says::Number(65_608), Class::Dead),
     Row(&[401], None, Says::Code("RESTRICTED_MEMBER"), Class::Dead),
     Row(&[401], None, Says::Anything, Class::Stale),
@@ -230,7 +229,9 @@ pub(super) fn is_early(failure: &Failure) -> bool {
 /// The answer that a token gets when it was revoked, or while it is too fresh to be known
 /// everywhere.
 pub(super) fn is_maybe_fresh(reply: &Reply) -> bool {
-    reply.status.as_u16() == 401 && problem(reply).service_error_code == Some(REVOKED)
+    let problem = problem(reply);
+    let is_named = codes(&problem).any(|code| code == "REVOKED_ACCESS_TOKEN");
+    reply.status.as_u16() == 401 && (is_named || problem.service_error_code == Some(REVOKED))
 }
 
 fn transient(begin: &str, why: &str) -> Failure {

@@ -67,6 +67,8 @@ pub(super) enum Stage {
         start: Option<usize>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         named: Option<Named>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        control: Option<Control>,
     },
     /// It is out.
     Done { post: String },
@@ -79,6 +81,21 @@ pub(super) struct Named {
     /// It was looked at, and this is why it is not ours.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub told: Option<String>,
+}
+
+/// What is known of the newest post of ours, when a list of posts lacks it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Control {
+    /// It is asked for by itself: if it exists, the list is of the past.
+    Asking(String),
+    /// It does not exist any more.
+    Gone,
+}
+
+impl Stage {
+    /// The post is to be made; nothing was looked up.
+    pub const CREATE: Self = Self::Create { start: None, named: None, control: None };
 }
 
 impl Publish for LinkedIn {
@@ -133,7 +150,7 @@ impl Publish for LinkedIn {
             // Where an earlier call went unanswered this is what is looked at first.
             (Stage::Create { .. }, Failure::Duplicate { named: Some(urn), .. }) => {
                 let named = Some(Named { urn: urn.clone(), told: None });
-                position.stage = Stage::Create { start: None, named };
+                position.stage = Stage::Create { start: None, named, control: None };
             }
             (Stage::Create { .. }, _) => {}
             (Stage::Process { since, .. }, failure) if errors::is_status_hidden(failure) => {
@@ -197,7 +214,7 @@ impl Position {
         } else if self.files.len() < view.content.media().count() {
             Stage::Initialize
         } else {
-            Stage::Create { start: None, named: None }
+            Stage::CREATE
         };
     }
 

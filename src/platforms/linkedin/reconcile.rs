@@ -4,12 +4,13 @@
 //! The URN of a file belongs to one upload, so a post that holds it is ours. A post of words or of
 //! a poll is known by them and by its time. Of a person nothing can be asked: reading the posts of
 //! members is a closed permission.
-//! Invariant: `Absent` is said only of a list that was seen whole back to the intent, and never
-//! while LinkedIn names a post that would be the same.
+//! Invariant: `Absent` is said only of a list that was seen whole back to the intent and that shows
+//! the newest of our posts that exists, and never while LinkedIn names a post that would be the
+//! same.
 
 use super::capabilities::ORGANIZATION;
 use super::options::{Options, Poll};
-use super::publish::{Named, Position, Stage, is_post, page};
+use super::publish::{Control, Named, Position, Stage, is_post, page};
 use super::wire::{Elements, Listed, ListedContent, ListedMedia};
 use super::{LinkedIn, VISIBILITY_DELAY, auth, little};
 use crate::port::{Call, Checkpoint, Reconcile, Reply, Verdict, View};
@@ -30,15 +31,16 @@ const DEADLINE: Duration = Duration::from_secs(30);
 impl Reconcile for LinkedIn {
     fn ask(&self, at: &Checkpoint, round: u32, view: &View<'_>) -> Option<Call> {
         view.intended_at?;
-        let Stage::Create { start, named } = Position::load(at).due(view.now, view).stage else {
+        let stage = Position::load(at).due(view.now, view).stage;
+        let Stage::Create { start, .. } = &stage else {
             return None;
         };
         if view.account.kind != ORGANIZATION || round >= PAGES_MAX {
             return None;
         }
-        let (endpoint, request) = match named.filter(|named| named.told.is_none()) {
-            Some(Named { urn, .. }) => {
-                let path = format!("posts/{}?viewContext=AUTHOR", auth::encoded(&urn));
+        let (endpoint, request) = match single(&stage) {
+            Some(urn) => {
+                let path = format!("posts/{}?viewContext=AUTHOR", auth::encoded(urn));
                 ("posts.get", auth::rest(Method::GET, &path, None))
             }
             None => {
@@ -79,7 +81,7 @@ impl Reconcile for LinkedIn {
 
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
         let position = Position::load(at).due(view.now, view);
-        let (Some(intended_at), Stage::Create { start, named }) =
+        let (Some(intended_at), Stage::Create { start, named, control }) =
             (view.intended_at, position.stage.clone())
         else {
             return Verdict::Undecided("this post was not being made".into());
@@ -92,13 +94,34 @@ impl Reconcile for LinkedIn {
             poll: options.poll.as_ref(),
             not_before: intended_at - SKEW,
         };
-        match named {
-            Some(named) if named.told.is_none() => {
+        match (named, control) {
+            (Some(named), _) if named.told.is_none() => {
                 position.judge_named(&wanted, named, reply, view)
             }
-            named => position.judge_page(&wanted, (start, named), round, reply),
+            (named, Some(Control::Asking(urn))) => position.judge_control(&urn, named, reply),
+            (named, control) => {
+                let look = Look { start, named, is_controlled: control.is_some() };
+                position.judge_page(&wanted, look, (round, view.known), reply)
+            }
         }
     }
+}
+
+/// The post that is asked for by itself, where one is.
+fn single(stage: &Stage) -> Option<&str> {
+    match stage {
+        Stage::Create { named: Some(Named { urn, told: None }), .. }
+        | Stage::Create { control: Some(Control::Asking(urn)), .. } => Some(urn),
+        _ => None,
+    }
+}
+
+/// How far the look at the list has come.
+struct Look {
+    start: Option<usize>,
+    named: Option<Named>,
+    /// The newest post of ours that the list lacks does not exist.
+    is_controlled: bool,
 }
 
 impl Position {
@@ -137,18 +160,33 @@ impl Position {
             }
         };
         let named = Some(Named { urn, told: Some(told.to_owned()) });
-        self.stage = Stage::Create { start: None, named };
+        self.stage = Stage::Create { start: None, named, control: None };
         Verdict::More(self.save())
+    }
+
+    /// Whether the newest post of ours exists, which the list lacks.
+    fn judge_control(mut self, urn: &str, named: Option<Named>, reply: &Reply) -> Verdict {
+        match reply.status {
+            StatusCode::OK => {
+                Verdict::Stale(format!("the list of posts lacks {urn}, which exists"))
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE => {
+                self.stage = Stage::Create { start: None, named, control: Some(Control::Gone) };
+                Verdict::More(self.save())
+            }
+            status => Verdict::Undecided(format!("{urn} answered HTTP {}", status.as_u16())),
+        }
     }
 
     /// What a page of the list shows.
     fn judge_page(
         mut self,
         wanted: &Wanted<'_>,
-        (start, named): (Option<usize>, Option<Named>),
-        round: u32,
+        look: Look,
+        (round, known): (u32, &[String]),
         reply: &Reply,
     ) -> Verdict {
+        let Look { start, named, is_controlled } = look;
         if reply.status != StatusCode::OK {
             let status = reply.status.as_u16();
             return Verdict::Undecided(format!("the list of posts answered HTTP {status}"));
@@ -178,16 +216,24 @@ impl Position {
         if !is_complete && round + 1 >= PAGES_MAX {
             return Verdict::Undecided("the list of posts does not reach back to the call".into());
         }
+        // The first page shows the newest of all posts.
+        let newest = known.first().filter(|_| start.is_none() && !is_controlled);
+        if let Some(urn) = newest.filter(|urn| list.lacks(urn)) {
+            let control = Some(Control::Asking(urn.clone()));
+            self.stage = Stage::Create { start: None, named, control };
+            return Verdict::More(self.save());
+        }
+        let control = is_controlled.then_some(Control::Gone);
         if !is_complete {
             let next = start.unwrap_or_default() + list.elements.len();
-            self.stage = Stage::Create { start: Some(next), named };
+            self.stage = Stage::Create { start: Some(next), named, control };
             return Verdict::More(self.save());
         }
         // It would be refused again, so it cannot be sent again.
         if let Some(Named { urn, told: Some(told) }) = named {
             return Verdict::Undecided(format!("{urn} is named as the same post, but {told}"));
         }
-        self.stage = Stage::Create { start: None, named: None };
+        self.stage = Stage::CREATE;
         Verdict::Absent(self.save())
     }
 
@@ -262,6 +308,19 @@ impl ListedContent {
     fn holds_more(&self) -> bool {
         self.media.is_some() || self.multi_image.is_some() || !self.others.is_empty()
     }
+}
+
+impl Elements<Listed> {
+    /// A post is missing that would stand among these: the numbers in URNs grow with time.
+    fn lacks(&self, urn: &str) -> bool {
+        let oldest = self.elements.iter().filter_map(|post| number(&post.id)).min();
+        let is_younger = oldest.is_none_or(|oldest| number(urn).is_some_and(|n| n >= oldest));
+        is_younger && !self.elements.iter().any(|post| post.id == urn)
+    }
+}
+
+fn number(urn: &str) -> Option<u64> {
+    urn.rsplit(':').next()?.parse().ok()
 }
 
 impl Listed {

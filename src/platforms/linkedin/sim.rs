@@ -115,7 +115,7 @@ impl LinkedInSim {
         now: Timestamp,
     ) -> Result<bool, Refusal> {
         if request.path.starts_with("/rest/") {
-            self.check_version(request)?;
+            self.check_version(request, now)?;
         }
         if !self.state.has_scope(caller, route.scopes()) {
             return Err(Refusal::not_permitted(route.name()));
@@ -124,14 +124,14 @@ impl LinkedInSim {
     }
 
     /// The headers that every call of the versioned API has to have.
-    fn check_version(&self, request: &Inbound) -> Result<(), Refusal> {
+    fn check_version(&self, request: &Inbound, now: Timestamp) -> Result<(), Refusal> {
         let Some(version) = header(&request.headers, "linkedin-version") else {
             let told = "A version must be present. Please specify a version by adding the \
                         LinkedIn-Version header.";
             return Err(Refusal::api(StatusCode::BAD_REQUEST, None, "VERSION_MISSING", told));
         };
         let number = version.parse().ok().filter(|_| version.len() == 6);
-        if !number.is_some_and(|number| self.state.limits.is_active(number)) {
+        if !number.is_some_and(|number| self.state.limits.is_active(number, now)) {
             let told = format!("Requested version {version} is not active");
             let status = StatusCode::UPGRADE_REQUIRED;
             return Err(Refusal::api(status, None, "NONEXISTENT_VERSION", &told));

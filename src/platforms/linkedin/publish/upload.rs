@@ -16,9 +16,11 @@ use std::time::Duration;
 
 /// How long the small calls may take.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
-/// How long a file, or a part of a film, may take at least.
-const UPLOAD_DEADLINE: Duration = Duration::from_secs(60);
-/// A document of 100 MB must not need a faster line than an image of 8 MB does.
+/// How long a file, or a part of a film, may take at least and at most: a worker lets go of a
+/// delivery after 120 s, and may have worked on it for 30 s before. So the largest document, which
+/// cannot be cut, needs a line of 1.3 MB a second.
+const UPLOAD_DEADLINES_S: [u64; 2] = [60, 80];
+/// The line that a deadline between them allows for.
 const UPLOAD_BYTES_PER_S: u64 = 256 * 1024;
 /// An address this close to its end is not used any more.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
@@ -241,7 +243,8 @@ pub(super) fn slice(asset: usize, (start, end): (u64, u64)) -> Body {
 }
 
 fn upload_deadline(bytes: u64) -> Duration {
-    UPLOAD_DEADLINE.max(Duration::from_secs(bytes / UPLOAD_BYTES_PER_S))
+    let [least, most] = UPLOAD_DEADLINES_S;
+    Duration::from_secs((bytes / UPLOAD_BYTES_PER_S).clamp(least, most))
 }
 
 fn facts<'a>(asset: usize, view: &View<'a>) -> &'a AssetFacts {

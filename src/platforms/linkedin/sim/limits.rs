@@ -1,7 +1,6 @@
 //! The figures of the simulated LinkedIn that a test may change, and its throttles by the day.
 
 use super::super::LIMITS;
-use super::super::version::VERSION;
 use super::refusal::Refusal;
 use super::state::{Caller, State};
 use domain::time::Timestamp;
@@ -44,8 +43,8 @@ pub(super) struct Limits {
     pub hides_image_status: bool,
     /// The oldest version that is active.
     version_oldest: u32,
-    /// The newest version that is active.
-    version_newest: u32,
+    /// The newest version that is active; that of the present month without one.
+    version_newest: Option<u32>,
 }
 
 /// The calls of one day.
@@ -87,7 +86,7 @@ impl Default for Limits {
             hides_image_status: false,
             // A version lives at least twelve months.
             version_oldest: 202_508,
-            version_newest: VERSION.parse().unwrap_or_default(),
+            version_newest: None,
         }
     }
 }
@@ -111,9 +110,11 @@ impl Limits {
         serde_json::from_value(Value::Object(all)).map(|new| *self = new).is_ok()
     }
 
-    pub fn is_active(&self, version: u32) -> bool {
+    /// A version serves from its release, at the beginning of its month, until it is too old.
+    pub fn is_active(&self, version: u32, now: Timestamp) -> bool {
         let is_month = (1..=12).contains(&(version % 100));
-        is_month && (self.version_oldest..=self.version_newest).contains(&version)
+        let newest = self.version_newest.unwrap_or_else(|| month(now));
+        is_month && (self.version_oldest..=newest).contains(&version)
     }
 
     pub fn code_life(&self) -> Duration {
@@ -151,6 +152,12 @@ impl Limits {
     pub fn duplicate_window(&self) -> Duration {
         Duration::from_secs(self.duplicate_window_s)
     }
+}
+
+/// The month of an instant as versions write it, as 202611.
+fn month(at: Timestamp) -> u32 {
+    let digits: String = at.to_string().chars().take(7).filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_default()
 }
 
 impl State {

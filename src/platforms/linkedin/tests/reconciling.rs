@@ -258,3 +258,37 @@ fn a_post_that_linkedin_has_still_to_put_out_is_waited_for() {
         assert!(!matches!(verdict, Verdict::Found { .. } | Verdict::Absent(_)));
     }
 }
+
+// case: L-stale
+#[test]
+fn a_list_that_lacks_our_newest_post_is_of_the_past() {
+    let mut rig = page("acme");
+    publish_also(&mut rig, "older");
+    publish_also(&mut rig, "newest");
+    let newest = rig.known[0].clone();
+    rig.wait(600);
+    let content = post("Ours");
+    let at = rig.start(&content);
+    rig.intended_at = Some(rig.now);
+    rig.wait(120);
+    let call = LinkedIn.ask(&at, 0, &rig.view(&content)).unwrap();
+    let mut reply = rig.carry(&call);
+    let mut list = reply.json();
+    list["elements"].as_array_mut().unwrap().remove(0);
+    reply.body = list.to_string().into_bytes();
+    let verdict = LinkedIn.judge(&at, 0, &reply, &rig.view(&content));
+    let Verdict::More(asking) = verdict else { panic!("{verdict:?}") };
+    // It exists, so the list proves nothing.
+    let call = LinkedIn.ask(&asking, 1, &rig.view(&content)).unwrap();
+    assert_eq!(call.endpoint, "posts.get");
+    let there = rig.carry(&call);
+    let verdict = LinkedIn.judge(&asking, 1, &there, &rig.view(&content));
+    assert!(matches!(&verdict, Verdict::Stale(why) if why.contains(&newest)), "{verdict:?}");
+    // A person deleted it, so the list is whole without it.
+    delete(&mut rig, &newest);
+    let before = rig.calls.len();
+    let verdict = rig.ask(&at, &content);
+    let Verdict::Absent(at) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(rig.calls[before..], ["posts.finder", "posts.get", "posts.finder"]);
+    rig.publish_from(at, &content).unwrap();
+}

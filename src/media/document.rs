@@ -40,21 +40,28 @@ pub(crate) fn pdf(file: &mut Reader, size_bytes: u64) -> Result<Found, Broken> {
 
 /// A zip archive that holds an Office file; `None` when it holds something else.
 pub(crate) fn office(file: &mut Reader, size_bytes: u64) -> Result<Option<Found>, Broken> {
-    let names = names(file, size_bytes)?;
-    let has = |wanted: &[u8]| names.iter().any(|name| name == wanted);
-    if names.iter().any(|name| name.ends_with(b"/vbaProject.bin")) {
+    let (mut is_office, mut has_macros, mut kind) = (false, false, None);
+    each_part(file, size_bytes, |name| {
+        is_office |= name == OFFICE;
+        has_macros |= name.ends_with(b"/vbaProject.bin");
+        kind = kind.or(OFFICE_KINDS.iter().find(|(part, _)| *part == name));
+    })?;
+    if has_macros {
         return Err(Broken::Structure("it holds macros, which no platform takes"));
     }
-    let kind = OFFICE_KINDS.iter().find(|(part, _)| has(part) && has(OFFICE));
-    Ok(kind.map(|(_, mime)| found(mime)))
+    Ok(kind.filter(|_| is_office).map(|(_, mime)| found(mime)))
 }
 
 fn found(mime: &'static str) -> Found {
     Found { kind: MediaKind::Document, mime, width: 0, height: 0, duration_ms: None }
 }
 
-/// The names of the parts of an archive, as its list at the end tells them.
-fn names(file: &mut Reader, size_bytes: u64) -> Result<Vec<Vec<u8>>, Broken> {
+/// Shows the names of the parts of an archive, as its list at the end tells them.
+fn each_part(
+    file: &mut Reader,
+    size_bytes: u64,
+    mut show: impl FnMut(&[u8]),
+) -> Result<(), Broken> {
     let end = end(file, size_bytes, ZIP_END_BYTES)?;
     let at = end.windows(4).rposition(|words| words == b"PK\x05\x06");
     let record = at.and_then(|at| end.get(at..at + 22));
@@ -65,7 +72,6 @@ fn names(file: &mut Reader, size_bytes: u64) -> Result<Vec<Vec<u8>>, Broken> {
     }
     let start = u32::from_le_bytes([record[16], record[17], record[18], record[19]]);
     file.seek(SeekFrom::Start(u64::from(start)))?;
-    let mut names = Vec::new();
     for _ in 0..count {
         let mut head = [0; 46];
         file.read_exact(&mut head)?;
@@ -76,9 +82,9 @@ fn names(file: &mut Reader, size_bytes: u64) -> Result<Vec<Vec<u8>>, Broken> {
         let mut name = vec![0; usize::from(length(28))];
         file.read_exact(&mut name)?;
         file.seek_relative(i64::from(length(30)) + i64::from(length(32)))?;
-        names.push(name);
+        show(&name);
     }
-    Ok(names)
+    Ok(())
 }
 
 /// The last bytes of a file, at most so many.

@@ -35,6 +35,7 @@ static SPEC: Capabilities = Capabilities {
     image: IMAGE,
     gif: MediaRule::NONE,
     video: MediaRule::NONE,
+    document: MediaRule::NONE,
     can_mix_media: false,
     media_min: 0,
     segments_max: 1,

@@ -50,7 +50,8 @@ fn attach<'a>(
         panic!("file {asset} is used by the post, so its facts and its address are in the view");
     };
     match facts.kind {
-        MediaKind::Image | MediaKind::Gif => {
+        // Documents are refused before anything is scheduled.
+        MediaKind::Image | MediaKind::Gif | MediaKind::Document => {
             form.extend([("media_type", "IMAGE"), ("image_url", url.as_str())]);
         }
         MediaKind::Video => form.extend([("media_type", "VIDEO"), ("video_url", url.as_str())]),

@@ -9,6 +9,17 @@ use http::{HeaderMap, Uri};
 /// v25.0 since 2026-02-18; v26.0 followed on 2026-07-29.
 pub(super) const VERSION: &str = "v25.0";
 
+/// Until when a version is available: docs, graph-api/changelog/versions, as of 2026-11. The end
+/// of the newest is announced later.
+const ENDS: [(&str, &str); 6] = [
+    ("v20.0", "2026-09-24T00:00:00Z"),
+    ("v21.0", "2027-01-21T00:00:00Z"),
+    ("v22.0", "2027-05-20T00:00:00Z"),
+    ("v23.0", "2027-10-08T00:00:00Z"),
+    ("v24.0", "2028-02-18T00:00:00Z"),
+    ("v25.0", "2028-07-29T00:00:00Z"),
+];
+
 impl Versioned for Instagram {
     fn version(&self) -> &'static str {
         VERSION
@@ -20,8 +31,9 @@ impl Versioned for Instagram {
     }
 
     /// Meta tells the end of a version by a changelog, not by its name.
-    fn ends_at(&self, _version: &str) -> Option<Timestamp> {
-        None
+    fn ends_at(&self, version: &str) -> Option<Timestamp> {
+        let (_, end) = ENDS.iter().find(|(ending, _)| *ending == version)?;
+        Timestamp::parse(end)
     }
 
     fn name_version(&self, version: &str, uri: &mut Uri, _headers: &mut HeaderMap) {
@@ -54,6 +66,14 @@ mod tests {
         assert_eq!(named(with), "https://graph.facebook.com/v26.0/17/media?fields=id");
         let without = "https://graph.instagram.com/refresh_access_token?a=/v25.0/";
         assert_eq!(named(without), without);
+    }
+
+    #[test]
+    fn the_end_of_a_version_is_told_once_it_is_announced() {
+        let end = Instagram.ends_at(VERSION).unwrap();
+        assert_eq!(end.to_string(), "2028-07-29T00:00:00.000Z");
+        assert_eq!(Instagram.ends_at("v26.0"), None);
+        assert!(ENDS.iter().all(|(version, _)| Instagram.ends_at(version).is_some()));
     }
 
     #[test]

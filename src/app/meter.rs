@@ -43,7 +43,7 @@ pub(crate) async fn ask(
     attempt: &Attempt<'_>,
     call: &Call,
 ) -> Result<Result<Leave, domain::time::Timestamp>, Fault> {
-    let (mut windows, mut quotas) = (counted(attempt, call), Vec::new());
+    let (mut windows, mut quotas) = (counted(attempt, call.endpoint), Vec::new());
     for window in &windows {
         quotas.push(Quota::Window {
             key: window.key.clone(),
@@ -68,17 +68,17 @@ pub(crate) async fn ask(
     })
 }
 
-/// The windows that count a call.
-fn counted(attempt: &Attempt<'_>, call: &Call) -> Vec<Counted> {
+/// The windows that count a call of this endpoint.
+fn counted(attempt: &Attempt<'_>, endpoint: &str) -> Vec<Counted> {
     let address = attempt.address();
     let settings = attempt.app.0.settings.platforms.get(&attempt.row.platform);
     let factor = settings.map_or(1, |settings| settings.limit_factor);
     let limits = attempt.adapter.limits().iter();
-    let counted = limits.filter(|limit| limit.endpoint == call.endpoint).map(|limit| Counted {
+    let counted = limits.filter(|limit| limit.endpoint == endpoint).map(|limit| Counted {
         limit: *limit,
         key: address.window(limit.scope, limit.endpoint, limit.window.as_secs()),
         calls_max: limit.calls_max.saturating_mul(factor),
-        left: 0,
+        left: limit.calls_max.saturating_mul(factor),
     });
     counted.collect()
 }
@@ -93,15 +93,24 @@ fn behind(attempt: &Attempt<'_>, scope: Scope) -> Behind {
     }
 }
 
-/// Hands on what a reply tells of the windows it was counted in, where that is news
-/// ([`domain::limit::Told::is_news`]): in the ordinary case no word goes to Redis.
+/// Hands on what a reply tells of its account's and its app's windows, where that is news
+/// ([`domain::limit::Told::is_news`]): in the ordinary case no word goes to Redis. Of a window that
+/// the call was not counted in, it is assumed that nothing was used so far.
 pub(crate) async fn correct(attempt: &Attempt<'_>, leave: &Leave, call: &Call, reply: &Reply) {
     for told in attempt.adapter.told(call.endpoint, reply) {
         let is_it = |window: &&Counted| {
             let limit = window.limit;
             (limit.endpoint, limit.scope, limit.window) == (told.endpoint, told.scope, told.window)
         };
-        let Some(window) = leave.windows.iter().find(is_it) else { continue };
+        let elsewhere: Vec<Counted>;
+        let window = match leave.windows.iter().find(is_it) {
+            Some(window) => window,
+            None => {
+                elsewhere = counted(attempt, told.endpoint);
+                let Some(window) = elsewhere.iter().find(is_it) else { continue };
+                window
+            }
+        };
         if !told.is_news(window.calls_max, window.left, reply.at) {
             continue;
         }

@@ -20,14 +20,21 @@ const ENDS: [(&str, &str); 6] = [
     ("v25.0", "2028-07-29T00:00:00Z"),
 ];
 
+/// The number of a version in Meta's form, as `v25.0`.
+pub(super) fn number(words: &str) -> Option<u32> {
+    let number = words.strip_prefix('v')?.strip_suffix(".0")?;
+    let is_number =
+        (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| number.parse().ok()).flatten()
+}
+
 impl Versioned for Instagram {
     fn version(&self) -> &'static str {
         VERSION
     }
 
     fn is_version(&self, words: &str) -> bool {
-        let number = words.strip_prefix('v').and_then(|rest| rest.strip_suffix(".0"));
-        number.is_some_and(|n| (1..=3).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit()))
+        number(words).is_some()
     }
 
     /// Meta tells the end of a version by a changelog, not by its name.

@@ -130,12 +130,14 @@ enum UploadClass {
 }
 
 /// Seen with the uploads of several products of Meta, which share this host.
-static UPLOAD_TABLE: [(&str, UploadClass); 4] = [
+static UPLOAD_TABLE: [(&str, UploadClass); 6] = [
     ("NotAuthorizedError", UploadClass::Stale),
     ("OffsetInvalidError", UploadClass::Told),
     ("PartialRequestError", UploadClass::Told),
     // It comes and goes with good films, and the container may be at work nevertheless.
     ("ProcessingFailedError", UploadClass::Again),
+    ("ParameterValidationError", UploadClass::Again),
+    ("ServiceUnavailable", UploadClass::Again),
 ];
 
 /// The error of the host for uploads, which has an envelope of its own.

@@ -92,6 +92,9 @@ pub(super) enum Stage {
     Arrived { offset: u64, tries: u32 },
     /// Ask, from `look_at` on, whether the newest thing made is ready; asked `looks` times so far.
     Check { looks: u32, look_at: Timestamp },
+    /// Its publication was refused, and its container tells nothing any more. Look in the list
+    /// before it is made anew.
+    Seek { look_at: Timestamp },
     /// Publish. `search` is how far a look-up of what became of it has come.
     Publish {
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -136,9 +139,12 @@ impl Publish for Instagram {
         let position = Position::load(at);
         let aged = position.aged(view.now);
         let call = match (&position.stage, aged) {
-            (Stage::Check { look_at, .. } | Stage::Find { look_at, .. }, _)
-                if view.now < *look_at =>
-            {
+            (
+                Stage::Check { look_at, .. }
+                | Stage::Seek { look_at }
+                | Stage::Find { look_at, .. },
+                _,
+            ) if view.now < *look_at => {
                 return Step::Wait(*look_at);
             }
             (Stage::Done { remote_id, permalink }, _) => {
@@ -168,7 +174,7 @@ impl Publish for Instagram {
                 None => containers::create(&position, view),
             },
             (Stage::Publish { .. }, None) => publication(&position, view),
-            (Stage::Find { .. }, _) => list::call(None, view),
+            (Stage::Seek { .. } | Stage::Find { .. }, _) => list::call(None, view),
             (Stage::Link { media_id }, _) => {
                 let url = node(view, &meta::digits(media_id));
                 meta::get("media.get", &url, &[("fields", "id,permalink")])
@@ -187,6 +193,9 @@ impl Publish for Instagram {
             (Stage::Quota, ..) => {
                 limits::check_quota(reply)?;
                 position.begin();
+            }
+            (Stage::Seek { .. }, ..) => {
+                return position.seek(&list::read(reply)?, view).map(Position::save);
             }
             (Stage::Arrived { .. }, Some(status), _) => {
                 return position.arrive(&status, reply.at, view).map(Position::save);
@@ -258,6 +267,10 @@ impl Publish for Instagram {
                 position.stage = Stage::Done { remote_id, permalink: None };
             }
             Stage::Find { .. } => position.give_up_finding(),
+            // What cannot be told is asked as after silence.
+            Stage::Seek { .. } if matches!(why, Failure::Unknown { .. }) => {
+                position.stage = Stage::Publish { search: None };
+            }
             Stage::Publish { .. } if is_lost => position.look_before(REFUSALS_MAX, view.now),
             Stage::Publish { .. } if is_early => {
                 position.look_before(position.refusals + 1, view.now + NOT_READY_WAIT);
@@ -266,19 +279,21 @@ impl Publish for Instagram {
             Stage::Check { .. } if is_refused && position.refusals >= REFUSALS_MAX => {}
             // What the user changes is told anew, and its tries are counted anew.
             Stage::Create | Stage::Arrived { .. } | Stage::Check { .. } if is_refused => {
-                position = Position::fresh(0);
+                let anew = Position { renewals: 0, ..position };
+                position = anew.replaced(Position::again, view);
             }
             Stage::Create | Stage::Arrived { .. } | Stage::Check { .. } if is_lost => {
-                position = position.renewed();
+                position = position.replaced(Position::renewed, view);
             }
             Stage::Create | Stage::Check { .. } if is_early => {
-                position.wait_for_containers(view.now);
+                position = position.wait_for_containers(view);
             }
             Stage::Quota
             | Stage::Create
             | Stage::Upload { .. }
             | Stage::Arrived { .. }
             | Stage::Check { .. }
+            | Stage::Seek { .. }
             | Stage::Publish { .. }
             | Stage::Done { .. } => {}
         }

@@ -7,8 +7,8 @@ use super::{
     CONTAINER_LIFE, Container, FIND_AFTER, FIND_LOOKS_MAX, LOOKS_MAX, NOT_READY_MAX,
     NOT_READY_WAIT, Position, REFUSALS_MAX, RENEWALS_MAX, Stage, Stored, containers, upload,
 };
-use crate::instagram::errors;
-use crate::instagram::wire::{Made, Status};
+use crate::instagram::wire::{Made, Posts, Status};
+use crate::instagram::{VISIBILITY_DELAY, errors};
 use crate::meta;
 use crate::port::{Checkpoint, View};
 use domain::failure::Failure;
@@ -43,6 +43,34 @@ impl Position {
     /// Everything anew, with new containers.
     pub fn renewed(self) -> Self {
         Self::fresh(self.renewals.saturating_add(1))
+    }
+
+    /// Everything anew, as if for the first time.
+    pub fn again(self) -> Self {
+        Self::fresh(0)
+    }
+
+    /// What comes in the place of a container that is of no use any more. Where its publication
+    /// was refused, the list is looked at first, for it could be out in spite of that.
+    pub fn replaced(self, anew: fn(Self) -> Self, view: &View<'_>) -> Self {
+        if self.refusals == 0 || view.intended_at.is_none() {
+            return anew(self);
+        }
+        Self { stage: Stage::Seek { look_at: view.now + VISIBILITY_DELAY }, ..self }
+    }
+
+    /// The position after the list was looked at for a post whose publication was refused.
+    pub fn seek(self, posts: &Posts, view: &View<'_>) -> Result<Self, Failure> {
+        let unknown = |detail: &str| Err(Failure::Unknown { detail: detail.into() });
+        if posts.found(view).next().is_some() {
+            return unknown("its publication was refused, and the list shows a post like it");
+        }
+        let is_whole = posts.paging.next.is_none()
+            || view.intended_at.is_some_and(|intended_at| posts.reaches_back(intended_at));
+        if is_whole {
+            return Ok(self.renewed());
+        }
+        unknown("its publication was refused, and the list does not reach back to it")
     }
 
     /// The container of the post itself, once there is one.
@@ -154,7 +182,13 @@ impl Position {
             return Ok(self);
         }
         if self.refusals >= REFUSALS_MAX || self.aged(now).is_some() {
-            return Ok(self.renewed());
+            let is_waiting = ["FINISHED", "IN_PROGRESS"].contains(&code);
+            // One that waits to be published still is not out.
+            return Ok(if is_waiting {
+                self.renewed()
+            } else {
+                self.replaced(Self::renewed, view)
+            });
         }
         match code {
             "FINISHED" | "PUBLISHED" => self.advance(now),
@@ -212,18 +246,18 @@ impl Position {
     }
 
     /// Instagram does not see its own containers yet: wait, or replace them when that lasts.
-    pub fn wait_for_containers(&mut self, now: Timestamp) {
+    pub fn wait_for_containers(mut self, view: &View<'_>) -> Self {
         let Some(oldest) = self.own.as_ref().or(self.items.first()) else {
-            return;
+            return self;
         };
-        if now.since(oldest.made_at) > NOT_READY_MAX {
-            *self = self.clone().renewed();
-            return;
+        if view.now.since(oldest.made_at) > NOT_READY_MAX {
+            return self.replaced(Self::renewed, view);
         }
         if self.items.len() == self.finished || self.own.is_some() {
             self.finished = 0;
-            self.stage = Stage::Check { looks: 0, look_at: now + NOT_READY_WAIT };
+            self.stage = Stage::Check { looks: 0, look_at: view.now + NOT_READY_WAIT };
         }
+        self
     }
 
     /// The list did not show the post yet.

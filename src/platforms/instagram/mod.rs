@@ -2,8 +2,9 @@
 //! (developers.facebook.com/docs/instagram-platform, 2026).
 //!
 //! Quirks: two logins with hosts, scopes and tokens of their own; media are fetched from a URL,
-//! images as JPEG only, but under Facebook Login films are sent; a post is a container first, which lives a day and is then published by
-//! the one irreversible call; limits come as HTTP 400 and name minutes; a container tells that
+//! images as JPEG only, but under Facebook Login films are sent to a host of their own; a post is
+//! a container first, which lives a day and is then published by the one irreversible call; limits
+//! come as HTTP 400 and name minutes; how many posts a day has is asked for; a container tells that
 //! it was published, but not as what, so an unknown outcome is settled by its state and its id
 //! looked for in the list of posts; a single video is a reel.
 //! Invariant: this file only forwards.

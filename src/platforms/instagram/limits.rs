@@ -15,6 +15,9 @@ pub(super) const QUOTA: &str = "publishing_limit";
 /// The quota rolls with the oldest post of the day; whether it has moved is looked at hourly.
 pub(super) const QUOTA_WAIT: Duration = HOUR;
 
+/// How long an answer about the posts of the day is relied upon, while some are left: as long as a
+/// delivery is begun ahead of its time. Within so short a time the limiter spreads nothing.
+const QUOTA_LIFE: Duration = Duration::from_secs(600);
 /// A day: the window of both limits of an account.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The rolling hour of Meta's counters per app.
@@ -70,8 +73,8 @@ fn usage(reply: &Reply) -> Option<(u32, u32)> {
 
 fn posts_left(reply: &Reply) -> Option<Told> {
     let (used, total) = usage(reply).filter(|_| reply.status.is_success())?;
-    let reset_at = reply.at + QUOTA_WAIT;
     let remaining = total.saturating_sub(used);
+    let reset_at = reply.at + if remaining == 0 { QUOTA_WAIT } else { QUOTA_LIFE };
     Some(Told { endpoint: PUBLISH, scope: Scope::Account, window: DAY, remaining, reset_at })
 }
 
@@ -168,10 +171,11 @@ mod tests {
             with(&json!({}), &json!({ "data": [{ "quota_usage": used, "config": config }] }))
         };
         let some = quota(json!(2), json!(50));
-        assert_eq!(seen(&told(QUOTA, &some), &some), [(PUBLISH, Scope::Account, 48, 60)]);
+        assert_eq!(seen(&told(QUOTA, &some), &some), [(PUBLISH, Scope::Account, 48, 10)]);
         assert_eq!(told("media.get", &some), [], "another endpoint tells nothing of it");
         assert!(check_quota(&some).is_ok());
         let full = quota(json!(25), json!(25));
+        assert_eq!(seen(&told(QUOTA, &full), &full), [(PUBLISH, Scope::Account, 0, 60)]);
         let refused = check_quota(&full).unwrap_err();
         let Failure::RateLimit { retry_at, detail, .. } = refused else { panic!("{refused:?}") };
         assert_eq!(retry_at, full.at + QUOTA_WAIT);

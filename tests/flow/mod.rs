@@ -11,6 +11,7 @@ mod cut;
 mod cut_everywhere;
 mod everywhere;
 mod failures;
+mod film;
 mod flush;
 mod limit;
 mod list;

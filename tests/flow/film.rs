@@ -10,13 +10,13 @@ async fn a_film_goes_on_where_its_line_broke_and_is_out_once() {
     let fleet = Fleet::start(&[], &[]).await;
     let scene = Scene::on(&fleet, "film").await;
     let account = scene.connect_on(("instagram", None), "film").await;
-    let size = files::FILM.len();
-    let piece = size / 3 + 1;
+    let film = files::film(10);
+    let piece = film.len() / 3 + 1;
     scene.sim.limits("instagram", &json!({"uploadBytesMax": piece})).await;
     // The answer to the first piece is lost on top.
     let lost = json!({"kind": "acceptThenReset", "route": "media.upload", "count": 1});
     scene.fault(&account, lost).await;
-    let film = scene.api.upload(files::FILM.to_vec(), "a.mp4").await;
+    let film = scene.api.upload(film, "a.mp4").await;
     let text = format!("A film, {}", scene.brand);
     let post = json!({"text": text, "media": [{"id": film}], "accounts": [account.id]});
     let post = scene.post(post).await;

@@ -2,6 +2,7 @@
 
 mod again;
 mod apart;
+mod asked;
 mod back;
 mod cancel;
 mod chain;
@@ -10,6 +11,7 @@ mod cut;
 mod cut_everywhere;
 mod everywhere;
 mod failures;
+mod film;
 mod flush;
 mod limit;
 mod list;

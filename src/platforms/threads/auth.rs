@@ -19,7 +19,14 @@ static PROFILE: OAuthProfile = OAuthProfile {
     // Not documented, and its sibling Facebook fails on a verifier.
     uses_pkce: false,
     scope_separator: ',',
-    scopes: &["threads_basic", "threads_content_publish"],
+    // Replies are ours alone: the quota of a chain is asked for with the third, and a part of one
+    // that went unanswered is looked for with the fourth (docs, retrieve-and-manage-replies).
+    scopes: &[
+        "threads_basic",
+        "threads_content_publish",
+        "threads_manage_replies",
+        "threads_read_replies",
+    ],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,

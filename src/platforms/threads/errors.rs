@@ -49,7 +49,7 @@ static TABLE: [Row; 20] = [
     Row(32, None, None, Class::Limit(Scope::Account)),
     Row(613, None, None, Class::Limit(Scope::Account)),
     Row(9, None, None, Class::Quota(QUOTA_WAIT)),
-    Row(24, Some(4_279_009), None, Class::NotReady),
+    Row(UNSEEN.0, Some(UNSEEN.1), None, Class::NotReady),
     Row(9007, Some(2_207_027), None, Class::NotReady),
     Row(24, None, None, Class::Gone),
     // Also what an outage of 2026-05 answered to valid reads; of a publication it tells nothing.
@@ -66,11 +66,25 @@ static TABLE: [Row; 20] = [
 /// act.
 const RESTRICTED: i64 = 4_279_013;
 
-/// The class of `reply`; `None` for a success, and for the refusal that proves one.
+/// "Media Not Found", of a container or post that is too young, or not there.
+const UNSEEN: (i64, i64) = (24, 4_279_009);
+
+/// The class of `reply`; `None` for a success, for the refusal that proves one, and for the one
+/// that only asks for patience.
 pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
-    if effect == Effect::Repeatable && proves_publication(reply) {
+    if effect == Effect::Repeatable && proves_publication(reply) || is_unseen(reply) {
         return None;
     }
+    refusal(effect, reply)
+}
+
+/// The failure of a reply that is none yet, once patience is at its end.
+pub(super) fn failure(effect: Effect, reply: &Reply) -> Failure {
+    refusal(effect, reply).unwrap_or_else(|| meta::unreadable(effect, reply))
+}
+
+/// The class of `reply`, whatever may still be made of it; `None` for a success.
+fn refusal(effect: Effect, reply: &Reply) -> Option<Failure> {
     let status = reply.status.as_u16();
     // Whatever stands in it: nothing is concluded from a server error about a publication.
     if effect == Effect::Irreversible && (reply.status.is_server_error() || status == 408) {
@@ -108,6 +122,13 @@ pub(super) fn proves_publication(reply: &Reply) -> bool {
     reply.status.is_client_error()
         && refused.code == 100
         && says(&refused, "nonexisting field (status)")
+}
+
+/// What was named is not there, or not to be seen yet: containers and posts take a while until
+/// all of the platform knows them. Nothing was done.
+pub(super) fn is_unseen(reply: &Reply) -> bool {
+    let problem = meta::problem(reply);
+    reply.status.is_client_error() && (problem.code, problem.subcode) == UNSEEN
 }
 
 /// The failure of a container with the status `ERROR`: that of the file at this position, or of

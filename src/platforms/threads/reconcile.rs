@@ -1,12 +1,12 @@
 //! Finding out what became of a publication that nobody answered.
 //!
-//! The container is asked first, for it knows; the list of posts then tells the id. A container
-//! that is published, but not in the list yet, is found under its own id, and the post is looked
-//! for again on the way to the receipt. The list is read without a start time, so that an older
-//! post in it proves that it reached back far enough.
+//! The container is asked first, for it knows; the list of posts then tells the id, or that of
+//! replies when the segment is one. A container that is published, but not in the list yet, is
+//! found under its own id, and the post is looked for again on the way to the receipt. The list is
+//! read without a start time, so that an older post in it proves that it reached back far enough.
 //! Invariant: `Absent` is said only of a container that says that it was not published.
 
-use super::publish::{Look, Made, Position, Stage, Why, list, look_after, segment, status};
+use super::publish::{Look, Made, Position, Stage, Why, list, look_after, status};
 use super::wire::{List, Listed, Named};
 use super::{Threads, errors};
 use crate::meta;
@@ -31,7 +31,7 @@ impl Reconcile for Threads {
         }
         match look(&position, round) {
             None => Some(status(container)),
-            Some(look) => Some(list(look.page.as_deref())),
+            Some(look) => Some(list(&position, look.page.as_deref())),
         }
     }
 
@@ -43,6 +43,17 @@ impl Reconcile for Threads {
     /// Their links carry a short code, which is not the id.
     fn page_hosts(&self) -> &'static [&'static str] {
         &["www.threads.com", "threads.com", "www.threads.net", "threads.net"]
+    }
+
+    fn adopt(&self, at: &Checkpoint, remote_id: &str, view: &View<'_>) -> Option<Checkpoint> {
+        let position = Position::load(at);
+        let is_known = position.posts.iter().any(|out| out.id == remote_id);
+        if is_known || container(&position).is_none() {
+            return None;
+        }
+        let is_last = position.is_last(view);
+        let out = position.out_as(remote_id, None, view.now, view);
+        Some(if is_last { out.linked(remote_id, None, view) } else { out }.save())
     }
 
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
@@ -60,8 +71,11 @@ impl Reconcile for Threads {
 /// The container whose publication is in question.
 fn container(position: &Position) -> Option<&Made> {
     match &position.stage {
-        Stage::Check { container, .. } | Stage::Publish { container } => Some(container),
-        _ => None,
+        Stage::Check { container, .. }
+        | Stage::Publish { container }
+        | Stage::Find { container, .. } => Some(container),
+        Stage::Quota { container } => container.as_ref(),
+        Stage::Create { .. } | Stage::Link { .. } | Stage::Done { .. } => None,
     }
 }
 
@@ -78,7 +92,8 @@ fn judge_status(position: Position, container: Made, reply: &Reply) -> Verdict {
     if errors::proves_publication(reply) {
         return ask_list(position, Why::Out);
     }
-    if let Some(failure) = errors::classify(Effect::Repeatable, reply) {
+    if reply.status.is_client_error() || reply.status.is_server_error() {
+        let failure = errors::failure(Effect::Repeatable, reply);
         return if meta::is_gone(&failure) || meta::is_not_ready(&failure) {
             ask_list(position, Why::Lost)
         } else {
@@ -118,7 +133,7 @@ impl Listing {
         let Some(list) = list else {
             return self.without_list(reply);
         };
-        let wanted = Wanted::of(view);
+        let wanted = Wanted::of(&self.position, view);
         let mut fitting = list.data.iter().filter(|post| wanted.fits(post));
         match (fitting.next(), fitting.next()) {
             (Some(_), Some(_)) if self.look.why != Why::Out => {
@@ -126,9 +141,9 @@ impl Listing {
             }
             // The newest, where the container says that it is out.
             (Some(post), _) => {
-                let (remote_id, found) = (post.id.clone(), Stage::found(post));
-                let checkpoint = self.position.at(found).save();
-                return Verdict::Found { checkpoint, remote_id };
+                let (remote_id, link) = (post.id.clone(), post.permalink.as_deref());
+                let out = self.position.out_as(&remote_id, link, reply.at, view);
+                return Verdict::Found { checkpoint: out.save(), remote_id };
             }
             (None, _) => {}
         }
@@ -169,29 +184,38 @@ pub(super) struct Wanted<'a> {
     text: &'a str,
     /// The words that the platform has for such a post when it is read.
     media_types: &'static [&'static str],
+    /// What it answers.
+    parent: Option<&'a str>,
+    /// Posts that are known for others: they are not this one, however alike they are.
+    known: &'a [String],
     not_before: Timestamp,
 }
 
 impl<'a> Wanted<'a> {
-    /// This post, from the time of its intent on.
-    pub fn of(view: &View<'a>) -> Self {
-        let segment = segment(view);
-        let media_types: &[&str] = match (segment.media.len(), view.assets.first()) {
+    /// The segment that is next, from the time of the first intent on.
+    pub fn of(position: &'a Position, view: &View<'a>) -> Self {
+        let segment = position.segment(view);
+        let first = view.assets.get(position.first_asset(view));
+        let media_types: &[&str] = match (segment.media.len(), first) {
             (0, _) => &["TEXT_POST", "TEXT"],
             (1, Some(facts)) if facts.kind == MediaKind::Video => &["VIDEO"],
             (1, _) => &["IMAGE"],
             _ => &["CAROUSEL_ALBUM", "CAROUSEL"],
         };
         let not_before = view.intended_at.unwrap_or(view.now) - SKEW;
-        Self { text: &segment.text, media_types, not_before }
+        let parent = position.parent().map(|parent| parent.id.as_str());
+        Self { text: &segment.text, media_types, parent, known: view.known, not_before }
     }
 
-    /// The listed post has this wording, this form, and an age that is possible.
+    /// The listed post has this wording, this form, this place and an age that is possible.
     pub fn fits(self, post: &Listed) -> bool {
         let is_form =
             post.media_type.as_deref().is_none_or(|form| self.media_types.contains(&form));
+        let replied_to = post.replied_to.as_ref().map(|replied| replied.id.as_str());
         // The platform trims; whatever else differs is another post.
         is_form
+            && replied_to == self.parent
+            && !self.known.contains(&post.id)
             && post.text.trim() == self.text.trim()
             && made_at(post).is_some_and(|at| at >= self.not_before)
     }
@@ -218,6 +242,7 @@ mod tests {
             timestamp: Some(timestamp.into()),
             permalink: None,
             media_type: None,
+            replied_to: None,
         };
         let at = made_at(&post("2024-09-12T23:17:39+0000"));
         assert_eq!(at, Timestamp::parse("2024-09-12T23:17:39Z"));

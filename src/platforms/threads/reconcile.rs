@@ -4,7 +4,8 @@
 //! replies when the segment is one. A container that is published, but not in the list yet, is
 //! found under its own id, and the post is looked for again on the way to the receipt. The list is
 //! read without a start time, so that an older post in it proves that it reached back far enough.
-//! Invariant: `Absent` is said only of a container that says that it was not published.
+//! Invariant: `Absent` is said only of a container that says that it was not published; where it
+//! says that it is broken, only beside a list that shows the newest of our posts, or all of them.
 
 use super::publish::{Look, Made, Position, Stage, Why, list, look_after, status};
 use super::wire::{List, Listed, Named};
@@ -86,7 +87,7 @@ fn look(position: &Position, round: u32) -> Option<&Look> {
 
 fn judge_status(position: Position, container: Made, reply: &Reply) -> Verdict {
     let ask_list = |position: Position, why| {
-        let look = Some(Look { why, page: None });
+        let look = Some(Look { why, page: None, reaches_back: false, is_seen: false });
         Verdict::More(Position { look, ..position }.save())
     };
     if errors::proves_publication(reply) {
@@ -113,6 +114,15 @@ fn judge_status(position: Position, container: Made, reply: &Reply) -> Verdict {
         // It may have been published before, and is forgotten now.
         Some("EXPIRED") => ask_list(position, Why::Lost),
         _ => Verdict::Undecided("the container's status is not one of the documented".into()),
+    }
+}
+
+/// The newest post of ours that the list has to show: of the chain, where that was a reply too.
+fn control<'a>(position: &'a Position, view: &View<'a>) -> Option<&'a str> {
+    match position.posts.as_slice() {
+        [] => view.known.first().map(String::as_str),
+        [_] => None,
+        [.., last] => Some(&last.id),
     }
 }
 
@@ -147,18 +157,29 @@ impl Listing {
             }
             (None, _) => {}
         }
+        let control = control(&self.position, view);
+        let shows = |id: &str| list.data.iter().any(|post| post.id == id);
+        let is_seen = self.look.is_seen || control.is_some_and(shows);
         // A post that does not say when it was made proves nothing.
-        let reaches_back = list.data.iter().any(|post| wanted.is_before(post));
+        let reaches_back =
+            self.look.reaches_back || list.data.iter().any(|post| wanted.is_before(post));
+        // An old list must not pass for one without the post.
+        let is_enough = reaches_back && (is_seen || self.look.why != Why::Broken);
         // The last page has a cursor too: only an empty one behind it is the end.
         let cursor = list.paging.cursors.after.filter(|cursor| !cursor.is_empty());
-        let page = cursor.filter(|_| !reaches_back && !list.data.is_empty());
-        match page {
+        match cursor.filter(|_| !is_enough && !list.data.is_empty()) {
             Some(page) if self.round + 1 < ROUNDS_MAX => {
-                let look = Some(Look { why: self.look.why, page: Some(page) });
-                Verdict::More(Position { look, ..self.position }.save())
+                let look = Look { why: self.look.why, page: Some(page), reaches_back, is_seen };
+                Verdict::More(Position { look: Some(look), ..self.position }.save())
             }
-            None if self.look.why == Why::Broken => Verdict::Absent(self.position.renewed().save()),
-            _ => self.without_list(reply),
+            Some(_) => self.without_list(reply),
+            None if self.look.why != Why::Broken => self.without_list(reply),
+            None => match control.filter(|_| !is_seen) {
+                Some(id) => {
+                    Verdict::Stale(format!("post {id} is out, and the list does not show it"))
+                }
+                None => Verdict::Absent(self.position.renewed().save()),
+            },
         }
     }
 

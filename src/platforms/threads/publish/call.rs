@@ -22,7 +22,8 @@ pub(super) fn create(position: &Position, view: &View<'_>) -> Call {
     let (files, children) = (&segment.media, &position.children);
     let first = position.first_asset(view);
     // Options that do not read were refused before anything was scheduled.
-    let options = if position.posts.is_empty() { Options::read(view.content) } else { <_>::default() };
+    let options =
+        if position.posts.is_empty() { Options::read(view.content) } else { <_>::default() };
     let poll = options.poll.as_ref().map(poll_attachment);
     let mut form: Vec<(&str, &str)> = Vec::new();
     let ids: Vec<&str> = children.iter().map(|made| made.id.as_str()).collect();
@@ -103,9 +104,7 @@ pub(super) fn permalink(post: &str) -> Call {
 pub(in super::super) fn list(position: &Position, page: Option<&str>) -> Call {
     let (endpoint, name, fields) = match position.parent() {
         None => ("threads.list", "threads", "id,media_type,text,timestamp,permalink"),
-        Some(_) => {
-            ("replies.list", "replies", "id,media_type,text,timestamp,permalink,replied_to")
-        }
+        Some(_) => ("replies.list", "replies", "id,media_type,text,timestamp,permalink,replied_to"),
     };
     let mut query = vec![("fields", fields), ("limit", PAGE)];
     query.extend(page.map(|page| ("after", page)));

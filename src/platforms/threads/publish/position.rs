@@ -60,6 +60,12 @@ pub(in super::super) struct Look {
     pub why: Why,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub page: Option<String>,
+    /// The pages so far reach back past the call.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub reaches_back: bool,
+    /// They showed the newest post of ours.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_seen: bool,
 }
 
 /// What the container said, so that the list is asked.

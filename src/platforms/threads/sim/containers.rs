@@ -187,7 +187,9 @@ pub(super) fn publish(state: &mut State, params: &Params, caller: Caller) -> Out
     }
     let (used, max, route) = match container.reply_to {
         None => (quotas::posts(state, caller), state.limits.posts_per_day, "threads.publish"),
-        Some(_) => (quotas::replies(state, caller), state.limits.replies_per_day, "replies.publish"),
+        Some(_) => {
+            (quotas::replies(state, caller), state.limits.replies_per_day, "replies.publish")
+        }
     };
     if used >= max as usize {
         let told = "The account reached its maximum of posts within a moving 24 hour period.";

@@ -1,7 +1,8 @@
 //! Every request of the adapter against Meta's own sample collection.
 //!
 //! The collection is `threads_api` by fbsamples, found through `POSTFLEET_SPECS`; without it the
-//! comparison is skipped, and says so.
+//! comparison is skipped, and says so. It knows every name that we send: nothing is excepted but
+//! the token, which a collection sets for all requests at once.
 
 use super::{chain, connected, limit, pictures};
 use crate::port::{Auth, Verdict};
@@ -9,17 +10,10 @@ use crate::rig::{Rig, post};
 use crate::sim::Inbound;
 use crate::threads::Threads;
 use domain::content::{Content, MediaKind};
-use http::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use url::form_urlencoded;
-
-/// What the documentation has and the collection lacks: a request, a parameter, where it stands.
-/// docs/threads/get-started/get-access-tokens-and-permissions documents the exchange with all of
-/// its parameters; the collection leaves every token out of its requests, and the browser makes
-/// the authorize request.
-const BESIDE: [(&str, &str, &str); 0] = [];
 
 /// Values of a parameter that are lists of names, each of which the collection has to know.
 const NAMES: [&str; 1] = ["fields"];
@@ -75,11 +69,6 @@ impl Collection {
         };
         let mut found = Vec::new();
         for (name, value) in parameters(request) {
-            if BESIDE.iter().any(|(of, beside, _)| (*of, *beside) == (key.as_str(), name.as_str()))
-            {
-                continue;
-            }
-            // Collections hold no token, but set it for all requests at once.
             if name == "access_token" {
                 continue;
             }

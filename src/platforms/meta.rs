@@ -163,7 +163,7 @@ pub(crate) fn classify(table: &[Row], effect: Effect, reply: &Reply) -> Option<F
 }
 
 /// The first row that fits; none where the reply holds no code.
-fn row<'t>(table: &'t [Row], effect: Effect, problem: &Problem) -> Option<&'t Row> {
+pub(crate) fn row<'t>(table: &'t [Row], effect: Effect, problem: &Problem) -> Option<&'t Row> {
     let fits = |row: &&Row| {
         (row.0 == ANY_CODE || row.0 == problem.code)
             && row.1.is_none_or(|subcode| subcode == problem.subcode)

@@ -19,11 +19,12 @@ static PROFILE: OAuthProfile = OAuthProfile {
     // Not documented, and its sibling Facebook fails on a verifier.
     uses_pkce: false,
     scope_separator: ',',
-    // Replies are ours alone: the quota of a chain is asked for with the third, and a part of one
-    // that went unanswered is looked for with the fourth (docs, retrieve-and-manage-replies).
+    // Beside posting: taking a post back; asking for the quota of a chain's replies; looking for
+    // one that went unanswered (docs, retrieve-and-manage-replies).
     scopes: &[
         "threads_basic",
         "threads_content_publish",
+        "threads_delete",
         "threads_manage_replies",
         "threads_read_replies",
     ],

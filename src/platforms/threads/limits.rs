@@ -16,9 +16,15 @@ pub(super) const POSTS_PER_DAY: u32 = 250;
 /// Replies of a profile in a day (docs, retrieve-and-manage-replies).
 pub(super) const REPLIES_PER_DAY: u32 = 1_000;
 
+/// Deletions of a profile in a day (docs, overview).
+pub(super) const DELETES_PER_DAY: u32 = 100;
+
 /// docs, 2026. What the calls themselves may cost follows from impressions.
-pub(super) static LIMITS: [Limit; 2] =
-    [per_day("threads.publish", POSTS_PER_DAY), per_day("replies.publish", REPLIES_PER_DAY)];
+pub(super) static LIMITS: [Limit; 3] = [
+    per_day("threads.publish", POSTS_PER_DAY),
+    per_day("replies.publish", REPLIES_PER_DAY),
+    per_day("threads.delete", DELETES_PER_DAY),
+];
 
 /// How long an answer about the quotas is relied upon. Assumed: in a rolling day places come
 /// free all the time, and the next post asks again.

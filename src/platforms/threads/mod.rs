@@ -21,7 +21,7 @@ pub mod sim;
 mod tests;
 mod wire;
 
-use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
+use crate::port::{Adapter, Auth, Operation, Platform, Publish, Reconcile, Reply};
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
@@ -110,6 +110,10 @@ impl Adapter for Threads {
 
     fn unmapped(&self, effect: Effect, reply: &Reply) -> Option<String> {
         errors::unmapped(effect, reply)
+    }
+
+    fn operations(&self) -> &'static [Operation] {
+        &[Operation::Publish, Operation::Delete]
     }
 
     fn told(&self, endpoint: &'static str, reply: &Reply) -> Vec<Told> {

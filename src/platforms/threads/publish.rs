@@ -1,5 +1,6 @@
 //! Publishing on Threads: a container for each file of a carousel, one for the segment, and its
-//! publication; then the next segment, as a reply to the one before.
+//! publication; then the next segment, as a reply to the one before. How a post is taken back
+//! stands in `operate.rs`.
 //!
 //! Every container may be made again: one that is never published is dropped after a day. Only
 //! the publication counts, and its answer is an id like that of a container; so what an answer
@@ -10,6 +11,7 @@
 //! segment whose id stands in the checkpoint is never made again.
 
 mod call;
+mod operate;
 mod position;
 mod quota;
 
@@ -20,9 +22,11 @@ use super::reconcile::Wanted;
 use super::wire::{List, Named, Post};
 use super::{Threads, errors};
 use crate::meta;
-use crate::port::{Checkpoint, Publish, Receipt, Reply, Step, View};
+use crate::port::{Checkpoint, Operation, Publish, Receipt, Reply, Step, View};
 use domain::failure::{Effect, Failure};
 use domain::time::Timestamp;
+use operate::Operating;
+use position::Stored;
 use std::time::Duration;
 
 /// docs, posts: a container expires after 24 h; one that is older than this is not relied upon.
@@ -45,12 +49,18 @@ const LOOKS: [u64; 5] = [2, 5, 10, 30, 60];
 const LOOKS_MAX: u32 = 10;
 
 impl Publish for Threads {
-    fn start(&self, _view: &View<'_>) -> Checkpoint {
+    fn start(&self, view: &View<'_>) -> Checkpoint {
+        if view.operation != Operation::Publish {
+            return Stored::Operation(Operating::start(view)).save();
+        }
         Position::default().at(Stage::Quota { container: None }).save()
     }
 
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
-        let position = Position::load(at);
+        let position = match Stored::load(at) {
+            Stored::V1(position) => position,
+            Stored::Operation(operating) => return operating.next(view),
+        };
         if let Some(old) = position.old(view.now) {
             return Step::Call(Box::new(status(old)));
         }
@@ -75,7 +85,12 @@ impl Publish for Threads {
     }
 
     fn read(&self, at: &Checkpoint, reply: &Reply, view: &View<'_>) -> Result<Checkpoint, Failure> {
-        let position = Position::load(at);
+        let position = match Stored::load(at) {
+            Stored::V1(position) => position,
+            Stored::Operation(operating) => {
+                return operating.read(reply).map(|next| Stored::Operation(next).save());
+            }
+        };
         let next = match position.stage.clone() {
             Stage::Quota { container } => quota::read(position, container, reply, view)?,
             Stage::Create { .. } => made(position, reply, view)?,
@@ -96,7 +111,12 @@ impl Publish for Threads {
     }
 
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint {
-        let position = Position::load(at);
+        let position = match Stored::load(at) {
+            Stored::V1(position) => position,
+            Stored::Operation(operating) => {
+                return Stored::Operation(operating.recover(why)).save();
+            }
+        };
         let recovered = match position.stage.clone() {
             // It is out: whatever failed after that is not worth another try.
             Stage::Link { post } => position.linked(&post, None, view),

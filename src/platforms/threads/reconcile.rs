@@ -25,7 +25,7 @@ const ROUNDS_MAX: u32 = 16;
 impl Reconcile for Threads {
     fn ask(&self, at: &Checkpoint, round: u32, view: &View<'_>) -> Option<Call> {
         view.intended_at?;
-        let position = Position::load(at);
+        let position = Position::load(at)?;
         let container = container(&position)?;
         if round >= ROUNDS_MAX {
             return None;
@@ -47,7 +47,7 @@ impl Reconcile for Threads {
     }
 
     fn adopt(&self, at: &Checkpoint, remote_id: &str, view: &View<'_>) -> Option<Checkpoint> {
-        let position = Position::load(at);
+        let position = Position::load(at)?;
         let is_known = position.posts.iter().any(|out| out.id == remote_id);
         if is_known || container(&position).is_none() {
             return None;
@@ -58,8 +58,11 @@ impl Reconcile for Threads {
     }
 
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
-        let position = Position::load(at);
-        let Some(container) = container(&position).cloned() else {
+        let asked = Position::load(at).and_then(|position| {
+            let container = container(&position).cloned()?;
+            Some((position, container))
+        });
+        let Some((position, container)) = asked else {
             return Verdict::Undecided("no container of this post was under way".into());
         };
         match look(&position, round).cloned() {

@@ -49,7 +49,7 @@ fn forms(rig: &Rig) -> Vec<String> {
 }
 
 /// Replaces figures of the simulator.
-fn limit(rig: &mut Rig, limits: Value) {
+pub(super) fn limit(rig: &mut Rig, limits: Value) {
     assert!(rig.sim.control(&Control::Limits { limits }, rig.now));
 }
 

@@ -25,6 +25,12 @@ pub(super) struct Post {
     pub permalink: Option<String>,
 }
 
+/// The answer to a deletion.
+#[derive(Debug, Deserialize)]
+pub(super) struct Deleted {
+    pub success: bool,
+}
+
 /// The answer of `GET /me/threads_publishing_limit`: a list of one.
 #[derive(Debug, Deserialize)]
 pub(super) struct QuotaList {

@@ -1,5 +1,6 @@
 //! Where a delivery stands: the checkpoint of Threads and its moves.
 
+use super::operate::Operating;
 use super::{CONTAINER_LIFE, VISIBLE_WITHIN};
 use crate::meta;
 use crate::port::{Checkpoint, View};
@@ -12,9 +13,31 @@ use serde_json::Value;
 /// The checkpoint as it is stored, with its version.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "v")]
-enum Stored {
+pub(super) enum Stored {
     #[serde(rename = "1")]
     V1(Position),
+    /// Something else than publishing.
+    #[serde(rename = "1-operation")]
+    Operation(Operating),
+}
+
+impl Stored {
+    /// Reads a checkpoint. One that is not ours must never be taken for a fresh delivery: that
+    /// would publish again what is out.
+    pub fn load(at: &Checkpoint) -> Self {
+        match serde_json::from_value(at.0.clone()) {
+            Ok(stored) => stored,
+            Err(refused) => {
+                panic!("a checkpoint of Threads is readable by every later version: {refused}")
+            }
+        }
+    }
+
+    /// The checkpoint to store.
+    pub fn save(self) -> Checkpoint {
+        // Strings, numbers and instants always serialize.
+        Checkpoint(serde_json::to_value(self).unwrap_or(Value::Null))
+    }
 }
 
 /// Where a delivery stands.
@@ -45,6 +68,9 @@ pub(in super::super) struct Out {
     pub link: Option<String>,
     /// When it was known to be out: what answers it may have to wait until it is visible.
     pub at: Timestamp,
+    /// The id is that of its container, for its own was never told.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_unlisted: bool,
 }
 
 /// A container.
@@ -118,27 +144,25 @@ impl Default for Stage {
 }
 
 impl Position {
-    /// Reads a checkpoint. One that is not ours must never be taken for a fresh delivery: that
-    /// would publish again what is out.
-    pub fn load(at: &Checkpoint) -> Self {
-        match serde_json::from_value(at.0.clone()) {
-            Ok(Stored::V1(position)) => position,
-            Err(refused) => {
-                panic!("a checkpoint of Threads is readable by every later version: {refused}")
-            }
+    /// Where publishing stands; `None` where something else is done with a post.
+    pub fn load(at: &Checkpoint) -> Option<Self> {
+        match Stored::load(at) {
+            Stored::V1(position) => Some(position),
+            Stored::Operation(_) => None,
         }
     }
 
     /// The same for a look, which does not break over a checkpoint of a later version.
     pub fn peek(at: &Checkpoint) -> Option<Self> {
-        let stored: Option<Stored> = serde_json::from_value(at.0.clone()).ok();
-        stored.map(|Stored::V1(position)| position)
+        match serde_json::from_value(at.0.clone()) {
+            Ok(Stored::V1(position)) => Some(position),
+            Ok(Stored::Operation(_)) | Err(_) => None,
+        }
     }
 
     /// The checkpoint to store.
     pub fn save(self) -> Checkpoint {
-        // Strings, numbers and instants always serialize.
-        Checkpoint(serde_json::to_value(Stored::V1(self)).unwrap_or(Value::Null))
+        Stored::V1(self).save()
     }
 
     /// The same at another stage; a look-up belongs to the stage it was made from.
@@ -197,10 +221,11 @@ impl Position {
 
     /// The segment is out under this id; its address is asked for where it is not known.
     pub fn out_as(mut self, id: &str, link: Option<&str>, now: Timestamp, view: &View<'_>) -> Self {
-        self.posts.push(Out { id: id.to_owned(), link: link.map(Into::into), at: now });
+        let (id, link) = (id.to_owned(), link.map(str::to_owned));
+        self.posts.push(Out { id: id.clone(), link: link.clone(), at: now, is_unlisted: false });
         match link {
             Some(_) => self.advanced(view),
-            None => self.at(Stage::Link { post: id.to_owned() }),
+            None => self.at(Stage::Link { post: id }),
         }
     }
 
@@ -209,14 +234,18 @@ impl Position {
         match self.posts.iter_mut().find(|out| out.id == id) {
             Some(out) => out.link = link,
             // A position that was written before chains were spoken.
-            None => self.posts.push(Out { id: id.to_owned(), link, at: view.now }),
+            None => {
+                let (id, at) = (id.to_owned(), view.now);
+                self.posts.push(Out { id, link, at, is_unlisted: false });
+            }
         }
         self.advanced(view)
     }
 
     /// The last segment is out, and its container stands for the id that is not told.
     pub fn unlisted(mut self, container: &Made, now: Timestamp, view: &View<'_>) -> Self {
-        self.posts.push(Out { id: container.id.clone(), link: None, at: now });
+        let id = container.id.clone();
+        self.posts.push(Out { id, link: None, at: now, is_unlisted: true });
         self.advanced(view)
     }
 

@@ -6,7 +6,7 @@ use super::{Caller, Refusal};
 use crate::meta::sim::Tokens;
 use crate::sim::accounts::{self, Accounts, Blocks};
 use crate::sim::{Accepted, Control};
-use crate::threads::limits::{POSTS_PER_DAY, REPLIES_PER_DAY};
+use crate::threads::limits::{DELETES_PER_DAY, POSTS_PER_DAY, REPLIES_PER_DAY};
 use crate::threads::options;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -80,8 +80,7 @@ impl Default for Limits {
             list_delay_ms: 0,
             posts_per_day: POSTS_PER_DAY,
             replies_per_day: REPLIES_PER_DAY,
-            // docs, overview: 100 deletions.
-            deletes_per_day: 100,
+            deletes_per_day: DELETES_PER_DAY,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A chain: each part once, in order, each an answer to the one before, and on from any part.
 
 use super::{calls, chain, connected, forms, limit, stage, texts};
-use crate::port::{Checkpoint, Publish, Reconcile, Step, Verdict};
+use crate::port::{Checkpoint, Operation, Publish, Reconcile, Step, Verdict};
 use crate::rig::Rig;
 use crate::sim::Control;
 use crate::sim::http::field;
@@ -296,4 +296,41 @@ fn an_old_checkpoint_of_a_single_post_reads_on() {
         rig.publish_from(Checkpoint(json!({ "v": "1", "stage": { "stage": "create" } })), &content);
     assert!(receipt.is_ok());
     assert_eq!(rig.sim.accepted().len(), 2);
+}
+
+#[test]
+fn a_chain_is_taken_back_from_its_end() {
+    let mut rig = connected("acme");
+    let content = chain(&WORDS[..3]);
+    let receipt = rig.publish(&content).unwrap();
+    let ids: Vec<String> = rig.sim.accepted().iter().map(|a| a.remote_id.clone()).collect();
+    let before = rig.requests.len();
+    // The day's quota is used up in the middle: what is left is taken back later.
+    limit(&mut rig, json!({ "deletesPerDay": 2 }));
+    let why = rig.operate(Operation::Delete, &content).unwrap_err();
+    assert!(matches!(why, Failure::RateLimit { .. }), "{why:?}");
+    rig.operation = Operation::Publish;
+    rig.wait(86_400);
+    assert_eq!(rig.operate(Operation::Delete, &content).unwrap(), receipt);
+    let paths: Vec<&str> = rig.requests[before..].iter().map(|sent| &*sent.path).collect();
+    let path = |id: &String| format!("/v1.0/{id}");
+    let [first, second, third] = [path(&ids[0]), path(&ids[1]), path(&ids[2])];
+    assert_eq!(paths, [&third, &second, &first, &third, &second, &first]);
+    assert!(rig.page("/feed").contains("Nothing has been posted yet"));
+}
+
+#[test]
+fn a_post_whose_id_was_never_told_does_not_pass_for_a_deleted_one() {
+    let mut rig = connected("acme");
+    let content = chain(&["one"]);
+    let at = until_part(&mut rig, &content, 0);
+    limit(&mut rig, json!({ "listDelayMs": 86_400_000 }));
+    rig.lose(&at, &content);
+    let Verdict::Found { checkpoint, .. } = rig.ask(&at, &content) else {
+        panic!("its container says that it is out");
+    };
+    rig.publish_from(checkpoint, &content).unwrap();
+    let why = rig.operate(Operation::Delete, &content).unwrap_err();
+    assert!(matches!(why, Failure::Transient { .. }), "{why:?}");
+    assert!(rig.page("/feed").contains("one"));
 }

@@ -5,7 +5,7 @@
 //! the token, which a collection sets for all requests at once.
 
 use super::{chain, connected, limit, pictures};
-use crate::port::{Auth, Verdict};
+use crate::port::{Auth, Operation, Verdict};
 use crate::rig::{Rig, post};
 use crate::sim::Inbound;
 use crate::threads::Threads;
@@ -152,6 +152,9 @@ fn everything(rig: &mut Rig) {
     }
     rig.intended_at = intended_at;
     assert!(matches!(rig.ask(&at, &first), Verdict::Found { .. }), "on the second page");
+    let short = chain(&["to be", "taken back"]);
+    rig.publish(&short).unwrap();
+    rig.operate(Operation::Delete, &short).unwrap();
     rig.wait(2 * 86_400);
     rig.refresh().unwrap();
 }
@@ -170,6 +173,7 @@ fn every_request_is_as_documented() {
         sent.extend(parameters(request).into_iter().map(|(name, _)| name));
     }
     let expected = [
+        "DELETE /{id}",
         "GET /access_token",
         "GET /me",
         "GET /me/replies",

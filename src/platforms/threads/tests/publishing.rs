@@ -73,6 +73,18 @@ fn a_picture_and_a_film_go_together_and_a_single_film_alone() {
 }
 
 #[test]
+fn a_carousel_of_twenty_pictures_and_films_goes_out() {
+    let mut rig = connected("acme");
+    let mut content = pictures(&mut rig, 10);
+    for n in 0..10 {
+        content.segments[0].media.push(rig.file(MediaKind::Video, vec![n + 50; 900], None));
+    }
+    rig.publish(&content).unwrap();
+    let children = field(&forms(&rig)[20], "children").unwrap();
+    assert_eq!(children.split(',').count(), 20);
+}
+
+#[test]
 fn a_container_in_processing_is_waited_for_and_given_up_after_a_quarter_of_an_hour() {
     let mut rig = connected("acme");
     let content = pictures(&mut rig, 1);

@@ -166,7 +166,9 @@ fn says(words: &Words, phrase: &str) -> bool {
 mod tests {
     use super::*;
     use crate::conformance::reply;
+    use crate::refusal::tests::cases;
     use serde_json::{Value, json};
+    use std::collections::BTreeSet;
 
     fn class(effect: Effect, status: u16, error: &Value) -> Option<Failure> {
         classify(effect, &reply(&json!({ "headers": {}, "status": status, "body": error })))
@@ -189,5 +191,47 @@ mod tests {
         let failure = failure.unwrap();
         assert!(matches!(failure, Failure::Transient { .. }), "{failure:?}");
         assert!(!failure.detail().contains("canary"), "{failure:?}");
+    }
+
+    /// The word of a row's class in a file.
+    fn names(class: Class, word: &str, effect: Effect) -> bool {
+        let expected = match class {
+            Class::Dead => "auth",
+            Class::Content(_) => "content",
+            Class::Media => "media",
+            Class::Limit(_) | Class::Quota(_) => "rate_limit",
+            Class::Operator(_) => "operator",
+            Class::Unclear if effect == Effect::Irreversible => "unknown",
+            Class::Transient | Class::Unclear | Class::Gone => "transient",
+            // Patience, not a failure, until it ends.
+            Class::NotReady => return ["", "transient"].contains(&word),
+        };
+        word == expected
+    }
+
+    // case: C-rows
+    #[test]
+    fn each_row_has_a_reply_and_each_reply_names_the_class_of_its_row() {
+        let (mut reached, mut said) = (BTreeSet::new(), BTreeSet::new());
+        for (name, effect, case) in cases("threads") {
+            let reply = reply(&case);
+            let is_silence = reply.status.is_server_error() && effect == Effect::Irreversible;
+            if reply.status.is_success() || is_silence || proves_publication(&reply) {
+                continue;
+            }
+            let word = case["failure"]["class"].as_str().unwrap_or_default();
+            if let Some(row) = words_row(effect, &reply) {
+                let at = WORDS.iter().position(|(_, one)| std::ptr::eq(one, row));
+                said.insert(at.unwrap());
+                assert!(names(row.3, word, effect), "{name}: {row:?} is not {word:?}");
+            } else if let Some(row) = meta::row(&TABLE, effect, &meta::problem(&reply))
+                && meta::problem(&reply).subcode != RESTRICTED
+            {
+                reached.insert(TABLE.iter().position(|one| std::ptr::eq(one, row)).unwrap());
+                assert!(names(row.3, word, effect), "{name}: {row:?} is not {word:?}");
+            }
+        }
+        assert_eq!(reached, (0..TABLE.len()).collect(), "no reply reaches a row of the table");
+        assert_eq!(said, (0..WORDS.len()).collect(), "no reply says one of the words");
     }
 }

@@ -145,6 +145,7 @@ pub(super) fn container_failure(status: &str, asset: Option<usize>, is_last: boo
         Some(Class::Content(field)) => Failure::Content { field: field.map(Into::into), detail },
         Some(Class::Operator(scope)) => Failure::Operator { scope, detail },
         Some(Class::Dead) => Failure::Auth { revoked: true, detail },
+        Some(Class::Stale) => Failure::Auth { revoked: false, detail },
         Some(
             Class::Media
             | Class::Limit(_)

@@ -32,8 +32,19 @@ static WORDS: [(&str, Row); 4] = [
 ];
 
 /// The first row that fits decides.
-static TABLE: [Row; 20] = [
-    Row(190, None, None, Class::Dead),
+static TABLE: [Row; 28] = [
+    // Not authorized, checkpoint, password changed, expired, not confirmed, invalid, and the same
+    // again: each of them needs its owner.
+    Row(190, Some(458), None, Class::Dead),
+    Row(190, Some(459), None, Class::Dead),
+    Row(190, Some(460), None, Class::Dead),
+    Row(190, Some(463), None, Class::Dead),
+    Row(190, Some(464), None, Class::Dead),
+    Row(190, Some(467), None, Class::Dead),
+    Row(190, Some(490), None, Class::Dead),
+    Row(190, Some(492), None, Class::Dead),
+    // Without a known reason it may be Meta's own trouble: one refusal disconnects nobody.
+    Row(190, None, None, Class::Stale),
     Row(102, None, None, Class::Dead),
     // A permission is missing in this one token, as a person may leave one out on the consent
     // page: connecting again asks for it, and nobody else's account has to rest.
@@ -196,7 +207,7 @@ mod tests {
     /// The word of a row's class in a file.
     fn names(class: Class, word: &str, effect: Effect) -> bool {
         let expected = match class {
-            Class::Dead => "auth",
+            Class::Dead | Class::Stale => "auth",
             Class::Content(_) => "content",
             Class::Media => "media",
             Class::Limit(_) | Class::Quota(_) => "rate_limit",

@@ -143,6 +143,28 @@ fn a_chain_goes_on_from_every_step_whose_answer_was_lost() {
 }
 
 #[test]
+fn a_file_of_a_later_part_that_is_not_taken_is_named_and_the_chain_goes_on_from_there() {
+    let mut rig = connected("acme");
+    let mut content = chain(&WORDS[..3]);
+    for part in 0..3 {
+        let bytes = if part == 2 { b"GIF89a.....".to_vec() } else { vec![part + 1; 100] };
+        let file = rig.file(MediaKind::Image, bytes, None);
+        content.segments[usize::from(part)].media.push(file);
+    }
+    let mut at = rig.start(&content);
+    let (recovered, why) = loop {
+        match rig.step(&at, &content) {
+            Ok(next) => at = next.unwrap(),
+            Err(failed) => break failed,
+        }
+    };
+    assert!(matches!(why, Failure::Media { asset: Some(2), .. }), "{why:?}");
+    rig.files[2] = vec![9; 100];
+    rig.publish_from(recovered, &content).unwrap();
+    assert_eq!(texts(&rig), &WORDS[..3]);
+}
+
+#[test]
 fn parts_of_the_same_wording_are_told_apart_by_what_they_answer() {
     for part in 1..4 {
         let mut rig = connected("acme");

@@ -1,7 +1,7 @@
 //! A key opens one tenant's things, and no key opens nothing.
 
 use crate::support::api::send;
-use crate::support::{Scene, files};
+use crate::support::{Fleet, Scene, files};
 use base::rng;
 use reqwest::Method;
 use serde_json::json;

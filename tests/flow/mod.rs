@@ -1,6 +1,7 @@
 //! User stories, from the API to the simulated platform and back, one file each.
 
 mod again;
+mod answers;
 mod apart;
 mod asked;
 mod back;

@@ -6,6 +6,7 @@ use crate::attempt::Attempt;
 use base::{Fault, clock};
 use domain::failure::Scope;
 use domain::limit::{Limit, PERMIT};
+use domain::time::Timestamp;
 use platforms::{Call, Reply};
 use queue::{Behind, Permit, Quota};
 use std::time::{Duration, Instant};
@@ -24,6 +25,9 @@ struct Counted {
     limit: Limit,
     key: String,
     calls_max: u32,
+    /// The end of its calendar day, where it has one.
+    ends_at: Option<Timestamp>,
+    cost: u32,
     left: u32,
 }
 
@@ -42,13 +46,15 @@ impl Leave {
 pub(crate) async fn ask(
     attempt: &Attempt<'_>,
     call: &Call,
-) -> Result<Result<Leave, domain::time::Timestamp>, Fault> {
+) -> Result<Result<Leave, Timestamp>, Fault> {
     let (mut windows, mut quotas) = (counted(attempt, call.endpoint), Vec::new());
     for window in &windows {
         quotas.push(Quota::Window {
             key: window.key.clone(),
             calls_max: window.calls_max,
             window_ms: u64::try_from(window.limit.window.as_millis()).unwrap_or(u64::MAX),
+            ends_at: window.ends_at,
+            cost: window.cost,
             behind: behind(attempt, window.limit.scope),
         });
     }
@@ -73,11 +79,19 @@ fn counted(attempt: &Attempt<'_>, endpoint: &str) -> Vec<Counted> {
     let address = attempt.address();
     let settings = attempt.app.0.settings.platforms.get(&attempt.row.platform);
     let factor = settings.map_or(1, |settings| settings.limit_factor);
-    let limits = attempt.adapter.limits().iter();
-    let counted = limits.filter(|limit| limit.endpoint == endpoint).map(|limit| {
+    let (adapter, now) = (attempt.adapter, attempt.now());
+    let limits = adapter.limits().iter();
+    let costs = limits.map(|limit| (limit, adapter.cost_in(limit, endpoint)));
+    let counted = costs.filter(|(_, cost)| *cost > 0).map(|(limit, cost)| {
         let calls_max = limit.calls_max.saturating_mul(factor);
-        let key = address.window(limit.scope, limit.endpoint, limit.window.as_secs());
-        Counted { limit: *limit, key, calls_max, left: calls_max }
+        Counted {
+            limit: *limit,
+            key: address.window(limit.scope, limit.endpoint, limit.window.as_secs()),
+            calls_max,
+            ends_at: adapter.day_in(limit).map(|zone| zone.next_midnight(now)),
+            cost,
+            left: calls_max,
+        }
     });
     counted.collect()
 }

@@ -47,6 +47,7 @@ enum Route<'a> {
     Repost(&'a str),
     Undo([&'a str; 2]),
     LookUp,
+    One(&'a str),
     Timeline(&'a str),
     Initialize,
     Append(&'a str),
@@ -128,6 +129,7 @@ impl XSim {
             Route::Repost(user) => reposts::repost(state, caller, user, request, now),
             Route::Undo(ids) => reposts::undo(state, caller, ids, now),
             Route::LookUp => timeline::look_up(state, request),
+            Route::One(id) => timeline::one(state, id, request),
             Route::Timeline(id) => timeline::list(state, id, request, now),
             Route::Initialize => media::initialize(state, caller, request, now),
             Route::Append(id) => media::append(state, caller, id, request, now),
@@ -238,6 +240,7 @@ impl<'a> Route<'a> {
             ("POST", ["2", "users", id, "retweets"]) => Some(Self::Repost(id)),
             ("DELETE", ["2", "users", id, "retweets", source]) => Some(Self::Undo([id, source])),
             ("GET", ["2", "tweets"]) => Some(Self::LookUp),
+            ("GET", ["2", "tweets", id]) => Some(Self::One(id)),
             ("GET", ["2", "users", id, "tweets"]) => Some(Self::Timeline(id)),
             ("POST", ["2", "media", "upload", "initialize"]) => Some(Self::Initialize),
             ("POST", ["2", "media", "upload", id, "append"]) => Some(Self::Append(id)),
@@ -262,6 +265,7 @@ impl<'a> Route<'a> {
             Self::Repost(_) => "retweets.create",
             Self::Undo(_) => "retweets.delete",
             Self::LookUp => "tweets.lookup",
+            Self::One(_) => "tweets.get",
             Self::Timeline(_) => "users.tweets",
             Self::Initialize => "media.initialize",
             Self::Append(_) => "media.append",
@@ -275,7 +279,9 @@ impl<'a> Route<'a> {
     /// The scopes that a token must have; none where no token is asked for.
     fn scopes(self) -> &'static [&'static str] {
         match self {
-            Self::Me | Self::LookUp | Self::Timeline(_) => &["tweet.read", "users.read"],
+            Self::Me | Self::LookUp | Self::One(_) | Self::Timeline(_) => {
+                &["tweet.read", "users.read"]
+            }
             Self::Create | Self::Delete(_) | Self::Repost(_) | Self::Undo(_) => {
                 &["tweet.read", "tweet.write", "users.read"]
             }
@@ -300,6 +306,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Me => &["user.fields", "expansions", "tweet.fields", "post.fields"],
             Self::LookUp => &["ids", "tweet.fields", "post.fields", "expansions"],
+            Self::One(_) => &["tweet.fields", "post.fields", "expansions"],
             Self::Timeline(_) => &[
                 "max_results",
                 "pagination_token",
@@ -318,6 +325,7 @@ impl<'a> Route<'a> {
     fn check(self, request: &Inbound) -> Result<(), Refusal> {
         let ids: &[&str] = match &self {
             Self::Delete(id)
+            | Self::One(id)
             | Self::Repost(id)
             | Self::Timeline(id)
             | Self::Append(id)

@@ -91,12 +91,7 @@ pub(super) fn look_up(state: &State, request: &Inbound) -> Outcome {
     for id in ids {
         match tweets::find(state, id) {
             Some(at) => data.push(show(state, at, &fields)),
-            None => errors.push(json!({
-                "value": id, "resource_id": id, "parameter": "ids", "resource_type": "tweet",
-                "title": "Not Found Error",
-                "detail": format!("Could not find tweet with ids: [{id}]."),
-                "type": "https://api.x.com/2/problems/resource-not-found",
-            })),
+            None => errors.push(missing("ids", id)),
         }
     }
     let mut told = Map::new();
@@ -106,6 +101,26 @@ pub(super) fn look_up(state: &State, request: &Inbound) -> Outcome {
         }
     }
     Ok((StatusCode::OK, told.into()))
+}
+
+/// `GET /2/tweets/{id}`: the same of one post.
+pub(super) fn one(state: &State, id: &str, request: &Inbound) -> Outcome {
+    let fields = fields(request)?;
+    let told = match tweets::find(state, id) {
+        Some(at) => json!({ "data": show(state, at, &fields) }),
+        None => json!({ "errors": [missing("id", id)] }),
+    };
+    Ok((StatusCode::OK, told))
+}
+
+/// What is said of a post that is not there.
+fn missing(parameter: &str, id: &str) -> Value {
+    json!({
+        "value": id, "resource_id": id, "parameter": parameter, "resource_type": "tweet",
+        "title": "Not Found Error",
+        "detail": format!("Could not find tweet with {parameter}: [{id}]."),
+        "type": "https://api.x.com/2/problems/resource-not-found",
+    })
 }
 
 /// The fields that were asked for, each one that we know.

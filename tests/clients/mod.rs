@@ -64,15 +64,16 @@ fn prepare(home: &Path) -> Result<PathBuf, String> {
     let _ = fs::remove_dir_all(&venv);
     fs::create_dir_all(&wheels).map_err(|error| error.to_string())?;
     done(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    let pip = |arguments: &[&str]| {
+    let pip = |verb: &str| {
         let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check"]).args(arguments);
-        pip.args(["--no-deps", "--requirement", "requirements.txt"]).current_dir(HOME);
+        pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check", verb, "--no-deps"]);
+        pip.args(["--requirement", "requirements.txt", "--find-links"]).arg(&wheels);
+        pip.current_dir(HOME);
         pip
     };
     // What was brought once is not asked for again.
-    done(pip(&["download", "--find-links"]).arg(&wheels).arg("--dest").arg(&wheels))?;
-    done(pip(&["install", "--no-index", "--find-links"]).arg(&wheels))?;
+    done(pip("download").arg("--dest").arg(&wheels))?;
+    done(pip("install").arg("--no-index"))?;
     done(Command::new(&python).args(["-m", "pip", "check"]))?;
     fs::write(&made, REQUIREMENTS).map_err(|error| error.to_string())?;
     Ok(python)

@@ -66,11 +66,6 @@ impl Alone {
         }
     }
 
-    /// The process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What is shown at a path.
     pub async fn get(&self, path: &str) -> Value {
         let response = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();

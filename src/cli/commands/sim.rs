@@ -107,3 +107,22 @@ pub async fn bind(port: u16) -> Result<(TcpListener, String), Fault> {
     let port = listener.local_addr().context("reading a socket's port")?.port();
     Ok((listener, format!("http://127.0.0.1:{port}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_were_named_are_served_and_a_stranger_is_refused() {
+        let names = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
+            let chosen = chosen(&only)?;
+            Ok::<_, Fault>(chosen.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+        };
+        let all = platforms::names();
+        assert_eq!(names(&[]).unwrap(), all);
+        assert_eq!(names(&[all[1], all[0], all[0]]).unwrap(), all[..2]);
+        let refusal = names(&["moon"]).unwrap_err().to_string();
+        assert!(refusal.contains("moon") && refusal.contains(all[4]), "{refusal}");
+    }
+}

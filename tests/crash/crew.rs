@@ -13,6 +13,8 @@ const SMALL: [(&str, &str); 3] = [
     ("POSTFLEET__WORKERS__FAN_OUT_CONCURRENCY", "1"),
 ];
 const CONNECTIONS: &str = "POSTFLEET__STORE__CONNECTIONS_MAX";
+/// So many processes publish.
+const PUBLISHERS: usize = 8;
 /// What `abort` ends with.
 const SIGABRT: i32 = 6;
 
@@ -24,19 +26,22 @@ pub(super) enum Duty {
     /// Tells Redis what is owed, until it dies of it; nobody follows.
     Relay,
     FanOut,
-    Publish,
+    /// Publishes on a platform, and looks up what became of any call.
+    Publish(&'static str),
     /// A front door that was started elsewhere.
     Door,
 }
 
 impl Duty {
-    const fn arguments(self) -> &'static [&'static str] {
+    fn arguments(self) -> Vec<&'static str> {
         match self {
-            Self::Clock => &["work", "--roles", "relay,sweep"],
-            Self::Relay => &["work", "--roles", "relay"],
-            Self::FanOut => &["work", "--roles", "fan-out"],
-            Self::Publish => &["work", "--roles", "publish,reconcile", "--platforms", "x"],
-            Self::Door => &["serve"],
+            Self::Clock => vec!["work", "--roles", "relay,sweep"],
+            Self::Relay => vec!["work", "--roles", "relay"],
+            Self::FanOut => vec!["work", "--roles", "fan-out"],
+            Self::Publish(platform) => {
+                vec!["work", "--roles", "publish,reconcile", "--platforms", platform]
+            }
+            Self::Door => vec!["serve"],
         }
     }
 
@@ -44,19 +49,9 @@ impl Duty {
     /// transaction.
     const fn connections(self) -> &'static str {
         match self {
-            Self::Publish => "1",
+            Self::Publish(_) => "1",
             Self::Clock | Self::Relay | Self::FanOut => "2",
             Self::Door => "4",
-        }
-    }
-
-    /// So many of them are at work.
-    const fn wanted(self) -> usize {
-        match self {
-            Self::Clock => 1,
-            Self::FanOut => 6,
-            Self::Publish => 8,
-            Self::Relay | Self::Door => 0,
         }
     }
 }
@@ -67,6 +62,8 @@ pub(super) struct Crew<'f> {
     /// The crash orders that every one of them is given.
     environment: Vec<(String, String)>,
     members: Vec<Member>,
+    /// So many of each duty are at work.
+    wanted: Vec<(Duty, usize)>,
     /// The processes that died.
     pub deaths: Vec<u32>,
 }
@@ -79,9 +76,12 @@ struct Member {
 }
 
 impl<'f> Crew<'f> {
-    /// A crew without anybody.
-    pub fn new(fleet: &'f Fleet) -> Self {
-        Self { fleet, environment: Vec::new(), members: Vec::new(), deaths: Vec::new() }
+    /// A crew without anybody, which is to publish on these platforms.
+    pub fn new(fleet: &'f Fleet, platforms: &[&'static str]) -> Self {
+        let each = PUBLISHERS / platforms.len();
+        let mut wanted = vec![(Duty::Clock, 1), (Duty::FanOut, 6)];
+        wanted.extend(platforms.iter().map(|platform| (Duty::Publish(platform), each)));
+        Self { fleet, environment: Vec::new(), members: Vec::new(), wanted, deaths: Vec::new() }
     }
 
     /// Gives everybody who starts from now on these orders.
@@ -99,8 +99,10 @@ impl<'f> Crew<'f> {
 
     /// Starts a process.
     pub fn start(&mut self, duty: Duty) {
-        let name = format!("{duty:?}-{}", self.members.len() + self.deaths.len());
-        let worker = Worker::start_as(self.fleet, &name, duty.arguments(), &self.environment(duty));
+        let kind = format!("{duty:?}").replace(['(', ')', '"'], "-");
+        let name = format!("{kind}{}", self.members.len() + self.deaths.len());
+        let arguments = duty.arguments();
+        let worker = Worker::start_as(self.fleet, &name, &arguments, &self.environment(duty));
         self.adopt(duty, worker);
     }
 
@@ -114,6 +116,11 @@ impl<'f> Crew<'f> {
         self.members.retain(|member| member.duty != duty);
     }
 
+    /// Ends every process.
+    pub fn dismiss_all(&mut self) {
+        self.members.clear();
+    }
+
     /// Buries the dead and fills the ranks.
     pub fn tend(&mut self) {
         for member in &mut self.members {
@@ -123,10 +130,10 @@ impl<'f> Crew<'f> {
             self.deaths.push(member.pid);
         }
         self.members.retain(|member| !self.deaths.contains(&member.pid));
-        for duty in [Duty::Clock, Duty::FanOut, Duty::Publish] {
+        for (duty, wanted) in self.wanted.clone() {
             let is_at_work = |member: &&Member| member.duty == duty && !member.stands;
             let at_work = self.members.iter().filter(is_at_work).count();
-            (at_work..duty.wanted()).for_each(|_| self.start(duty));
+            (at_work..wanted).for_each(|_| self.start(duty));
         }
     }
 

@@ -1,10 +1,11 @@
 //! The crash grid: at every passage of every named point on the way of every kind of post, a
 //! process dies, or stands still for longer than its lease, and the post is out once.
 
-use super::cells::{Cell, End, Files, Kind};
+use super::cells::{Cell, DOOR, ELSEWHERE, End, Extent, Files, Kind, ON_X};
 use super::crew::{Crew, Duty};
 use super::judge::{Row, judge, owners, rows};
 use super::writer::outcomes;
+use crate::support::scene::Way;
 use crate::support::worker::Worker;
 use crate::support::{Account, Api, Fleet, Scene, api, eventually, files, say, turn};
 use base::clock;
@@ -12,6 +13,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -31,7 +33,7 @@ const SWIFTER: [(&str, &str); 1] = [("POSTFLEET__PLATFORMS__X__CALL_DEADLINE_MS"
 /// A cell with its post.
 pub(super) struct Placed {
     pub cell: Cell,
-    pub account: usize,
+    pub account: Account,
     /// As the API showed it.
     post: Value,
     pub delivery: Uuid,
@@ -66,10 +68,10 @@ fn is_planned(post: &Value) -> bool {
 }
 
 impl Placed {
-    fn new(cell: Cell, account: usize, post: &Value, end: End) -> Self {
+    fn new(cell: Cell, account: Account, post: &Value, end: End) -> Self {
         let delivery = bare(&post["deliveries"][0]["id"]);
         let subject = match cell.point {
-            "accept.after_commit" => String::new(),
+            DOOR => String::new(),
             "fan_out.before_commit" | "fan_out.after_commit" => {
                 format!("@{}", bare(&post["id"]).simple())
             }
@@ -100,42 +102,66 @@ impl Placed {
     }
 }
 
-/// Nobody knows the id of a post that is being accepted, so the front doors count instead.
 fn order(cell: &Cell, subject: &str, end: End) -> String {
     let how = if end == End::Stop { "=stop" } else { "" };
-    let passage =
-        if cell.point == "accept.after_commit" { cell.kind as u32 + 1 } else { cell.passage };
-    format!("{}{subject}:{passage}{how}", cell.point)
+    format!("{}{subject}:{}{how}", cell.point, cell.passage)
 }
 
 impl<'f> Grid<'f> {
-    async fn open(fleet: &'f Fleet, end: End) -> Self {
+    async fn open(fleet: &'f Fleet, kinds: &[Kind], end: End) -> Self {
         let scene = Scene::on(fleet, "grid").await;
+        let ways: BTreeSet<Way> = kinds.iter().map(|kind| kind.way()).collect();
+        let most = if end == End::Die { ACCOUNTS } else { ACCOUNTS_STOPPED };
         let mut accounts = Vec::new();
-        for _ in 0..if end == End::Die { ACCOUNTS } else { ACCOUNTS_STOPPED } {
-            accounts.push(scene.connect("grid").await);
+        for at in 0..most {
+            let way = ways.iter().cycle().nth(at).expect("a kind has a way");
+            accounts.push(scene.connect_on(*way, "grid").await);
         }
-        let picture = scene.api.upload(files::picture(), "a.png").await;
-        let film = scene.api.upload(files::FILM.to_vec(), "a.mp4").await;
+        let picture = scene.api.upload(files::jpeg(1_080, 1_080), "a.jpg").await;
+        let film = scene.api.upload(files::film(10), "a.mp4").await;
         let folder = fleet.root().join("passages");
         std::fs::create_dir(&folder).unwrap();
-        let (crew, placed) = (Crew::new(fleet), Vec::new());
+        let platforms: Vec<&'static str> = ways.iter().map(|way| way.0).collect();
+        let (crew, placed) = (Crew::new(fleet, &platforms), Vec::new());
         Self { scene, end, accounts, files: Files { picture, film }, folder, crew, placed }
+    }
+
+    /// How long the way of each kind is: an undisturbed post tells.
+    async fn scout(&mut self, kinds: &[Kind]) -> Vec<(Kind, Extent)> {
+        self.crew.tend();
+        let mut extents = Vec::new();
+        for (number, kind) in kinds.iter().enumerate() {
+            let cell = Cell { number, kind: *kind, point: "scout", passage: 0 };
+            let mut draft = self.draft(&cell);
+            draft["text"] = format!("Scout {number}, {}", self.scene.brand).into();
+            let post = self.scene.post(draft).await;
+            self.scene.published(&post).await;
+            extents.push((*kind, extent(&self.scene.whole(&post).await)));
+        }
+        self.crew.dismiss_all();
+        extents
     }
 
     fn arm(&mut self, orders: &[String]) {
         self.crew.arm(&orders.join(","), self.folder.to_str().unwrap());
     }
 
+    fn account(&self, cell: &Cell) -> &Account {
+        let way = cell.kind.way();
+        let count = self.accounts.iter().filter(|one| one.way == way).count();
+        let mut fit = self.accounts.iter().filter(|one| one.way == way);
+        fit.nth(cell.number % count).expect("each way has an account")
+    }
+
     /// The post of a cell, as the API takes it.
     fn draft(&self, cell: &Cell) -> Value {
         let mut post = self.scene.draft(cell.draft(&self.files));
-        post["accounts"] = json!([self.accounts[cell.number % self.accounts.len()].id]);
+        post["accounts"] = json!([self.account(cell).id]);
         post
     }
 
     fn place(&mut self, cell: Cell, post: &Value) {
-        let account = cell.number % self.accounts.len();
+        let account = self.account(&cell).clone();
         self.placed.push(Placed::new(cell, account, post, self.end));
     }
 
@@ -274,12 +300,33 @@ fn row<'r>(rows: &'r [Row], one: &Placed) -> &'r Row {
     rows.iter().find(|row| row.id == one.delivery).expect("an accepted post is not lost")
 }
 
-async fn run(end: End) {
-    let since = clock::stopwatch();
+/// What the timeline of a published post tells of its way.
+fn extent(whole: &Value) -> Extent {
+    let attempts = whole["timeline"].as_array().unwrap();
+    let lines = || attempts.iter().flat_map(|attempt| attempt["lines"].as_array().unwrap());
+    let count = |kind: &str| lines().filter(|line| line["kind"] == kind).count() as u32;
+    Extent { calls: count("call"), intents: count("intent"), leases: count("begun") }
+}
+
+/// Every kind on X.
+async fn on_x(end: End) {
     let fleet = Fleet::start(&["--without-workers"], &SWIFTER).await;
-    let mut grid = Grid::open(&fleet, end).await;
-    let (doors, rest): (Vec<_>, Vec<_>) =
-        Cell::all().into_iter().partition(|cell| cell.point == "accept.after_commit");
+    let grid = Grid::open(&fleet, &ON_X, end).await;
+    run(grid, Cell::all(&ON_X.map(|kind| (kind, kind.on_x()))), end).await;
+}
+
+/// Every kind on the other platforms.
+async fn elsewhere(end: End) {
+    let fleet = Fleet::start(&["--without-workers"], &SWIFTER).await;
+    let mut grid = Grid::open(&fleet, &ELSEWHERE, end).await;
+    let extents = grid.scout(&ELSEWHERE).await;
+    say(format_args!("crash grid: {extents:?}"));
+    run(grid, Cell::all(&extents), end).await;
+}
+
+async fn run(mut grid: Grid<'_>, cells: Vec<Cell>, end: End) {
+    let (since, fleet) = (clock::stopwatch(), grid.scene.fleet);
+    let (doors, rest): (Vec<_>, Vec<_>) = cells.into_iter().partition(|cell| cell.point == DOOR);
     let (relays, rest): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|cell| cell.point == "relay.after_push");
     grid.accept(doors).await;
@@ -296,7 +343,7 @@ async fn run(end: End) {
     let deaths = grid.crew.deaths.len();
     let expected = if end == End::Die { grid.placed.len() } else { 0 };
     assert_eq!(deaths, expected, "no process died but by its order");
-    judge(&grid.scene, &grid.accounts, &grid.placed).await;
+    judge(&grid.scene, &grid.placed).await;
     let threads = grid.placed.iter().filter(|one| one.cell.kind == Kind::Thread).count();
     say(format_args!(
         "crash grid, {end:?}: {} cells, {threads} of them of threads, all published once; {deaths} \
@@ -305,7 +352,7 @@ async fn run(end: End) {
         grid.placed.len(),
         posted.as_secs_f64(),
         since.elapsed().as_secs_f64(),
-        outcomes(&fleet).await,
+        outcomes(fleet).await,
     ));
 }
 
@@ -313,12 +360,26 @@ async fn run(end: End) {
 #[tokio::test]
 async fn a_death_at_any_passage_of_any_point_loses_no_post_and_sends_none_twice() {
     let _turn = turn().await;
-    run(End::Die).await;
+    on_x(End::Die).await;
 }
 
 // case: R-grid-stopped
 #[tokio::test]
 async fn a_standstill_at_any_passage_of_any_point_loses_no_post_and_sends_none_twice() {
     let _turn = turn().await;
-    run(End::Stop).await;
+    on_x(End::Stop).await;
+}
+
+// case: R-grid-everywhere
+#[tokio::test]
+async fn a_death_at_any_passage_of_any_point_is_survived_on_every_platform() {
+    let _turn = turn().await;
+    elsewhere(End::Die).await;
+}
+
+// case: R-grid-everywhere
+#[tokio::test]
+async fn a_standstill_at_any_passage_of_any_point_is_survived_on_every_platform() {
+    let _turn = turn().await;
+    elsewhere(End::Stop).await;
 }

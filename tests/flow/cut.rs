@@ -2,6 +2,7 @@
 //! again after the proof, and what nobody can look up waits for a person.
 
 use crate::support::ageing::age_intents;
+use crate::support::scene::{Way, X};
 use crate::support::{Account, Fleet, Scene, eventually, say, turn};
 use base::clock;
 use domain::id::AccountId;
@@ -12,8 +13,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Each of them on every account makes a thousand.
-const POSTS: usize = 50;
-const ACCOUNTS: usize = 20;
+pub(super) const POSTS: usize = 50;
+pub(super) const ACCOUNTS: usize = 20;
 /// Posts of an account that nobody can look up.
 const BLIND: usize = 50;
 /// What is cut before it is taken counts here and not on X, so here the window is wider.
@@ -27,17 +28,17 @@ const FOR_GOOD: u64 = 1_000_000;
 
 /// A delivery with its rows in the ledger, oldest first.
 #[derive(Debug, sqlx::FromRow)]
-struct Sent {
+pub(super) struct Sent {
     /// The platform's id of the account.
     account: String,
     text: String,
     status: String,
     remote_id: Option<String>,
-    outcomes: Vec<String>,
+    pub outcomes: Vec<String>,
     intended_ms: Vec<i64>,
 }
 
-async fn sent(fleet: &Fleet, accounts: &[Account]) -> Vec<Sent> {
+pub(super) async fn sent(fleet: &Fleet, accounts: &[Account]) -> Vec<Sent> {
     let ids: Vec<_> =
         accounts.iter().map(|one| one.id.parse::<AccountId>().unwrap().uuid()).collect();
     sqlx::query_as(
@@ -56,18 +57,26 @@ async fn sent(fleet: &Fleet, accounts: &[Account]) -> Vec<Sent> {
     .unwrap()
 }
 
-/// Posts the same words on all accounts, so many times with other words.
-async fn post(scene: &Scene<'_>, accounts: &[Account], posts: usize) {
+/// Posts the same words on all accounts, so many times with other words; `more` is what a platform
+/// wants beside words.
+pub(super) async fn post(scene: &Scene<'_>, accounts: &[Account], posts: usize, more: &Value) {
     let ids: Vec<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
     join_all((0..posts).map(|number| {
-        let text = format!("Post {number}, {}", scene.brand);
-        scene.post(json!({"text": text, "accounts": ids}))
+        let mut post = more.clone();
+        post["text"] = format!("Post {number}, {}", scene.brand).into();
+        post["accounts"] = json!(ids);
+        scene.post(post)
     }))
     .await;
 }
 
 /// The deliveries once all of them stand there.
-async fn all(fleet: &Fleet, accounts: &[Account], count: usize, status: &str) -> Vec<Sent> {
+pub(super) async fn all(
+    fleet: &Fleet,
+    accounts: &[Account],
+    count: usize,
+    status: &str,
+) -> Vec<Sent> {
     eventually(status, SETTLED_WITHIN, async || {
         let sent = sent(fleet, accounts).await;
         let others: Vec<&Sent> = sent.iter().filter(|one| one.status != status).collect();
@@ -91,8 +100,9 @@ fn looked(scene: &Scene<'_>) -> BTreeMap<String, Vec<i64>> {
 }
 
 /// Each is on the platform once, and we have the id that it has there.
-async fn out_once(scene: &Scene<'_>, sent: &[Sent]) {
-    let accepted = scene.sim.accepted("x").await;
+pub(super) async fn out_once(scene: &Scene<'_>, platform: &str, sent: &[Sent]) {
+    let mut accepted = scene.sim.accepted(platform).await;
+    accepted.retain(|there| sent.iter().any(|one| one.account == there.account));
     assert_eq!(accepted.len(), sent.len(), "none is missing, and none is there twice");
     let there: BTreeMap<(&str, &str), &str> = accepted
         .iter()
@@ -100,21 +110,26 @@ async fn out_once(scene: &Scene<'_>, sent: &[Sent]) {
         .collect();
     for one in sent {
         let key = (one.account.as_str(), one.text.as_str());
-        assert!(one.remote_id.is_some(), "{one:?}");
-        assert_eq!(one.remote_id.as_deref(), there.get(&key).copied(), "{one:?}");
+        let there = there.get(&key).copied();
+        assert!(there.is_some(), "{one:?}");
+        match one.status.as_str() {
+            // A person looks; nobody knows the id.
+            "review" => assert_eq!(one.remote_id, None, "{one:?}"),
+            _ => assert_eq!(one.remote_id.as_deref(), there, "{one:?}"),
+        }
     }
 }
 
-/// A fleet of its own with many accounts.
-async fn accounts(scene: &Scene<'_>) -> Vec<Account> {
+/// Many accounts.
+pub(super) async fn accounts(scene: &Scene<'_>, way: Way) -> Vec<Account> {
     let mut accounts = Vec::new();
     for _ in 0..ACCOUNTS {
-        accounts.push(scene.connect("cut").await);
+        accounts.push(scene.connect_on(way, "cut").await);
     }
     accounts
 }
 
-fn report(name: &str, sent: &[Sent], looks: usize, since: Instant) {
+pub(super) fn report(name: &str, sent: &[Sent], looks: usize, since: Instant) {
     let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
     for outcome in sent.iter().flat_map(|one| &one.outcomes) {
         *outcomes.entry(outcome).or_default() += 1;
@@ -133,16 +148,16 @@ async fn a_thousand_posts_that_were_taken_before_the_cut_are_adopted() {
     let since = clock::stopwatch();
     let fleet = Fleet::start(&[], &[]).await;
     let scene = Scene::on(&fleet, "cut-after").await;
-    let accounts = accounts(&scene).await;
+    let accounts = accounts(&scene, X).await;
     let count = POSTS * ACCOUNTS;
     let cut = json!([{"kind": "acceptThenReset", "route": "tweets.create", "count": count}]);
     scene.sim.faults(cut).await;
-    post(&scene, &accounts, POSTS).await;
+    post(&scene, &accounts, POSTS, &json!({})).await;
     let sent = all(&fleet, &accounts, count, "published").await;
     for one in &sent {
         assert_eq!(one.outcomes, ["found"], "it was sent once: {one:?}");
     }
-    out_once(&scene, &sent).await;
+    out_once(&scene, "x", &sent).await;
     report("after", &sent, looked(&scene).values().map(Vec::len).sum(), since);
 }
 
@@ -171,11 +186,11 @@ async fn a_thousand_posts_that_were_cut_before_are_sent_again_after_the_proof() 
     let visibility = ("POSTFLEET__PLATFORMS__X__VISIBILITY_DELAY_MS", visibility.as_str());
     let fleet = Fleet::start(&[], &[WIDE, visibility]).await;
     let scene = Scene::on(&fleet, "cut-before").await;
-    let accounts = accounts(&scene).await;
+    let accounts = accounts(&scene, X).await;
     let count = POSTS * ACCOUNTS;
     let cut = json!([{"kind": "resetBeforeAccept", "route": "tweets.create", "count": FOR_GOOD}]);
     scene.sim.faults(cut).await;
-    post(&scene, &accounts, POSTS).await;
+    post(&scene, &accounts, POSTS, &json!({})).await;
     eventually("each was cut", SETTLED_WITHIN, async || {
         let sent = sent(&fleet, &accounts).await;
         // Withdrawn is what never left.
@@ -187,7 +202,7 @@ async fn a_thousand_posts_that_were_cut_before_are_sent_again_after_the_proof() 
     assert!(scene.sim.accepted("x").await.is_empty());
     scene.sim.forgive("x").await;
     let sent = all(&fleet, &accounts, count, "published").await;
-    out_once(&scene, &sent).await;
+    out_once(&scene, "x", &sent).await;
     let looked = looked(&scene);
     let mut owed: BTreeMap<&str, usize> = BTreeMap::new();
     for one in &sent {
@@ -234,7 +249,7 @@ async fn what_cannot_be_looked_up_for_half_an_hour_goes_to_a_person_and_is_not_s
     let scene = Scene::open("blind").await;
     let account = blind(&scene, json!({"kind": "serverError", "status": 503})).await;
     let accounts = std::slice::from_ref(&account);
-    post(&scene, accounts, BLIND).await;
+    post(&scene, accounts, BLIND, &json!({})).await;
     all(scene.fleet, accounts, BLIND, "reconciling").await;
     age_intents(scene.fleet, &account, HALF_AN_HOUR).await;
     all_in_review(&scene, &account).await;
@@ -246,6 +261,6 @@ async fn a_timeline_that_talks_nonsense_proves_nothing() {
     let scene = Scene::open("nonsense").await;
     let nonsense = json!({"kind": "garbage", "body": "<!doctype html><title>X</title>"});
     let account = blind(&scene, nonsense).await;
-    post(&scene, std::slice::from_ref(&account), BLIND).await;
+    post(&scene, std::slice::from_ref(&account), BLIND, &json!({})).await;
     all_in_review(&scene, &account).await;
 }

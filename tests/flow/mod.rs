@@ -7,6 +7,7 @@ mod cancel;
 mod chain;
 mod counted;
 mod cut;
+mod cut_everywhere;
 mod everywhere;
 mod failures;
 mod flush;

@@ -48,7 +48,8 @@ gone = client.posts.create(body={"text": "On second thoughts"})
 deleted = client.posts.delete(id=gone.data.id)
 ids = [root.data.id, reply.data.id, gone.data.id]
 found = client.posts.get_by_ids(
-    ids=ids, post_fields=["author_id", "created_at", "referenced_tweets", "attachments"]
+    ids=ids,
+    post_fields=["author_id", "created_at", "referenced_tweets", "conversation_id", "lang"],
 )
 one = client.posts.get_by_id(id=ids[1])
 shown = {"me": me, "upload": upload, "root": root, "reply": reply, "deleted": deleted,

@@ -45,6 +45,7 @@ async fn xs_own_client_signs_in_attaches_posts_answers_and_deletes() {
     assert_eq!(found["data"][0]["author_id"], account);
     let parent = &found["data"][1]["referenced_tweets"][0];
     assert_eq!((&parent["type"], &parent["id"]), (&json!("replied_to"), &json!(id("root"))));
+    assert_eq!(found["data"][1]["conversation_id"], id("root"));
     assert_eq!(found["data"].as_array().unwrap().len(), 2, "{found}");
     assert_eq!(found["errors"].as_array().unwrap().len(), 1, "{found}");
     assert_eq!(shown["one"]["data"]["text"], "By the sea");

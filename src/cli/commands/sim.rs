@@ -74,8 +74,11 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     served
 }
 
+/// A simulator under its platform's name.
+pub type Named = (&'static str, Box<dyn Simulator>);
+
 /// The simulators that were named, in their own order; all without a name.
-fn chosen(only: &[String]) -> Result<Vec<(&'static str, Box<dyn Simulator>)>, Fault> {
+fn chosen(only: &[String]) -> Result<Vec<Named>, Fault> {
     let mut simulators = simulators();
     let is_known = |name: &&String| simulators.iter().any(|(known, _)| known == name);
     if let Some(stranger) = only.iter().find(|name| !is_known(name)) {
@@ -88,7 +91,7 @@ fn chosen(only: &[String]) -> Result<Vec<(&'static str, Box<dyn Simulator>)>, Fa
 }
 
 /// Every simulator under its platform's name.
-pub fn simulators() -> Vec<(&'static str, Box<dyn Simulator>)> {
+pub fn simulators() -> Vec<Named> {
     platforms::ALL
         .iter()
         .filter_map(|platform| Some((platform.name(), platform.simulator()?)))

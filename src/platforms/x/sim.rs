@@ -8,6 +8,7 @@ mod links;
 mod media;
 mod oauth;
 mod pages;
+mod query;
 mod reposts;
 mod state;
 #[cfg(test)]
@@ -24,9 +25,7 @@ use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use state::{Caller, State};
-use url::form_urlencoded;
 use windows::Permit;
-use wire::Id;
 
 /// The simulated platform X.
 #[derive(Debug, Default, PartialEq)]
@@ -297,54 +296,6 @@ impl<'a> Route<'a> {
             | Self::Feed
             | Self::Post(..)
             | Self::File(_) => &[],
-        }
-    }
-
-    /// The names of the query that the document knows; `tweet.fields` is that of OpenAPI 2.159,
-    /// where 2.167 says `post.fields`, and X takes both (x.md section 9).
-    fn query(self) -> &'static [&'static str] {
-        match self {
-            Self::Me => &["user.fields", "expansions", "tweet.fields", "post.fields"],
-            Self::LookUp => &["ids", "tweet.fields", "post.fields", "expansions"],
-            Self::One(_) => &["tweet.fields", "post.fields", "expansions"],
-            Self::Timeline(_) => &[
-                "max_results",
-                "pagination_token",
-                "start_time",
-                "end_time",
-                "tweet.fields",
-                "post.fields",
-                "expansions",
-            ],
-            Self::Status => &["command", "media_id"],
-            _ => &[],
-        }
-    }
-
-    /// Whether path and query are what the document says.
-    fn check(self, request: &Inbound) -> Result<(), Refusal> {
-        let ids: &[&str] = match &self {
-            Self::Delete(id)
-            | Self::One(id)
-            | Self::Repost(id)
-            | Self::Timeline(id)
-            | Self::Append(id)
-            | Self::Finalize(id) => &[*id],
-            Self::Undo(ids) => ids,
-            _ => &[],
-        };
-        if let Some(id) = ids.iter().find(|id| !Id::is_one(id)) {
-            let told = format!("The `id` path parameter value [{id}] is not 1 to 19 digits.");
-            return Err(Refusal::invalid("id", &told));
-        }
-        let query = form_urlencoded::parse(request.query.as_bytes());
-        let known = self.query();
-        match query.map(|(name, _)| name).find(|name| !known.contains(&name.as_ref())) {
-            Some(name) => {
-                let told = format!("The query parameter [{name}] is not one of {known:?}.");
-                Err(Refusal::invalid(&name, &told))
-            }
-            None => Ok(()),
         }
     }
 }

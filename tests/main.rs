@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod agree;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod flow;

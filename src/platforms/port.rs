@@ -361,6 +361,11 @@ pub trait Reconcile: Send + Sync {
     fn id_in_page(&self, _path: &str) -> Option<String> {
         None
     }
+    /// What a checkpoint tells a person who has to find out by hand, as the id that the platform
+    /// named; most tell nothing.
+    fn clue(&self, _at: &Checkpoint) -> Option<String> {
+        None
+    }
     /// For a post of several parts: the checkpoint as if the call in question had been answered
     /// with this id. `None` where it cannot be that part.
     fn adopt(&self, _at: &Checkpoint, _remote_id: &str, _view: &View<'_>) -> Option<Checkpoint> {

@@ -1,4 +1,6 @@
 //! What is written in two places is compared: drawings and tables with the code.
 
 mod settings;
+mod simulators;
+mod sixth;
 mod states;

@@ -3,6 +3,7 @@
 //! Invariant: nothing here is a mock, and nothing waits for time where it can wait for a fact.
 
 pub mod ageing;
+pub mod alone;
 pub mod api;
 pub mod files;
 pub mod fleet;
@@ -11,6 +12,7 @@ pub mod sim;
 pub mod wait;
 pub mod worker;
 
+pub use alone::Alone;
 pub use api::{Answer, Api};
 pub use fleet::Fleet;
 pub use scene::{Account, Scene};

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::dev::state::write_private;
 use crate::dev::{self, Private};
 use crate::say::{say, warn};
-use crate::sim::{Simulation, serve};
+use crate::sim::{self as simulated, Simulation};
 use crate::wire::{self, Fleet};
 use app::settings::AppConfig;
 use base::{Context, Fault, clock, rng, shutdown, telemetry};
@@ -148,12 +148,12 @@ async fn start(
     let sim_port = arguments.sim_port.or(kept.sim_port).unwrap_or(SIM_PORT);
     let api_port = arguments.api_port.or(kept.api_port).unwrap_or(API_PORT);
     let private_port = kept.private_port.unwrap_or(PRIVATE_PORT);
-    let (simulated, sim) = bind(sim_port).await?;
+    let (listener, sim) = bind(sim_port).await?;
     let (public, api) = bind(api_port).await?;
     let (operators, private_url) = bind(private_port).await?;
     let urls = Urls { api, private: private_url, sim };
     let sockets = Sockets { public, private: operators };
-    private.state.sim_port = Some(port(&simulated)?);
+    private.state.sim_port = Some(port(&listener)?);
     private.state.api_port = Some(port(&sockets.public)?);
     private.state.private_port = Some(port(&sockets.private)?);
 
@@ -163,8 +163,8 @@ async fn start(
         is_at_root: false,
         delay: Duration::from_millis(arguments.delay_ms),
     };
-    let end = parts.simulators_end.clone();
-    parts.simulators.spawn(async { ("sim", serve(simulation, simulated, end).await) });
+    let (world, end) = (simulated::open(simulation)?, parts.simulators_end.clone());
+    parts.simulators.spawn(async { ("sim", simulated::serve(world, listener, end).await) });
 
     configure(&mut config, private, &urls)?;
     start_fleet(&config, private, sockets, parts).await?;

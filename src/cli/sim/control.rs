@@ -1,8 +1,8 @@
 //! What a test can see and order under `/_sim`.
 
-use super::World;
 use super::faults::{Faults, Planned};
 use super::host::Hosted;
+use super::{World, grants};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -24,6 +24,7 @@ pub fn routes() -> Router<Arc<World>> {
     Router::new()
         .route("/_sim/accepted", get(accepted))
         .route("/_sim/accounts", get(accounts))
+        .route("/_sim/grants", post(grants::give))
         .route("/_sim/limits", get(limits).put(put_limits))
         .route("/_sim/faults", get(faults).post(add_faults).delete(clear_faults))
         .route("/_sim/clock", get(show_clock).put(put_clock))
@@ -69,14 +70,16 @@ impl Clock {
 }
 
 /// A control that cannot be carried out, with a sentence that says why.
-struct Refusal(StatusCode, String);
+pub struct Refusal(StatusCode, String);
 
 impl Refusal {
-    fn new(message: impl Into<String>) -> Self {
+    /// What was asked for cannot be done.
+    pub fn new(message: impl Into<String>) -> Self {
         Self(StatusCode::UNPROCESSABLE_ENTITY, message.into())
     }
 
-    fn ours(error: &dyn std::fmt::Display) -> Self {
+    /// Our own disk failed.
+    pub fn ours(error: &dyn std::fmt::Display) -> Self {
         Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     }
 }
@@ -94,11 +97,17 @@ struct Which {
     from: Option<usize>,
 }
 
-type Shown = Result<axum::Json<Value>, Refusal>;
-type Shared = State<Arc<World>>;
+/// JSON, or why not.
+pub type Shown = Result<axum::Json<Value>, Refusal>;
+/// What every control is about.
+pub type Shared = State<Arc<World>>;
 
 impl World {
-    fn named(&self, name: &str) -> Result<&Hosted, Refusal> {
+    /// The simulator of this platform.
+    ///
+    /// # Errors
+    /// It is not simulated here.
+    pub fn named(&self, name: &str) -> Result<&Hosted, Refusal> {
         self.hosted.iter().find(|hosted| hosted.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.hosted.iter().map(|hosted| hosted.name).collect();
             Refusal::new(format!(

@@ -134,6 +134,24 @@ impl Hosted {
         Outcome::Answer { response, slow: hit.slow, cut: hit.cut, fetches }
     }
 
+    /// Answers a request of the shell's own: no fault meets it, and none is used up by it.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn ask(
+        &self,
+        request: &Inbound,
+        world: &World,
+    ) -> Result<(Response<Vec<u8>>, Timestamp), Fault> {
+        let mut inner = self.lock();
+        let now = world.clock.now();
+        let answered = inner.simulator.answer(request, now);
+        if answered.is_kept {
+            inner.log.request(now, request)?;
+        }
+        Ok((answered.response, now))
+    }
+
     /// Takes in what a fetch brought.
     ///
     /// # Errors
@@ -165,7 +183,12 @@ impl Inner {
     /// The simulator does not know the control, or the disk refuses.
     pub fn control(&mut self, control: &Control, now: Timestamp) -> Result<(), Fault> {
         if !self.simulator.control(control, now) {
-            return Err(Fault::new("this simulator cannot do that"));
+            return Err(Fault::new(match control {
+                Control::Limits { .. } => {
+                    "limits are replaced in the shape in which they are shown"
+                }
+                _ => "this simulator cannot do that",
+            }));
         }
         self.log.control(now, control)
     }

@@ -7,6 +7,7 @@
 mod control;
 mod faults;
 mod fetch;
+mod grants;
 mod host;
 mod listen;
 mod log;
@@ -29,8 +30,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-// The largest single request of any platform: LinkedIn takes an image of 36 megapixels at once.
-const BODY_MAX_BYTES: usize = 64 << 20;
+// The largest single request of any platform: Instagram takes a film of 300 MB at once.
+const BODY_MAX_BYTES: usize = 320 << 20;
 
 /// The simulated platforms to serve, and how.
 pub struct Simulation {
@@ -54,15 +55,11 @@ pub(crate) struct World {
     http: base::http::Http,
 }
 
-/// Restores the simulators from their logs and serves them until `shutdown`.
+/// Restores the simulators from their logs.
 ///
 /// # Errors
-/// A log cannot be read or belongs to another process, or the socket fails.
-pub async fn serve(
-    simulation: Simulation,
-    listener: TcpListener,
-    shutdown: CancellationToken,
-) -> Result<(), Fault> {
+/// A log cannot be read or belongs to another process.
+pub fn open(simulation: Simulation) -> Result<Arc<World>, Fault> {
     let folder = simulation.data.join("sim");
     std::fs::create_dir_all(&folder).context(format!("making {}", folder.display()))?;
     let clock = control::Clock::open(&folder)?;
@@ -71,14 +68,25 @@ pub async fn serve(
         .into_iter()
         .map(|(name, simulator)| Hosted::open(name, simulator, &folder))
         .collect::<Result<Vec<_>, _>>()?;
-    let world = Arc::new(World {
+    Ok(Arc::new(World {
         hosted,
         faults: Mutex::default(),
         clock,
         is_at_root: simulation.is_at_root,
         delay: simulation.delay,
         http: base::http::Http::new()?,
-    });
+    }))
+}
+
+/// Serves restored simulators until `shutdown`.
+///
+/// # Errors
+/// The socket fails.
+pub async fn serve(
+    world: Arc<World>,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Fault> {
     for hosted in &world.hosted {
         for fetch in hosted.take_owed() {
             tokio::spawn(fetch::perform(Arc::clone(&world), hosted.name, fetch));

@@ -37,6 +37,8 @@ pub fn index(world: &World) -> Html<String> {
          <h1>Simulated platforms</h1><p>Nothing here leaves this machine.</p>\
          <table><tr><th>Platform<th>Accepted posts<th>Seen by people<th>Seen by tests</tr>\
          {rows}</table><ul>\
+         <li><code>POST /_sim/grants</code> \
+         <code>{{\"platform\": \"x\", \"account\": \"acme\"}}</code> an account and its token</li>\
          <li><code>POST /_sim/faults</code> a list of faults to come; \
          <a href=\"/_sim/faults\">in force</a></li>\
          <li><code>PUT /_sim/clock</code> <code>{{\"offsetMs\": 60000}}</code>; \

@@ -1,6 +1,6 @@
 //! The shell around a platform made up for these tests.
 
-use super::{Simulation, serve};
+use super::{Simulation, open, serve};
 use base::clock;
 use domain::time::Timestamp;
 use http::{Response, StatusCode};
@@ -95,16 +95,20 @@ impl Served {
     }
 
     async fn at(data: &Path) -> Self {
+        Self::with(vec![("wall", Box::<Wall>::default())], data).await
+    }
+
+    async fn with(simulators: Vec<(&'static str, Box<dyn Simulator>)>, data: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let simulation = Simulation {
-            simulators: vec![("wall", Box::<Wall>::default())],
+            simulators,
             data: data.to_owned(),
             is_at_root: false,
             delay: Duration::ZERO,
         };
-        let running = serve(simulation, listener, stop.clone());
+        let running = serve(open(simulation).unwrap(), listener, stop.clone());
         let task = tokio::spawn(async move { running.await.unwrap() });
         Self { url, data: data.to_owned(), http: client(), stop, task }
     }
@@ -130,6 +134,12 @@ impl Served {
     async fn faults(&self, list: Value) -> StatusCode {
         let url = format!("{}/_sim/faults", self.url);
         self.http.post(url).body(list.to_string()).send().await.unwrap().status()
+    }
+
+    async fn grant(&self, wanted: &Value) -> (StatusCode, Value) {
+        let url = format!("{}/_sim/grants", self.url);
+        let answer = self.http.post(url).body(wanted.to_string()).send().await.unwrap();
+        (answer.status(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -250,5 +260,62 @@ async fn a_fault_with_an_unknown_field_platform_or_control_is_refused() {
     assert_eq!(served.get("/_sim/faults").await, json!([]));
     let page = served.http.get(&served.url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("/wall/feed"), "{page}");
+    served.end().await;
+}
+
+// case: C-grants
+#[tokio::test]
+async fn a_grant_is_an_account_and_a_token_that_works() {
+    let data = std::env::temp_dir().join(format!("postfleet-sim-{}", base::rng::uuid()));
+    let served = Served::with(crate::commands::sim::simulators(), &data).await;
+    for platform in platforms::ALL {
+        let name = platform.name();
+        let spared = json!([{"platform": name, "kind": "resetBeforeAccept"}]);
+        assert_eq!(served.faults(spared).await, 200);
+        for app in platform.adapter().unwrap().auth().apps() {
+            let wanted = json!({"platform": name, "account": "acme", "app": app});
+            let (status, grant) = served.grant(&wanted).await;
+            assert_eq!(status, 200, "{name} {app}: {grant}");
+            let is_known = |account: &Value| account["id"] == grant["accountId"];
+            let accounts = served.get(&format!("/_sim/accounts?platform={name}")).await;
+            assert!(accounts.as_array().unwrap().iter().any(is_known), "{grant} {accounts}");
+            let kind = grant["kind"].as_str().unwrap();
+            assert!(platform.account_kinds().contains(&kind), "{name}: {kind}");
+        }
+    }
+    // No fault met these calls, and none was used up.
+    let script = served.get("/_sim/faults").await;
+    assert!(script.as_array().unwrap().iter().all(|fault| fault["hits"] == 0), "{script}");
+    served.http.delete(format!("{}/_sim/faults", served.url)).send().await.unwrap();
+
+    let (_, grant) = served.grant(&json!({"platform": "x", "account": "beta"})).await;
+    served.stop().await;
+    let served = Served::with(crate::commands::sim::simulators(), &data).await;
+    let me = served.http.get(format!("{}/x/2/users/me", served.url));
+    let me = me.bearer_auth(grant["accessToken"].as_str().unwrap()).send().await.unwrap();
+    let me: Value = serde_json::from_str(&me.text().await.unwrap()).unwrap();
+    assert_eq!(me["data"]["id"], grant["accountId"], "{me}");
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_grant_that_cannot_be_given_says_why() {
+    let data = std::env::temp_dir().join(format!("postfleet-sim-{}", base::rng::uuid()));
+    let served = Served::with(crate::commands::sim::simulators(), &data).await;
+    for (wanted, told) in [
+        (json!({"account": "acme"}), "which platform"),
+        (json!({"platform": "moon", "account": "acme"}), "moon"),
+        (json!({"platform": "x", "account": "acme", "app": "other"}), "default"),
+        (json!({"platform": "x", "account": "a b"}), "1 to 40 letters"),
+        (json!({"platform": "x", "account": "acme", "scopes": []}), "scope is missing"),
+        (json!({"platform": "x"}), "account"),
+        (json!({"platform": "x", "account": "acme", "colour": "red"}), "colour"),
+        (json!({"platform": "instagram", "account": "personal1"}), "PlatformAuthError"),
+    ] {
+        let (status, answer) = served.grant(&wanted).await;
+        assert_eq!(status, 422, "{wanted}");
+        let error = answer["error"].as_str().unwrap();
+        assert!(error.contains(told), "{wanted}: {error}");
+    }
     served.end().await;
 }

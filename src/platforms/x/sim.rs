@@ -8,6 +8,7 @@ mod links;
 mod media;
 mod oauth;
 mod pages;
+mod query;
 mod reposts;
 mod state;
 #[cfg(test)]
@@ -24,9 +25,7 @@ use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 use state::{Caller, State};
-use url::form_urlencoded;
 use windows::Permit;
-use wire::Id;
 
 /// The simulated platform X.
 #[derive(Debug, Default, PartialEq)]
@@ -47,6 +46,7 @@ enum Route<'a> {
     Repost(&'a str),
     Undo([&'a str; 2]),
     LookUp,
+    One(&'a str),
     Timeline(&'a str),
     Initialize,
     Append(&'a str),
@@ -128,6 +128,7 @@ impl XSim {
             Route::Repost(user) => reposts::repost(state, caller, user, request, now),
             Route::Undo(ids) => reposts::undo(state, caller, ids, now),
             Route::LookUp => timeline::look_up(state, request),
+            Route::One(id) => timeline::one(state, id, request),
             Route::Timeline(id) => timeline::list(state, id, request, now),
             Route::Initialize => media::initialize(state, caller, request, now),
             Route::Append(id) => media::append(state, caller, id, request, now),
@@ -238,6 +239,7 @@ impl<'a> Route<'a> {
             ("POST", ["2", "users", id, "retweets"]) => Some(Self::Repost(id)),
             ("DELETE", ["2", "users", id, "retweets", source]) => Some(Self::Undo([id, source])),
             ("GET", ["2", "tweets"]) => Some(Self::LookUp),
+            ("GET", ["2", "tweets", id]) => Some(Self::One(id)),
             ("GET", ["2", "users", id, "tweets"]) => Some(Self::Timeline(id)),
             ("POST", ["2", "media", "upload", "initialize"]) => Some(Self::Initialize),
             ("POST", ["2", "media", "upload", id, "append"]) => Some(Self::Append(id)),
@@ -262,6 +264,7 @@ impl<'a> Route<'a> {
             Self::Repost(_) => "retweets.create",
             Self::Undo(_) => "retweets.delete",
             Self::LookUp => "tweets.lookup",
+            Self::One(_) => "tweets.get",
             Self::Timeline(_) => "users.tweets",
             Self::Initialize => "media.initialize",
             Self::Append(_) => "media.append",
@@ -275,7 +278,9 @@ impl<'a> Route<'a> {
     /// The scopes that a token must have; none where no token is asked for.
     fn scopes(self) -> &'static [&'static str] {
         match self {
-            Self::Me | Self::LookUp | Self::Timeline(_) => &["tweet.read", "users.read"],
+            Self::Me | Self::LookUp | Self::One(_) | Self::Timeline(_) => {
+                &["tweet.read", "users.read"]
+            }
             Self::Create | Self::Delete(_) | Self::Repost(_) | Self::Undo(_) => {
                 &["tweet.read", "tweet.write", "users.read"]
             }
@@ -291,52 +296,6 @@ impl<'a> Route<'a> {
             | Self::Feed
             | Self::Post(..)
             | Self::File(_) => &[],
-        }
-    }
-
-    /// The names of the query that the document knows; `tweet.fields` is that of OpenAPI 2.159,
-    /// where 2.167 says `post.fields`, and X takes both (x.md section 9).
-    fn query(self) -> &'static [&'static str] {
-        match self {
-            Self::Me => &["user.fields", "expansions", "tweet.fields", "post.fields"],
-            Self::LookUp => &["ids", "tweet.fields", "post.fields", "expansions"],
-            Self::Timeline(_) => &[
-                "max_results",
-                "pagination_token",
-                "start_time",
-                "end_time",
-                "tweet.fields",
-                "post.fields",
-                "expansions",
-            ],
-            Self::Status => &["command", "media_id"],
-            _ => &[],
-        }
-    }
-
-    /// Whether path and query are what the document says.
-    fn check(self, request: &Inbound) -> Result<(), Refusal> {
-        let ids: &[&str] = match &self {
-            Self::Delete(id)
-            | Self::Repost(id)
-            | Self::Timeline(id)
-            | Self::Append(id)
-            | Self::Finalize(id) => &[*id],
-            Self::Undo(ids) => ids,
-            _ => &[],
-        };
-        if let Some(id) = ids.iter().find(|id| !Id::is_one(id)) {
-            let told = format!("The `id` path parameter value [{id}] is not 1 to 19 digits.");
-            return Err(Refusal::invalid("id", &told));
-        }
-        let query = form_urlencoded::parse(request.query.as_bytes());
-        let known = self.query();
-        match query.map(|(name, _)| name).find(|name| !known.contains(&name.as_ref())) {
-            Some(name) => {
-                let told = format!("The query parameter [{name}] is not one of {known:?}.");
-                Err(Refusal::invalid(&name, &told))
-            }
-            None => Ok(()),
         }
     }
 }

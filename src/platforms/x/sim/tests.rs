@@ -84,8 +84,13 @@ fn only_ones_own_posts_are_answered_and_deleted() {
     assert_eq!(create(&mut rig, &answer), StatusCode::FORBIDDEN);
     let path = format!("/2/tweets/{id}");
     assert_eq!(send(&mut rig, Method::DELETE, &path, &Value::Null).0, StatusCode::FORBIDDEN);
+    let fields = format!("{path}?post.fields=author_id");
+    let (status, shown) = send(&mut rig, Method::GET, &fields, &Value::Null);
+    assert_eq!((status, &shown["data"]["text"]), (StatusCode::OK, &json!("mine")), "{shown}");
     rig.grant = mine;
     assert_eq!(send(&mut rig, Method::DELETE, &path, &Value::Null).0, StatusCode::OK);
+    let (_, gone) = send(&mut rig, Method::GET, &path, &Value::Null);
+    assert_eq!(gone["errors"][0]["resource_id"], id, "{gone}");
     assert_eq!(send(&mut rig, Method::DELETE, &path, &Value::Null).0, StatusCode::NOT_FOUND);
     let routes: Vec<&str> = rig.sim.accepted().iter().map(|a| a.route.as_str()).collect();
     assert_eq!(routes, ["tweets.create", "tweets.delete"]);

@@ -2,7 +2,7 @@
 
 use super::state::State;
 use super::wire::Id;
-use super::{Outcome, Refusal, links, tweets};
+use super::{Outcome, Refusal, links, query, tweets};
 use crate::sim::Inbound;
 use crate::sim::http::field;
 use domain::capability::Counting;
@@ -16,18 +16,6 @@ use std::time::Duration;
 const TIMELINE_MAX: usize = 3_200;
 /// OpenAPI 2.167: ids of one look-up.
 const IDS_MAX: usize = 100;
-/// The fields that are told of here; the document knows more, which we never ask for.
-const FIELDS: [&str; 9] = [
-    "attachments",
-    "author_id",
-    "created_at",
-    "edit_history_tweet_ids",
-    "entities",
-    "id",
-    "note_tweet",
-    "referenced_tweets",
-    "text",
-];
 /// A longer wording is cut off in `text` and stands whole in `note_tweet`.
 const LENGTH_SHOWN_MAX: usize = 280;
 
@@ -52,7 +40,14 @@ pub(super) fn list(state: &State, id: &str, request: &Inbound, now: Timestamp) -
             .and_then(|digits| digits.parse().ok())
             .ok_or_else(|| Refusal::invalid("pagination_token", "It is not one of ours."))?,
     };
-    let fields = fields(request)?;
+    let [since, until] = ["since_id", "until_id"].map(|name| bound(&request.query, name));
+    let (since, until) = (since?, until?);
+    let left_out = asked("exclude").unwrap_or_default();
+    let leaves_out = |kind: &str| left_out.split(',').any(|name| name == kind);
+    if !left_out.split(',').all(|name| ["", "replies", "retweets"].contains(&name)) {
+        return Err(Refusal::invalid("exclude", "exclude is replies, retweets or both."));
+    }
+    let fields = query::of_posts(request)?;
     let seen_until = now - Duration::from_millis(state.limits.timeline_delay_ms);
     let posts = &state.account(account).own.posts;
     let mut listed = posts.iter().rev().take(TIMELINE_MAX).filter(|at| {
@@ -63,6 +58,10 @@ pub(super) fn list(state: &State, id: &str, request: &Inbound, now: Timestamp) -
             && tweet.created_at <= seen_until
             && start_time.is_none_or(|start| tweet.created_at >= start)
             && end_time.is_none_or(|end| tweet.created_at < end)
+            && since.is_none_or(|since| tweets::id(**at) > since)
+            && until.is_none_or(|until| tweets::id(**at) < until)
+            && !(tweet.parent.is_some() && leaves_out("replies"))
+            && !(tweet.repost_of.is_some() && leaves_out("retweets"))
     });
     let page: Vec<usize> = listed.by_ref().take(count).copied().collect();
     let mut meta = json!({ "result_count": page.len() });
@@ -86,17 +85,12 @@ pub(super) fn look_up(state: &State, request: &Inbound) -> Outcome {
     if ids.len() > IDS_MAX || !ids.iter().all(|id| Id::is_one(id)) {
         return Err(Refusal::invalid("ids", "1 to 100 ids are named, each of 1 to 19 digits."));
     }
-    let fields = fields(request)?;
+    let fields = query::of_posts(request)?;
     let (mut data, mut errors) = (Vec::new(), Vec::new());
     for id in ids {
         match tweets::find(state, id) {
             Some(at) => data.push(show(state, at, &fields)),
-            None => errors.push(json!({
-                "value": id, "resource_id": id, "parameter": "ids", "resource_type": "tweet",
-                "title": "Not Found Error",
-                "detail": format!("Could not find tweet with ids: [{id}]."),
-                "type": "https://api.x.com/2/problems/resource-not-found",
-            })),
+            None => errors.push(missing("ids", id)),
         }
     }
     let mut told = Map::new();
@@ -108,18 +102,24 @@ pub(super) fn look_up(state: &State, request: &Inbound) -> Outcome {
     Ok((StatusCode::OK, told.into()))
 }
 
-/// The fields that were asked for, each one that we know.
-fn fields(request: &Inbound) -> Result<Vec<String>, Refusal> {
-    let asked = |name: &str| field(&request.query, name);
-    let named = asked("tweet.fields").or_else(|| asked("post.fields")).unwrap_or_default();
-    let named: Vec<String> = named.split(',').filter(|n| !n.is_empty()).map(Into::into).collect();
-    match named.iter().find(|name| !FIELDS.contains(&name.as_str())) {
-        None => Ok(named),
-        Some(name) => {
-            let told = format!("The `tweet.fields` query parameter value [{name}] is unknown.");
-            Err(Refusal::invalid("tweet.fields", &told))
-        }
-    }
+/// `GET /2/tweets/{id}`: the same of one post.
+pub(super) fn one(state: &State, id: &str, request: &Inbound) -> Outcome {
+    let fields = query::of_posts(request)?;
+    let told = match tweets::find(state, id) {
+        Some(at) => json!({ "data": show(state, at, &fields) }),
+        None => json!({ "errors": [missing("id", id)] }),
+    };
+    Ok((StatusCode::OK, told))
+}
+
+/// What is said of a post that is not there.
+fn missing(parameter: &str, id: &str) -> Value {
+    json!({
+        "value": id, "resource_id": id, "parameter": parameter, "resource_type": "tweet",
+        "title": "Not Found Error",
+        "detail": format!("Could not find tweet with {parameter}: [{id}]."),
+        "type": "https://api.x.com/2/problems/resource-not-found",
+    })
 }
 
 /// A post as the API shows it, with the fields that were asked for.
@@ -141,6 +141,11 @@ fn show(state: &State, at: usize, fields: &[String]) -> Value {
             "attachments" if !tweet.files.is_empty() => {
                 json!({ "media_keys": keys(state, &tweet.files) })
             }
+            "in_reply_to_user_id" => match tweet.parent {
+                Some(at) => json!(state.account(state.tweets[at].account).id),
+                None => continue,
+            },
+            "conversation_id" => json!(tweets::id(root(state, at)).to_string()),
             "referenced_tweets" => {
                 let answered = tweet.parent.map(|at| ("replied_to", at));
                 let Some((kind, at)) = tweet.repost_of.map(|at| ("retweeted", at)).or(answered)
@@ -160,6 +165,12 @@ fn show(state: &State, at: usize, fields: &[String]) -> Value {
     Value::Object(post)
 }
 
+/// The post that a thread began with.
+fn root(state: &State, at: usize) -> usize {
+    // A parent is older than its answer, so this ends.
+    state.tweets[at].parent.map_or(at, |parent| root(state, parent))
+}
+
 /// The wording of a post with its links shortened.
 pub(super) fn shown(state: &State, at: usize) -> links::Shown {
     let tweet = &state.tweets[at];
@@ -172,6 +183,14 @@ pub(super) fn shown(state: &State, at: usize) -> links::Shown {
 
 fn keys(state: &State, files: &[String]) -> Vec<String> {
     files.iter().filter_map(|id| state.files.get(id).map(|file| file.key(id))).collect()
+}
+
+fn bound(query: &str, name: &str) -> Result<Option<u64>, Refusal> {
+    let Some(id) = field(query, name) else {
+        return Ok(None);
+    };
+    let number = id.parse().ok().filter(|_| Id::is_one(&id));
+    number.map(Some).ok_or_else(|| Refusal::invalid(name, "An id is 1 to 19 digits."))
 }
 
 fn moment(query: &str, name: &str) -> Result<Option<Timestamp>, Refusal> {

@@ -30,8 +30,10 @@ const CATEGORIES: [&str; 15] =
 /// The parts that can be written.
 const PARTS: [&str; 5] =
     ["snippet", "status", "recordingDetails", "localizations", "paidProductPlacementDetails"];
-/// The parameters of the request that opens a session.
-const PARAMETERS: [&str; 3] = ["uploadType", "part", "notifySubscribers"];
+/// The parameters of the request that opens a session; those behind them go with every request
+/// (discovery document, `parameters`), and Google's own clients send them.
+const PARAMETERS: [&str; 7] =
+    ["uploadType", "part", "notifySubscribers", "alt", "key", "prettyPrint", "quotaUser"];
 
 /// An upload under way, or done.
 #[derive(Debug, PartialEq)]

@@ -209,6 +209,11 @@ fn what_the_document_refuses_of_an_address_the_simulator_refuses() {
         (Method::GET, format!("{list}?pagination_token="), list.clone()),
         (Method::GET, format!("{list}?start_time=now"), list.clone()),
         (Method::GET, format!("{list}?tweet.fields=colour"), list.clone()),
+        (Method::GET, format!("{list}?since_id=a"), format!("{list}?since_id=1")),
+        (Method::GET, format!("{list}?until_id={long}"), format!("{list}?until_id=1")),
+        (Method::GET, format!("{list}?exclude=colour"), format!("{list}?exclude=replies,retweets")),
+        (Method::GET, "/2/tweets/1?tweet.fields=colour".into(), "/2/tweets/1".into()),
+        (Method::GET, "/2/tweets/1?ids=1".into(), "/2/tweets/1?expansions=author_id".into()),
         (Method::GET, "/2/users/me?user.fields=colour".into(), "/2/users/me".into()),
         (Method::GET, "/2/users/me?name=me".into(), "/2/users/me?user.fields=name".into()),
     ];
@@ -221,4 +226,35 @@ fn what_the_document_refuses_of_an_address_the_simulator_refuses() {
         assert!(!document.problems(&asked).is_empty(), "the document takes {wrong}");
         assert_eq!(rig.send(asked).response.status(), StatusCode::BAD_REQUEST, "{wrong}");
     }
+}
+
+// case: C-fields-x
+#[test]
+fn every_field_that_the_document_lists_can_be_asked_for() {
+    let Some(document) = Document::open("every_field_that_the_document_lists") else { return };
+    let mut rig = connected("acme");
+    let own = rig.publish(&crate::rig::post("shown")).unwrap().remote_id;
+    let user = rig.facts.remote_id.clone();
+    let posts = [format!("/2/tweets?ids={own}&"), format!("/2/tweets/{own}?")];
+    let list = format!("/2/users/{user}/tweets?");
+    let mut asked = 0;
+    for (document, component, name) in [
+        (&document.newest, "PostFieldsParameter", "post.fields"),
+        (&document.older, "TweetFieldsParameter", "tweet.fields"),
+        (&document.newest, "UserFieldsParameter", "user.fields"),
+    ] {
+        let listed = &document["components"]["parameters"][component]["schema"]["items"]["enum"];
+        let listed = listed.as_array().unwrap().iter().map(|field| field.as_str().unwrap());
+        let listed: Vec<&str> = listed.collect();
+        let all = format!("{name}={}", listed.join(","));
+        let me = "/2/users/me?".to_owned();
+        for path in posts.iter().chain([&list, &me]) {
+            let asked = request(&rig, Method::GET, &format!("{path}{all}"), &Value::Null);
+            let answered = rig.send(asked).response;
+            let told = String::from_utf8_lossy(answered.body());
+            assert_eq!(answered.status(), StatusCode::OK, "{path}{all}: {told}");
+        }
+        asked += listed.len();
+    }
+    assert!(asked > 60, "{asked}");
 }

@@ -106,7 +106,7 @@ async fn give_up(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
 }
 
 /// What stands against publishing on an account, as the API shows it.
-fn objection(
+pub(crate) fn objection(
     account: &Account,
     profile: Profile,
     draft: &Draft,

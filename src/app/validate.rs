@@ -217,3 +217,6 @@ fn missing(field: &str, actual: Value, message: &str, resolution: &str) -> Rejec
         resolution: resolution.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! The whole capability table from outside: a post is read, made into content and checked, and
 //! each bad one is told with field, rule, limit and actual value.
 
+mod cells;
+
 use crate::find;
 use domain::capability::{Profile, assets_named, check};
 use domain::content::{AssetFacts, Content, MediaKind};

@@ -9,7 +9,7 @@ use crate::support::scene::Way;
 use crate::support::worker::Worker;
 use crate::support::{Account, Api, Fleet, Scene, api, eventually, files, say, turn};
 use base::clock;
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -25,6 +25,8 @@ const ACCOUNTS_STOPPED: usize = 12;
 /// Longer than the lease of `support::fleet::SWIFT` and the pause between two looks for dead ones:
 /// the queue has taken its jobs back.
 const STANDS: Duration = Duration::from_secs(5);
+/// No front door is asked for more than it answers in time on a busy machine.
+const POSTED_AT_ONCE: usize = 16;
 const ENDED_WITHIN: Duration = Duration::from_secs(240);
 const MARKED_WITHIN: Duration = Duration::from_secs(20);
 /// A call that is cut off is asked for after this and the intent's margin of five seconds.
@@ -233,7 +235,11 @@ impl<'f> Grid<'f> {
 
     /// Everything else is accepted while nobody works, then its orders are given to all.
     async fn rest(&mut self, cells: Vec<Cell>) {
-        let posts = join_all(cells.iter().map(|cell| self.scene.post(self.draft(cell)))).await;
+        let posts: Vec<Value> = stream::iter(&cells)
+            .map(|cell| self.scene.post(self.draft(cell)))
+            .buffered(POSTED_AT_ONCE)
+            .collect()
+            .await;
         for (cell, post) in cells.into_iter().zip(&posts) {
             self.place(cell, post);
         }

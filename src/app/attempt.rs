@@ -383,6 +383,14 @@ impl<'a> Attempt<'a> {
             self.checkpoint = recovered;
             return publish::published(self, receipt, entry).await.map(Some);
         }
+        if self.adapter.publish().is_out(&recovered) {
+            // And what is left to be done for it goes on.
+            self.checkpoint = recovered;
+            let mut settle = self.settle(self.standing().change(Status::Ready, Wake::Keep));
+            settle.checkpoint = Some(self.checkpoint.0.clone());
+            settle.note(entry);
+            return Ok(self.write(settle).await?.is_none().then_some(Outcome::Release));
+        }
         let moved = (recovered != self.checkpoint).then_some(recovered);
         let next = self.standing().after(decision, failure);
         let change = match &next {

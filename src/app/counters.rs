@@ -1,12 +1,14 @@
 //! The counters of long windows, counted from the ledger for a Redis that has lost them.
 //!
-//! Only irreversible calls are in the ledger, so only their endpoints can be counted: a limit of
-//! uploads or containers begins anew with an empty Redis, and the platform's refusal corrects it.
+//! Only irreversible calls are in the ledger, so only they can be counted, or what each of them
+//! tells of ([`platforms::Adapter::ledger_of`]): a limit of anything else begins anew with an empty
+//! Redis, and the platform's refusal corrects it.
 
 use crate::App;
 use crate::targets::Address;
-use base::Fault;
-use domain::limit::PERMIT;
+use base::{Fault, clock};
+use domain::limit::{Limit, PERMIT};
+use domain::time::Timestamp;
 use queue::Counter;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -21,18 +23,24 @@ const WINDOW_MIN: Duration = Duration::from_secs(3_600);
 /// When Postgres fails.
 pub(crate) async fn count(app: &App, shard: u16) -> Result<Vec<Counter>, Fault> {
     // Two scopes of one endpoint and length are counted from the same rows.
-    let limits: BTreeSet<(&str, &str, u64)> = long_limits()
-        .map(|(platform, limit)| (platform, limit.endpoint, limit.window.as_secs()))
+    let now = clock::now();
+    let windows: BTreeSet<(&str, &str, u64, u64)> = long_limits(now)
+        .map(|w| (w.platform, w.ledger, w.limit.window.as_secs(), w.back_s))
         .collect();
-    let asked: Vec<Asked> = limits
+    let asked: Vec<Asked> = windows
         .into_iter()
-        .map(|(platform, endpoint, window_s)| Asked { platform, endpoint, window_s })
+        .map(|(platform, endpoint, window_s, back_s)| Asked {
+            platform,
+            endpoint,
+            window_s,
+            back_s,
+        })
         .collect();
     let spent = app.0.store.calls_spent(&asked).await?;
     let is_here = |spent: &&Spent| app.0.queue.shard_of(&address(spent).app_key()) == shard;
     let mut counters: HashMap<String, Counter> = HashMap::new();
     for spent in spent.iter().filter(is_here) {
-        for counter in counters_of(spent) {
+        for counter in counters_of(spent, now) {
             let known = counters
                 .entry(counter.key.clone())
                 .or_insert(Counter { used: 0, ..counter.clone() });
@@ -43,32 +51,53 @@ pub(crate) async fn count(app: &App, shard: u16) -> Result<Vec<Counter>, Fault> 
     Ok(counters.into_values().collect())
 }
 
-/// The limits of an hour and longer, with their platform's name.
-fn long_limits() -> impl Iterator<Item = (&'static str, &'static domain::limit::Limit)> {
-    platforms::ALL
-        .iter()
-        .filter_map(|platform| Some((platform.name(), platform.adapter()?)))
-        .flat_map(|(name, adapter)| {
-            let long = adapter.limits().iter().filter(|limit| limit.window >= WINDOW_MIN);
-            long.map(move |limit| (name, limit))
+/// A limit that is counted.
+struct Window {
+    platform: &'static str,
+    limit: &'static Limit,
+    /// The call that tells of it in the ledger.
+    ledger: &'static str,
+    /// So many seconds back it may have begun.
+    back_s: u64,
+    /// When it ends, by a calendar.
+    ends_at: Option<Timestamp>,
+}
+
+/// The limits of an hour and longer.
+fn long_limits(now: Timestamp) -> impl Iterator<Item = Window> {
+    let adapters = platforms::ALL.iter().filter_map(|one| Some((one.name(), one.adapter()?)));
+    adapters.flat_map(move |(platform, adapter)| {
+        let long = adapter.limits().iter().filter(|limit| limit.window >= WINDOW_MIN);
+        long.map(move |limit| {
+            let zone = adapter.day_in(limit);
+            let back = zone.map_or(limit.window, |zone| now.since(zone.last_midnight(now)));
+            Window {
+                platform,
+                limit,
+                ledger: adapter.ledger_of(limit),
+                back_s: back.as_secs(),
+                ends_at: zone.map(|zone| zone.next_midnight(now)),
+            }
         })
+    })
 }
 
 /// An account's calls count against its own window and against its app's.
 ///
 /// Which of them began the platform's window nobody knows any more, so all of them count until
-/// the last of them can be in no running window: too much rather than too little.
-fn counters_of(spent: &Spent) -> impl Iterator<Item = Counter> + '_ {
-    let reset_at = spent.last_at + Duration::from_secs(spent.window_s) + PERMIT;
-    let is_it = |(platform, limit): &(&str, &domain::limit::Limit)| {
-        *platform == spent.platform
-            && limit.endpoint == spent.endpoint
-            && limit.window.as_secs() == spent.window_s
+/// the last of them can be in no running window: too much rather than too little. The window of a
+/// calendar is known.
+fn counters_of(spent: &Spent, now: Timestamp) -> impl Iterator<Item = Counter> + '_ {
+    let rolls = spent.last_at + Duration::from_secs(spent.window_s);
+    let is_it = |window: &Window| {
+        window.platform == spent.platform
+            && window.ledger == spent.endpoint
+            && window.limit.window.as_secs() == spent.window_s
     };
-    long_limits().filter(is_it).map(move |(_, limit)| Counter {
-        key: address(spent).window(limit.scope, limit.endpoint, spent.window_s),
+    long_limits(now).filter(is_it).map(move |window| Counter {
+        key: address(spent).window(window.limit.scope, window.limit.endpoint, spent.window_s),
         used: spent.calls,
-        reset_at,
+        reset_at: window.ends_at.unwrap_or(rolls) + PERMIT,
     })
 }
 

@@ -6,6 +6,7 @@ use crate::attempt::Attempt;
 use base::{Fault, clock};
 use domain::failure::Scope;
 use domain::limit::{Limit, PERMIT};
+use domain::time::Timestamp;
 use platforms::{Call, Reply};
 use queue::{Behind, Permit, Quota};
 use std::time::{Duration, Instant};
@@ -24,6 +25,9 @@ struct Counted {
     limit: Limit,
     key: String,
     calls_max: u32,
+    /// The end of its calendar day, where it has one.
+    ends_at: Option<Timestamp>,
+    cost: u32,
     left: u32,
 }
 
@@ -42,13 +46,15 @@ impl Leave {
 pub(crate) async fn ask(
     attempt: &Attempt<'_>,
     call: &Call,
-) -> Result<Result<Leave, domain::time::Timestamp>, Fault> {
-    let (mut windows, mut quotas) = (counted(attempt, call), Vec::new());
+) -> Result<Result<Leave, Timestamp>, Fault> {
+    let (mut windows, mut quotas) = (counted(attempt, call.endpoint), Vec::new());
     for window in &windows {
         quotas.push(Quota::Window {
             key: window.key.clone(),
             calls_max: window.calls_max,
             window_ms: u64::try_from(window.limit.window.as_millis()).unwrap_or(u64::MAX),
+            ends_at: window.ends_at,
+            cost: window.cost,
             behind: behind(attempt, window.limit.scope),
         });
     }
@@ -68,17 +74,24 @@ pub(crate) async fn ask(
     })
 }
 
-/// The windows that count a call.
-fn counted(attempt: &Attempt<'_>, call: &Call) -> Vec<Counted> {
+/// The windows that count the calls of an endpoint, with all of their calls left.
+fn counted(attempt: &Attempt<'_>, endpoint: &str) -> Vec<Counted> {
     let address = attempt.address();
     let settings = attempt.app.0.settings.platforms.get(&attempt.row.platform);
     let factor = settings.map_or(1, |settings| settings.limit_factor);
-    let limits = attempt.adapter.limits().iter();
-    let counted = limits.filter(|limit| limit.endpoint == call.endpoint).map(|limit| Counted {
-        limit: *limit,
-        key: address.window(limit.scope, limit.endpoint, limit.window.as_secs()),
-        calls_max: limit.calls_max.saturating_mul(factor),
-        left: 0,
+    let (adapter, now) = (attempt.adapter, attempt.now());
+    let limits = adapter.limits().iter();
+    let costs = limits.map(|limit| (limit, adapter.cost_in(limit, endpoint)));
+    let counted = costs.filter(|(_, cost)| *cost > 0).map(|(limit, cost)| {
+        let calls_max = limit.calls_max.saturating_mul(factor);
+        Counted {
+            limit: *limit,
+            key: address.window(limit.scope, limit.endpoint, limit.window.as_secs()),
+            calls_max,
+            ends_at: adapter.day_in(limit).map(|zone| zone.next_midnight(now)),
+            cost,
+            left: calls_max,
+        }
     });
     counted.collect()
 }
@@ -94,14 +107,19 @@ fn behind(attempt: &Attempt<'_>, scope: Scope) -> Behind {
 }
 
 /// Hands on what a reply tells of the windows it was counted in, where that is news
-/// ([`domain::limit::Told::is_news`]): in the ordinary case no word goes to Redis.
+/// ([`domain::limit::Told::is_news`]): in the ordinary case no word goes to Redis. A question
+/// about a quota tells of the calls of another endpoint, whose windows gave no leave.
 pub(crate) async fn correct(attempt: &Attempt<'_>, leave: &Leave, call: &Call, reply: &Reply) {
     for told in attempt.adapter.told(call.endpoint, reply) {
         let is_it = |window: &&Counted| {
             let limit = window.limit;
             (limit.endpoint, limit.scope, limit.window) == (told.endpoint, told.scope, told.window)
         };
-        let Some(window) = leave.windows.iter().find(is_it) else { continue };
+        let others = match told.endpoint == call.endpoint {
+            true => Vec::new(),
+            false => counted(attempt, told.endpoint),
+        };
+        let Some(window) = leave.windows.iter().chain(&others).find(is_it) else { continue };
         if !told.is_news(window.calls_max, window.left, reply.at) {
             continue;
         }

@@ -7,9 +7,10 @@ use crate::{App, show};
 use base::{Fault, crash};
 use domain::decision::decide;
 use domain::delivery::Status;
-use domain::failure::Failure;
+use domain::failure::{Failure, Scope};
 use domain::standing::{Access, Hold, Obstacle, Outcome as Ledger, Wake};
 use domain::time::Timestamp;
+use domain::timeline::{Fact, words};
 use platforms::{Call, Receipt, Reply, Step};
 use queue::{Claimed, Outcome};
 use std::time::Duration;
@@ -109,6 +110,9 @@ async fn clear(
             attempt.end(settle).await.map(Some)
         }
         Some(Obstacle::Renew) => attempt.renew_grant().await,
+        Some(Obstacle::Fail(failure)) if attempt.adapter.publish().is_out(&attempt.checkpoint) => {
+            go_past(attempt, &failure).await
+        }
         Some(Obstacle::Fail(failure)) => {
             let is_account = matches!(failure, Failure::Auth { .. });
             let stage = if is_account { "validating" } else { "publishing" };
@@ -134,12 +138,24 @@ async fn take(attempt: &mut Attempt<'_>, call: Call) -> Result<Option<Outcome>, 
             let decision = decide(&failure, &history, attempt.now());
             attempt.obey(decision, &failure, entry).await
         }
+        Ending::Limited { until } if attempt.adapter.publish().is_out(&attempt.checkpoint) => {
+            let detail = format!("a limit of calls leaves no room for it until {until}");
+            let (scope, retry_at) = (Scope::Account, until);
+            go_past(attempt, &Failure::RateLimit { scope, retry_at, detail }).await
+        }
         Ending::Limited { until } => {
             let change = attempt.standing().change(Status::Ready, Wake::Publish(Some(until)));
             attempt.end(attempt.settle(change)).await.map(Some)
         }
         Ending::Stale => Ok(Some(Outcome::Release)),
     }
+}
+
+/// Something to be done for a post that is out cannot be done: the rest goes on without it.
+async fn go_past(attempt: &mut Attempt<'_>, failure: &Failure) -> Result<Option<Outcome>, Fault> {
+    let history = attempt.history(failure).await?;
+    let decision = decide(failure, &history, attempt.now());
+    attempt.obey(decision, failure, None).await
 }
 
 /// Moves the checkpoint by a reply and writes it down.
@@ -189,6 +205,10 @@ pub(crate) async fn end_published(
     mut settle: Settle,
     receipt: Receipt,
 ) -> Result<Outcome, Fault> {
+    for warning in attempt.adapter.publish().warnings(&attempt.checkpoint) {
+        let words = words(&base::text::clean(&warning));
+        attempt.log.add(attempt.now(), Fact::Warning { words });
+    }
     settle.receipt = Some((receipt.remote_id, attempt.reachable(receipt.permalink)));
     let platform = attempt.row.platform.clone();
     metrics::counter!("postfleet_published_total", "platform" => platform).increment(1);

@@ -194,6 +194,10 @@ async fn ask_again(
 async fn review(attempt: &mut Attempt<'_>, why: String) -> Result<Outcome, Fault> {
     tracing::warn!(delivery = %attempt.row.id, why, "a person has to look at a delivery");
     metrics::counter!("postfleet_reconciled_total", "verdict" => "review").increment(1);
+    let why = match attempt.adapter.reconcile().clue(&attempt.checkpoint) {
+        Some(clue) => format!("{why}; {clue}"),
+        None => why,
+    };
     let mut settle = attempt.settle(attempt.standing().given_up());
     settle.failure = Some(show::failure(&Failure::Unknown { detail: why }));
     attempt.end(settle).await

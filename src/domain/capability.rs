@@ -51,6 +51,8 @@ pub struct MediaRule {
     pub count_max: usize,
     /// Media types taken, as `image/png` or `video/*`.
     pub mimes: &'static [&'static str],
+    /// Smallest file, in bytes; 0 where it does not apply.
+    pub size_bytes_min: u64,
     /// Largest file, in bytes.
     pub size_bytes_max: u64,
     /// Shortest running time, in milliseconds; 0 where it does not apply.
@@ -74,6 +76,7 @@ impl MediaRule {
     pub const NONE: Self = Self {
         count_max: 0,
         mimes: &[],
+        size_bytes_min: 0,
         size_bytes_max: u64::MAX,
         duration_ms_min: 0,
         duration_ms_max: u64::MAX,
@@ -109,8 +112,10 @@ pub struct Capabilities {
     pub gif: MediaRule,
     /// Films.
     pub video: MediaRule,
+    /// Documents of pages.
+    pub document: MediaRule,
     /// Kinds of media may stand together in one segment; all of them together are then no more
-    /// than the largest of the three counts.
+    /// than the largest of the counts.
     pub can_mix_media: bool,
     /// Fewest files in the first segment, of any kind.
     pub media_min: usize,
@@ -130,6 +135,7 @@ impl Capabilities {
             MediaKind::Image => &self.image,
             MediaKind::Gif => &self.gif,
             MediaKind::Video => &self.video,
+            MediaKind::Document => &self.document,
         }
     }
 }

@@ -50,6 +50,8 @@ pub enum MediaKind {
     Gif,
     /// A film.
     Video,
+    /// A document of pages, as a PDF.
+    Document,
 }
 
 /// What was found in a file's bytes; never what its sender claims.
@@ -58,15 +60,15 @@ pub enum MediaKind {
 pub struct AssetFacts {
     /// Which file.
     pub id: AssetId,
-    /// Picture, GIF or film.
+    /// Picture, GIF, film or document.
     pub kind: MediaKind,
     /// The media type, as `image/png`.
     pub mime: String,
     /// The length of the file.
     pub size_bytes: u64,
-    /// Width in pixels.
+    /// Width in pixels; 0 where there are none.
     pub width: u32,
-    /// Height in pixels.
+    /// Height in pixels; 0 where there are none.
     pub height: u32,
     /// The running time of a film, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -122,6 +122,11 @@ pub enum Fact {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         words: Option<String>,
     },
+    /// It is out, and this did not go as asked.
+    Warning {
+        /// What, in the platform's words or ours.
+        words: String,
+    },
     /// A person settled it by hand.
     Review {
         /// Whose key it was.
@@ -339,6 +344,7 @@ mod tests {
             decision(Next::Review),
             decision(Next::Fail),
             decision(Next::Publish { remote_id: "7".into() }),
+            Fact::Warning { words: "w".into() },
             Fact::Review { actor: "key:1".into(), stated: "drop".into() },
         ];
         for fact in facts {

@@ -3,6 +3,7 @@
 //! Invariant: memory does not grow with the size of a file, and nothing that its sender claims
 //! about it is believed.
 
+mod document;
 mod film;
 mod library;
 mod picture;

@@ -54,7 +54,7 @@ impl Library {
     ///
     /// # Errors
     /// A fault when the disk or the sender fails; a rejection when the file is too large, not a
-    /// picture or film we know, or broken.
+    /// picture, film or document we know, or broken.
     pub async fn put(
         &self,
         tenant: TenantId,

@@ -1,6 +1,6 @@
 //! Finds out what a file is, by its content alone.
 
-use crate::{film, picture};
+use crate::{document, film, picture};
 use base::{Context, Fault};
 use domain::content::MediaKind;
 use domain::rejection::{Rejection, RejectionType, Rule};
@@ -15,8 +15,19 @@ const HEAD_SIZE_BYTES: usize = 512;
 /// X takes at most 8192 × 8192 = 67 million.
 const PIXELS_MAX: u64 = 100_000_000;
 /// What can be published somewhere.
-const TYPES: [&str; 6] =
-    ["image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/quicktime"];
+const TYPES: [&str; 9] = [
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/gif",
+    "video/mp4",
+    "video/quicktime",
+    "application/pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+];
+/// How a zip archive begins, and with it every Office file since 2007.
+const ZIP: &[u8] = b"PK\x03\x04";
 
 /// A file that is looked at.
 pub(crate) type Reader = BufReader<File>;
@@ -79,6 +90,11 @@ fn look(mut file: Reader, size_bytes: u64) -> Result<Result<Found, Rejection>, B
         // Apple's own brand of MP4.
         Some("video/mp4" | "video/x-m4v") => film::read(&mut file, size_bytes, "video/mp4")?,
         Some("video/quicktime") => film::read(&mut file, size_bytes, "video/quicktime")?,
+        Some("application/pdf") => document::pdf(&mut file, size_bytes)?,
+        other if head.starts_with(ZIP) => match document::office(&mut file, size_bytes)? {
+            Some(found) => found,
+            None => return Ok(Err(unknown(other))),
+        },
         other => return Ok(Err(unknown(other))),
     };
     Ok(Ok(found))
@@ -87,6 +103,9 @@ fn look(mut file: Reader, size_bytes: u64) -> Result<Result<Found, Rejection>, B
 /// Why a file that is what it seems cannot be taken all the same.
 fn unfit(found: &Found) -> Option<Rejection> {
     let (width, height) = (found.width, found.height);
+    if found.kind == MediaKind::Document {
+        return None;
+    }
     match u64::from(width) * u64::from(height) {
         0 => Some(broken("it has no width or no height")),
         pixels if pixels > PIXELS_MAX => Some(rejection(
@@ -125,7 +144,7 @@ fn unknown(found: Option<&'static str>) -> Rejection {
         Rule::NotSupported,
         format!("By its content the file is {actual}; that cannot be published."),
         (json!(TYPES), json!(actual)),
-        "Convert it to JPEG, PNG, WebP, GIF, MP4 or MOV, then upload it again.",
+        "Convert it to JPEG, PNG, WebP, GIF, MP4, MOV, PDF, DOCX or PPTX, then upload it again.",
     )
 }
 

@@ -127,8 +127,9 @@ async fn whatever_is_cut_short_is_broken() {
 #[tokio::test]
 async fn what_no_platform_takes_is_named() {
     for (content, name) in [
-        (b"%PDF-1.7 and so on".as_slice(), "application/pdf"),
-        (b"just text", "unknown"),
+        (b"just text".as_slice(), "unknown"),
+        (&zip(&["[Content_Types].xml", "xl/workbook.xml"]), "zip"),
+        (&[b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1".as_slice(), &[0; 600]].concat(), "msword"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unknown"),
     ] {
         let rejection = refusal(content).await;
@@ -138,6 +139,32 @@ async fn what_no_platform_takes_is_named() {
     let huge = refusal(&png(100_000, 100_000)).await;
     assert_eq!(huge.rule, Rule::TooMuch);
     assert!(refusal(&png(0, 10)).await.message.contains("no width"));
+}
+
+#[tokio::test]
+async fn documents_are_known_by_their_content() {
+    let office = "application/vnd.openxmlformats-officedocument";
+    let word = zip(&["[Content_Types].xml", "_rels/.rels", "word/document.xml"]);
+    let slides = zip(&["ppt/presentation.xml", "ppt/slides/slide1.xml", "[Content_Types].xml"]);
+    for (content, mime) in [
+        (b"%PDF-1.7\n1 0 obj\nendobj\nstartxref\n9\n%%EOF\n".to_vec(), "application/pdf".into()),
+        (word, format!("{office}.wordprocessingml.document")),
+        (slides, format!("{office}.presentationml.presentation")),
+    ] {
+        let found = facts(&content).await;
+        assert_eq!((found.kind, &found.mime), (MediaKind::Document, &mime));
+        assert_eq!((found.width, found.height, found.duration_ms), (0, 0, None));
+        let cut = refusal(&content[..content.len() - 12]).await;
+        assert!(cut.message.contains("cut short"), "{mime}: {}", cut.message);
+    }
+    let macros = zip(&["[Content_Types].xml", "word/document.xml", "word/vbaProject.bin"]);
+    assert!(refusal(&macros).await.message.contains("macros"));
+    let mut lying = zip(&["[Content_Types].xml", "word/document.xml"]);
+    let end = lying.len() - 22;
+    lying[end + 10] = 200;
+    assert_eq!(refusal(&lying).await.rule, Rule::NotSupported);
+    lying[end + 11] = 0xFF;
+    assert!(refusal(&lying).await.message.contains("more parts"));
 }
 
 #[tokio::test]
@@ -195,6 +222,25 @@ async fn a_sender_that_breaks_off_leaves_nothing_that_can_be_read() {
     let chunks = stream::iter([Ok(Bytes::from_static(FILM)), Err(Fault::new("hung up"))]).boxed();
     assert!(library.put(tenant, id, chunks).await.is_err());
     assert!(library.read(tenant, id, 0..1).await.is_err());
+}
+
+/// A zip archive of empty parts (APPNOTE 4.3): each part, the list of them, the end.
+fn zip(names: &[&str]) -> Vec<u8> {
+    let (mut parts, mut list) = (Vec::new(), Vec::new());
+    for name in names {
+        let length = u16::try_from(name.len()).unwrap().to_le_bytes();
+        let at = u32::try_from(parts.len()).unwrap().to_le_bytes();
+        parts.extend(
+            [b"PK\x03\x04".as_slice(), &[0; 22], &length, &[0; 2], name.as_bytes()].concat(),
+        );
+        let head = [b"PK\x01\x02".as_slice(), &[0; 24], &length, &[0; 12], &at].concat();
+        list.extend([head, name.as_bytes().to_vec()].concat());
+    }
+    let count = u16::try_from(names.len()).unwrap().to_le_bytes();
+    let size = u32::try_from(list.len()).unwrap().to_le_bytes();
+    let start = u32::try_from(parts.len()).unwrap().to_le_bytes();
+    let end = [b"PK\x05\x06".as_slice(), &[0; 4], &count, &count, &size, &start, &[0; 2]].concat();
+    [parts, list, end].concat()
 }
 
 fn free_box(size_bytes: u32) -> Vec<u8> {

@@ -88,6 +88,8 @@ pub(crate) fn problem(reply: &Reply) -> Problem {
 pub(crate) enum Class {
     /// The grant is dead: an expired token of sixty days cannot be renewed.
     Dead,
+    /// The token is refused without a reason that ends it.
+    Stale,
     /// Breaks a rule; the field, where the code tells it.
     Content(Option<&'static str>),
     /// A file is not taken.
@@ -144,6 +146,7 @@ pub(crate) fn classify(table: &[Row], effect: Effect, reply: &Reply) -> Option<F
     };
     Some(match class {
         Class::Dead => Failure::Auth { revoked: true, detail: told },
+        Class::Stale => Failure::Auth { revoked: false, detail: told },
         Class::Content(field) => Failure::Content { field: field.map(Into::into), detail: told },
         Class::Media => Failure::Media { asset: None, detail: told },
         Class::Limit(scope) => {
@@ -163,7 +166,7 @@ pub(crate) fn classify(table: &[Row], effect: Effect, reply: &Reply) -> Option<F
 }
 
 /// The first row that fits; none where the reply holds no code.
-fn row<'t>(table: &'t [Row], effect: Effect, problem: &Problem) -> Option<&'t Row> {
+pub(crate) fn row<'t>(table: &'t [Row], effect: Effect, problem: &Problem) -> Option<&'t Row> {
     let fits = |row: &&Row| {
         (row.0 == ANY_CODE || row.0 == problem.code)
             && row.1.is_none_or(|subcode| subcode == problem.subcode)

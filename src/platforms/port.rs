@@ -9,6 +9,7 @@ use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
 use domain::time::Timestamp;
+use domain::zone::Zone;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,6 +44,20 @@ pub trait Adapter: Send + Sync {
     fn reconcile(&self) -> &dyn Reconcile;
     /// The limits the platform documents, by endpoint.
     fn limits(&self) -> &'static [Limit];
+    /// How much a call of `endpoint` takes of a limit: the whole of most limits is so many calls
+    /// of one endpoint, but some are shared units that calls cost different numbers of.
+    fn cost_in(&self, limit: &Limit, endpoint: &str) -> u32 {
+        u32::from(limit.endpoint == endpoint)
+    }
+    /// The zone whose calendar day a limit is counted by. Without one its window begins with its
+    /// first call.
+    fn day_in(&self, _limit: &Limit) -> Option<Zone> {
+        None
+    }
+    /// The irreversible call by which the ledger tells how much of a limit was used.
+    fn ledger_of(&self, limit: &Limit) -> &'static str {
+        limit.endpoint
+    }
     /// The hosts that calls may go to; checked before a request is signed.
     fn hosts(&self) -> &'static [&'static str];
     /// How long a published post may stay invisible to a look-up.
@@ -288,6 +303,16 @@ pub trait Publish: Send + Sync {
     /// The checkpoint to go on from after `why`; also called where no reply came. When the post
     /// is out already, [`Publish::next`] of it is [`Step::Published`], whatever failed after.
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint;
+    /// The post is out by this checkpoint, whatever is still to be done for it. Where that fails,
+    /// [`Publish::recover`] goes past it, and no decision is made about the post.
+    fn is_out(&self, _at: &Checkpoint) -> bool {
+        false
+    }
+    /// What its user should know of a post that is out: what did not go as asked, in sentences
+    /// without a full stop.
+    fn warnings(&self, _at: &Checkpoint) -> Vec<String> {
+        Vec::new()
+    }
     /// The segments that are out by this checkpoint, in order, on the account of this handle; none
     /// where a post has only one.
     fn segments(&self, _at: &Checkpoint, _handle: &str) -> Vec<Receipt> {
@@ -334,6 +359,11 @@ pub trait Reconcile: Send + Sync {
     fn page_hosts(&self) -> &'static [&'static str];
     /// The id of the post that a page shows, where the page's path and query tell it.
     fn id_in_page(&self, _path: &str) -> Option<String> {
+        None
+    }
+    /// What a checkpoint tells a person who has to find out by hand, as the id that the platform
+    /// named; most tell nothing.
+    fn clue(&self, _at: &Checkpoint) -> Option<String> {
         None
     }
     /// For a post of several parts: the checkpoint as if the call in question had been answered

@@ -286,6 +286,7 @@ impl Rig {
             MediaKind::Image => "image/jpeg",
             MediaKind::Gif => "image/gif",
             MediaKind::Video => "video/mp4",
+            MediaKind::Document => "application/pdf",
         };
         self.assets.push(AssetFacts {
             id,

@@ -49,6 +49,10 @@ fn video() -> AssetFacts {
     file(MediaKind::Video, "video/mp4")
 }
 
+fn document() -> AssetFacts {
+    AssetFacts { width: 0, height: 0, ..file(MediaKind::Document, "application/pdf") }
+}
+
 fn sized(size_bytes: u64, facts: AssetFacts) -> Vec<AssetFacts> {
     vec![AssetFacts { size_bytes, ..facts }]
 }
@@ -62,7 +66,7 @@ fn shaped(width: u32, height: u32, facts: AssetFacts) -> Vec<AssetFacts> {
 }
 
 /// Reads and checks a post that is good but for `own` and `files`.
-fn judge(
+pub(crate) fn judge(
     profile: Profile,
     name: &str,
     kind: &str,
@@ -191,6 +195,13 @@ fn bad_media() -> Vec<Bad> {
         (li, own, none(), vec![jpeg(); 21], "linkedin.media", TooMuch, json!(20), json!(21)),
         (li, own, none(), vec![video()], "linkedin.media[0]", NotSupported, json!(0), json!(1)),
         (li, own, none(), vec![gif()], "linkedin.media[0]", NotSupported, json!(0), json!(1)),
+        (x, std, none(), vec![document()], "x.media[0]", NotSupported, json!(0), json!(1)),
+        (li, own, none(), vec![document()], "linkedin.media[0]", NotSupported, json!(0), json!(1)),
+        (ig, biz, none(), vec![document()], "instagram.media[0]", NotSupported, json!(0), json!(1)),
+        ("threads", std, none(), vec![document()],
+            "threads.media[0]", NotSupported, json!(0), json!(1)),
+        ("youtube", std, none(), vec![document()],
+            "youtube.media[0]", NotSupported, json!(0), json!(1)),
         (li, own, none(), sized(8 * MB + 1, jpeg()),
             "linkedin.media[0]", TooMuch, json!(8 * MB), json!(8 * MB + 1)),
         (ig, biz, none(), vec![], "instagram.media", Required, json!(1), json!(0)),
@@ -401,7 +412,7 @@ fn a_post_at_its_limits_passes_and_its_options_read_back() {
 fn the_extended_profile_takes_what_the_platforms_take() {
     let mixed = [vec![jpeg(); 5], vec![video(); 5]].concat();
     let extended = [
-        ("linkedin", "organization", json!({"text": "a".repeat(3_000)}), vec![video()]),
+        ("linkedin", "organization", json!({"text": "a".repeat(3_000)}), sized(80_000, video())),
         ("linkedin", "personal", json!({}), vec![gif()]),
         ("instagram", "business", json!({"kind": "feed"}), mixed.clone()),
         ("threads", "standard", json!({}), [mixed.clone(), mixed].concat()),

@@ -19,6 +19,10 @@ pub enum Quota {
         calls_max: u32,
         /// Its length.
         window_ms: u64,
+        /// When it ends, by a calendar; else it begins with its first call.
+        ends_at: Option<Timestamp>,
+        /// How many of its calls this one counts as; at least 1.
+        cost: u32,
         /// Who else will ask.
         behind: Behind,
     },
@@ -73,19 +77,21 @@ impl Queue {
         let mut meter = on(&METER, shard);
         for quota in quotas {
             match quota {
-                Quota::Window { key, calls_max, window_ms, behind } => {
+                Quota::Window { key, calls_max, window_ms, ends_at, cost, behind } => {
                     let (how, waiting) = match behind {
                         Behind::Nobody => ("", String::new()),
                         Behind::Lane { queue, lane } => ("lane", format!("q:{queue}:lane:{lane}")),
                         Behind::Queue(queue) => ("queue", format!("q:{queue}:depth")),
                     };
                     meter.key(window_key(shard, key)).arg("window").arg(calls_max).arg(window_ms);
-                    meter.arg(how).arg(waiting);
+                    meter.arg(how).arg(waiting).arg(ends_at.map_or(0, Timestamp::ms));
+                    meter.arg(cost.max(&1));
                 }
                 Quota::Rate { key, rate } => {
                     let per_ms = u64::try_from(rate.per.as_millis()).unwrap_or(u64::MAX);
                     meter.key(format!("{}rate:{key}", prefix(shard))).arg("rate");
-                    meter.arg(rate.calls.max(1)).arg(per_ms).arg(rate.burst.max(1)).arg("");
+                    meter.arg(rate.calls.max(1)).arg(per_ms).arg(rate.burst.max(1));
+                    meter.arg("").arg("").arg("");
                 }
             }
         }

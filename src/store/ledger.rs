@@ -17,8 +17,10 @@ pub struct Asked<'a> {
     pub platform: &'a str,
     /// Which calls.
     pub endpoint: &'a str,
-    /// How far back, in seconds.
+    /// Its length in seconds, which is its name.
     pub window_s: u64,
+    /// How far back its calls count, in seconds.
+    pub back_s: u64,
 }
 
 /// The calls of one account that may be in the window that runs now.
@@ -34,7 +36,7 @@ pub struct Spent {
     pub account: AccountId,
     /// Which calls.
     pub endpoint: String,
-    /// How far back, in seconds.
+    /// The length of the window, in seconds.
     pub window_s: u64,
     /// How many.
     pub calls: u32,
@@ -48,14 +50,14 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn calls_spent(&self, asked: &[Asked<'_>]) -> Result<Vec<Spent>, Fault> {
-        let window_s = |a: &Asked<'_>| i64::try_from(a.window_s).unwrap_or(i64::MAX);
+        let seconds = |s: u64| i64::try_from(s).unwrap_or(i64::MAX);
         let rows = sqlx::query(
             "WITH w AS (
-                 SELECT * FROM UNNEST($1::text[], $2::text[], $3::bigint[])
-                     AS t (platform, endpoint, window_s)
+                 SELECT * FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::bigint[])
+                     AS t (platform, endpoint, window_s, back_s)
              ), recent AS (
                  SELECT delivery_id, endpoint, intended_at, outcome FROM attempts
-                 ORDER BY id DESC LIMIT $4
+                 ORDER BY id DESC LIMIT $5
              )
              SELECT a.tenant_id, a.platform, a.app, a.id AS account_id, w.endpoint, w.window_s,
                  count(*) AS calls, max(r.intended_at) AS last_at
@@ -63,13 +65,14 @@ impl Store {
              JOIN deliveries d ON d.id = r.delivery_id
              JOIN accounts a ON a.id = d.account_id
              JOIN w ON w.platform = a.platform AND w.endpoint = r.endpoint
-             WHERE r.intended_at > clock_timestamp() - w.window_s * interval '1 second'
+             WHERE r.intended_at > clock_timestamp() - w.back_s * interval '1 second'
                  AND r.outcome IS DISTINCT FROM 'withdrawn'
              GROUP BY a.id, w.endpoint, w.window_s",
         )
         .bind(asked.iter().map(|a| a.platform.to_owned()).collect::<Vec<_>>())
         .bind(asked.iter().map(|a| a.endpoint.to_owned()).collect::<Vec<_>>())
-        .bind(asked.iter().map(window_s).collect::<Vec<_>>())
+        .bind(asked.iter().map(|a| seconds(a.window_s)).collect::<Vec<_>>())
+        .bind(asked.iter().map(|a| seconds(a.back_s)).collect::<Vec<_>>())
         .bind(ROWS_MAX)
         .fetch_all(&self.pool)
         .await?;

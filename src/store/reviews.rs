@@ -204,7 +204,9 @@ async fn holder(db: &mut PgConnection, review: &Review<'_>) -> Result<Option<Del
     row.as_ref().map(|row| convert::id(row, "id")).transpose()
 }
 
-/// A new revision: whatever a worker still holds of it is of the past.
+/// A new revision: whatever a worker still holds of it is of the past. That a call went unanswered
+/// stays known where it is sent again: whoever saw nothing may be wrong, and a platform that then
+/// says it has the post tells of that call.
 async fn update(db: &mut PgConnection, id: DeliveryId, columns: &Columns) -> Result<(), Fault> {
     let receipt = columns.receipt.as_ref();
     sqlx::query(
@@ -214,7 +216,7 @@ async fn update(db: &mut PgConnection, id: DeliveryId, columns: &Columns) -> Res
              checkpoint_no = checkpoint_no + ($5::jsonb IS NOT NULL)::int, failure = $6,
              failed_stage = CASE WHEN $2 = 'failed' THEN 'publishing' END,
              published_at = CASE WHEN $2 = 'published' THEN clock_timestamp() END,
-             deadline_at = NULL, ask_from = NULL, has_doubt = false, absences = 0,
+             deadline_at = NULL, ask_from = NULL, has_doubt = has_doubt AND $2 = 'ready', absences = 0,
              attempts = CASE WHEN $2 = 'ready' THEN 0 ELSE attempts END, auth_refusals = 0,
              crashes = 0, alone_epoch = NULL, updated_at = clock_timestamp()
          WHERE id = $1",

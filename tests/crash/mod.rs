@@ -11,4 +11,6 @@ mod poison;
 mod run;
 mod servers;
 mod stopped;
+mod wire;
 mod writer;
+mod youtube;

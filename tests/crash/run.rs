@@ -23,10 +23,10 @@ const NETWORK_MS: &str = "40";
 const SPARED_WITHIN: Duration = Duration::from_secs(120);
 
 /// Chance that a printed seed repeats (splitmix64).
-struct Chance(u64);
+pub(super) struct Chance(pub u64);
 
 impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -101,7 +101,7 @@ fn deaths(seed: u64) -> Vec<Death> {
     deaths
 }
 
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     let given = std::env::var("POSTFLEET_TEST_SEED").ok();
     let given = given.map(|seed| seed.parse().expect("POSTFLEET_TEST_SEED is a number"));
     given.unwrap_or_else(|| rng::nonce().unsigned_abs())

@@ -99,6 +99,7 @@ async fn both_linkedin_apps_live_on_one_brand_with_tokens_and_limits_apart() {
     let one = scene.published(&scene.post(one).await).await;
     assert_eq!(deliveries(&one).next().unwrap()["accountId"], person.id.as_str());
     // The token of one ends, the other's serves on; then one is limited, and the other goes on.
+    age(scene.fleet, &person, Duration::from_secs(3_600)).await;
     scene.fault(&person, json!({"kind": "revoke"})).await;
     let half = scene.post(json!({"text": "Half", "platforms": ["linkedin"]})).await;
     let half = scene.settled(&half).await;

@@ -1,7 +1,9 @@
 //! User stories, from the API to the simulated platform and back, one file each.
 
 mod again;
+mod answers;
 mod apart;
+mod asked;
 mod back;
 mod cancel;
 mod chain;
@@ -10,6 +12,7 @@ mod cut;
 mod cut_everywhere;
 mod everywhere;
 mod failures;
+mod film;
 mod flush;
 mod limit;
 mod list;

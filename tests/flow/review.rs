@@ -99,6 +99,29 @@ async fn what_a_person_knows_to_be_absent_is_sent_once_more() {
     assert_eq!(audit(&scene, &post).await.len(), 1);
 }
 
+// case: U-05
+#[tokio::test]
+async fn a_copy_that_is_refused_names_the_post_that_is_out() {
+    let (scene, account, post) = in_review("copied", "acceptThenReset").await;
+    let [accepted] = &scene.accepted(&account).await[..] else { panic!("one remote post") };
+    let again = json!({
+        "outcome": "notPublished", "then": "send", "reason": "The profile does not show it yet.",
+    });
+    state(&scene, &post, &again).await.data();
+    let told = |shown: &Value| delivery(shown, &account)["error"]["message"].to_string();
+    let is_named = |shown: &Value| {
+        let status = &delivery(shown, &account)["status"];
+        status == "review" && told(shown).contains(&accepted.remote_id)
+    };
+    let shown = scene.until(&post, "it is under review with the post's name", is_named).await;
+    let message = told(&shown);
+    let link = message.trim_matches('"').rsplit(' ').next().unwrap();
+    let seen = json!({"outcome": "published", "permalink": link, "reason": "That is it."});
+    let answer = state(&scene, &post, &seen).await;
+    assert_eq!(answer.data()["remoteId"], accepted.remote_id.as_str());
+    assert_eq!(scene.accepted(&account).await.len(), 1);
+}
+
 // case: V-drop
 #[tokio::test]
 async fn what_a_person_lets_go_fails_with_their_words_and_can_be_tried_again() {

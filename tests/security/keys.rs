@@ -1,9 +1,8 @@
 //! A key opens one tenant's things, and no key opens nothing.
 
 use crate::support::api::send;
-use crate::support::{Api, Fleet, Scene, files};
+use crate::support::{Fleet, Scene, files};
 use base::rng;
-use domain::id::TenantId;
 use reqwest::Method;
 use serde_json::json;
 
@@ -29,26 +28,6 @@ fn routes(brand: &str) -> Vec<(Method, String)> {
         "/v1/oauth/x/authorize",
     ];
     get.into_iter().chain(post.map(|path| (Method::POST, path.into()))).collect()
-}
-
-/// A tenant of its own, made as no API can: in the database.
-async fn another_tenant(fleet: &Fleet) -> Api {
-    let tenant: TenantId = rng::id();
-    let ring = vault::KeyRing::open(&fleet.data().join("key")).unwrap();
-    let key = format!("pf_{}", rng::uuid().simple());
-    let mut db = fleet.postgres().await;
-    sqlx::query(
-        "WITH t AS (INSERT INTO tenants (id, name, data_key) VALUES ($1, $2, $3))
-         INSERT INTO api_keys (sha256, tenant_id, label) VALUES (sha256($4::bytea), $1, 'test')",
-    )
-    .bind(tenant.uuid())
-    .bind(tenant.to_string())
-    .bind(ring.new_data_key(tenant).0)
-    .bind(key.as_bytes())
-    .execute(&mut db)
-    .await
-    .unwrap();
-    fleet.api().with_key(&key)
 }
 
 // case: S-keys
@@ -91,7 +70,7 @@ async fn another_tenants_things_do_not_exist() {
     let post = scene.say(&account, &format!("Mine, {}", scene.brand)).await;
     scene.published(&post).await;
     let file = scene.api.upload(files::picture(), "mine.png").await;
-    let other = another_tenant(scene.fleet).await;
+    let other = scene.fleet.another_tenant("spec").await;
     let id = post["id"].as_str().unwrap();
 
     let path = format!("/v1/posts/{id}");

@@ -8,6 +8,7 @@ use super::api::Api;
 use super::sim::Sim;
 use super::wait::eventually;
 use base::rng;
+use domain::id::TenantId;
 use serde::Deserialize;
 use sqlx::{Connection, PgConnection};
 use std::fs::{self, File};
@@ -216,6 +217,28 @@ impl Fleet {
     /// Its API, with the key of its tenant.
     pub fn api(&self) -> Api {
         Api::new(self.place())
+    }
+
+    /// Its API, with the key of another tenant that is served by this profile: made as no API can,
+    /// in the database.
+    pub async fn another_tenant(&self, profile: &str) -> Api {
+        let tenant: TenantId = rng::id();
+        let ring = vault::KeyRing::open(&self.data().join("key")).unwrap();
+        let key = format!("pf_{}", rng::uuid().simple());
+        sqlx::query(
+            "WITH t AS (INSERT INTO tenants (id, name, data_key, profile) VALUES ($1, $2, $3, $5))
+             INSERT INTO api_keys (sha256, tenant_id, label)
+             VALUES (sha256($4::bytea), $1, 'test')",
+        )
+        .bind(tenant.uuid())
+        .bind(tenant.to_string())
+        .bind(ring.new_data_key(tenant).0)
+        .bind(key.as_bytes())
+        .bind(profile)
+        .execute(&mut self.postgres().await)
+        .await
+        .unwrap();
+        self.api().with_key(&key)
     }
 
     /// Its simulated platforms.

@@ -63,7 +63,12 @@ impl Scene<'static> {
 impl<'a> Scene<'a> {
     /// A fresh brand on a fleet.
     pub async fn on(fleet: &'a Fleet, name: &str) -> Self {
-        let (api, sim) = (fleet.api(), fleet.sim());
+        Self::of(fleet, fleet.api(), name).await
+    }
+
+    /// A fresh brand of the tenant whose API this is.
+    pub async fn of(fleet: &'a Fleet, api: Api, name: &str) -> Self {
+        let sim = fleet.sim();
         let brand = format!("{name}-{}", &rng::uuid().simple().to_string()[..8]);
         api.client.ensure_brand(&brand, name).await.unwrap();
         Self { fleet, api, sim, brand }

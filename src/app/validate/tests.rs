@@ -9,11 +9,12 @@ use domain::time::Timestamp;
 use uuid::Uuid;
 
 #[path = "../../queue/tests/model/chance.rs"]
+#[expect(dead_code, reason = "more of it is used where it lies")]
 mod chance;
 
 const POSTS: usize = 100_000;
 const SEED: u64 = 20_261_126;
-/// Around each of them something changes; the longest are rare, for they take their time.
+/// Around each of them something changes; they are rarer than short ones, for they take their time.
 const LENGTHS: [usize; 8] = [0, 1, 25, 280, 500, 700, 2_200, 3_000];
 const LONG: [usize; 2] = [5_000, 25_000];
 const PIECES: [&str; 12] =
@@ -47,8 +48,11 @@ fn library(chance: &mut Chance) -> BTreeMap<AssetId, AssetFacts> {
 }
 
 fn text(chance: &mut Chance) -> String {
-    let lengths: &[usize] = if chance.one_in(200) { &LONG } else { &LENGTHS };
-    let length = (lengths[chance.index(lengths.len())] + chance.index(3)).saturating_sub(1);
+    let lengths: &[usize] = if chance.one_in(100) { &LONG } else { &LENGTHS };
+    let length = match chance.one_in(6) {
+        true => (lengths[chance.index(lengths.len())] + chance.index(3)).saturating_sub(1),
+        false => chance.index(40),
+    };
     let piece = PIECES[chance.index(PIECES.len())];
     let size = piece.chars().count();
     let mut text = piece.repeat(length / size);
@@ -72,9 +76,10 @@ fn media(chance: &mut Chance, assets: &BTreeMap<AssetId, AssetFacts>) -> Value {
 /// What is said to a platform alone: good words, and words that are none.
 fn options(chance: &mut Chance, assets: &BTreeMap<AssetId, AssetFacts>) -> Value {
     let id = assets.keys().nth(chance.index(assets.len())).unwrap().to_string();
+    let minutes = [4, 5, 1_440, 10_080, 10_081][chance.index(5)];
     let poll = json!({
         "options": vec!["yes"; chance.index(6)], "question": text(chance),
-        "durationMinutes": [4, 5, 1_440, 10_080, 10_081][chance.index(5)],
+        "durationMinutes": minutes,
     });
     let all: [(&str, Value); 19] = [
         ("text", text(chance).into()),

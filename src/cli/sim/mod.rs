@@ -30,8 +30,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-// The largest single request of any platform: LinkedIn takes an image of 36 megapixels at once.
-const BODY_MAX_BYTES: usize = 64 << 20;
+// The largest single request of any platform: Instagram takes a film of 300 MB at once.
+const BODY_MAX_BYTES: usize = 320 << 20;
 
 /// The simulated platforms to serve, and how.
 pub struct Simulation {

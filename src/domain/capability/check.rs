@@ -8,6 +8,9 @@ use crate::text;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Every kind of file, in the order in which they are told.
+const KINDS: [MediaKind; 4] =
+    [MediaKind::Image, MediaKind::Gif, MediaKind::Video, MediaKind::Document];
 /// How the options that name a file of their own end, as `coverMediaId`.
 const ASSET_OPTION_SUFFIX: &str = "MediaId";
 
@@ -106,7 +109,7 @@ impl Checker<'_> {
                 self.one_file(&field, facts, &rule);
             }
         }
-        for kind in [MediaKind::Image, MediaKind::Gif, MediaKind::Video] {
+        for kind in KINDS {
             self.count_of(place, kind, &kinds);
         }
         self.mixture(place, &kinds);
@@ -177,6 +180,7 @@ impl Checker<'_> {
             }
         }
         let least = [
+            ("bytes", rule.size_bytes_min, Some(facts.size_bytes)),
             ("hundredths of width per height", rule.ratio_percent_min, Some(ratio)),
             ("milliseconds", rule.duration_ms_min, duration),
         ];
@@ -233,7 +237,8 @@ impl Checker<'_> {
             return;
         }
         let field = format!("{place}.media");
-        let together = table.image.count_max.max(table.gif.count_max).max(table.video.count_max);
+        let counts = KINDS.map(|kind| table.rule(kind).count_max);
+        let together = counts.into_iter().max().unwrap_or_default();
         if !table.can_mix_media {
             let message = format!("{platform} takes one kind of media in a post; this one mixes.");
             let rejection = self.file(Rule::Conflict, field, message);
@@ -354,6 +359,7 @@ const fn noun(kind: MediaKind) -> &'static str {
         MediaKind::Image => "images",
         MediaKind::Gif => "GIFs",
         MediaKind::Video => "videos",
+        MediaKind::Document => "documents",
     }
 }
 

@@ -46,6 +46,7 @@ static SPEC: Capabilities = Capabilities {
     image: IMAGE,
     gif: MediaRule::NONE,
     video: VIDEO,
+    document: MediaRule::NONE,
     can_mix_media: false,
     media_min: 1,
     segments_max: 1,

@@ -2,8 +2,9 @@
 //! (developers.facebook.com/docs/instagram-platform, 2026).
 //!
 //! Quirks: two logins with hosts, scopes and tokens of their own; media are fetched from a URL,
-//! images as JPEG only; a post is a container first, which lives a day and is then published by
-//! the one irreversible call; limits come as HTTP 400 and name minutes; a container tells that
+//! images as JPEG only, but under Facebook Login films are sent to a host of their own; a post is
+//! a container first, which lives a day and is then published by the one irreversible call; limits
+//! come as HTTP 400 and name minutes; how many posts a day has is asked for; a container tells that
 //! it was published, but not as what, so an unknown outcome is settled by its state and its id
 //! looked for in the list of posts; a single video is a reel.
 //! Invariant: this file only forwards.
@@ -11,6 +12,7 @@
 mod auth;
 pub mod capabilities;
 mod errors;
+mod limits;
 pub mod options;
 mod publish;
 mod reconcile;
@@ -24,24 +26,14 @@ use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply, Versioned}
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
-use domain::failure::{Effect, Failure, Scope};
-use domain::limit::Limit;
+use domain::failure::{Effect, Failure};
+use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
 use std::time::Duration;
 
-/// The version of the Graph API, out since 2026-02-18.
-/// A day: the window of both limits.
-const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Assumed: the docs give no figure, and the list of posts is said to lag by seconds.
 const VISIBILITY_DELAY: Duration = Duration::from_secs(30);
-
-/// docs 2026: 400 containers; posts are 100 on one page and 50 on another, so 50.
-static LIMITS: [Limit; 2] = [per_account("media.publish", 50), per_account("media.create", 400)];
-
-const fn per_account(endpoint: &'static str, calls_max: u32) -> Limit {
-    Limit { endpoint, scope: Scope::Account, calls_max, window: DAY }
-}
 
 /// The platform Instagram and its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,11 +83,11 @@ impl Adapter for Instagram {
     }
 
     fn limits(&self) -> &'static [Limit] {
-        &LIMITS
+        &limits::LIMITS
     }
 
     fn hosts(&self) -> &'static [&'static str] {
-        &["graph.facebook.com", "graph.instagram.com", "api.instagram.com"]
+        &["graph.facebook.com", "graph.instagram.com", "api.instagram.com", "rupload.facebook.com"]
     }
 
     fn visibility_delay(&self) -> Duration {
@@ -120,5 +112,9 @@ impl Adapter for Instagram {
 
     fn unmapped(&self, effect: Effect, reply: &Reply) -> Option<String> {
         errors::unmapped(effect, reply)
+    }
+
+    fn told(&self, endpoint: &'static str, reply: &Reply) -> Vec<Told> {
+        limits::told(endpoint, reply)
     }
 }

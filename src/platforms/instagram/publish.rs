@@ -1,17 +1,20 @@
 //! Publishing on Instagram: a container for each item of a carousel, one for the post itself, and
 //! the one call that makes it public.
 //!
+//! How many posts are left of the day is asked first, and again after a limit: then nothing is
+//! made, or tried, in vain.
 //! Invariant: only `media_publish` is irreversible, and a container that it was refused for is
 //! looked at before another one is made: what turns out to be out is never made again.
 
 mod containers;
 pub(super) mod list;
 mod position;
+mod upload;
 
-use super::Instagram;
 use super::auth::flavour;
 use super::version::VERSION;
 use super::wire::{Made, Seen, Status};
+use super::{Instagram, limits};
 use crate::meta;
 use crate::port::{Call, Checkpoint, Publish, Receipt, Reply, Step, View};
 use domain::failure::{Effect, Failure};
@@ -21,9 +24,9 @@ use std::time::Duration;
 
 /// docs: a container lives 24 hours; the last one is not relied upon.
 const CONTAINER_LIFE: Duration = Duration::from_secs(23 * 3_600);
-/// A container in processing for longer is given up. docs: five minutes of looking; films of a
-/// quarter of an hour are taken, so thrice that.
-const PROCESSING_MAX: Duration = Duration::from_secs(15 * 60);
+/// Looks at a container in processing before it is given up; the waits between them add up to a
+/// quarter of an hour. docs: five minutes; films of a quarter of an hour are taken, so thrice that.
+const LOOKS_MAX: u32 = 20;
 /// docs: a container that cannot be seen yet is tried again after half a minute …
 const NOT_READY_WAIT: Duration = Duration::from_secs(30);
 /// … and replaced after two.
@@ -69,16 +72,29 @@ pub(super) struct Position {
 pub(super) struct Container {
     id: String,
     made_at: Timestamp,
+    /// Where its film goes, when that is sent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    uri: Option<String>,
 }
 
 /// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub(super) enum Stage {
+    /// Ask how many posts are left of the day.
+    Quota,
     /// Make the container of the next item, or else of the post.
     Create,
+    /// Send the film of the newest container from this byte on; so often in a row, nothing new
+    /// arrived.
+    Upload { offset: u64, tries: u32 },
+    /// The upload that began there was broken off. Ask how much has arrived.
+    Arrived { offset: u64, tries: u32 },
     /// Ask, from `look_at` on, whether the newest thing made is ready; asked `looks` times so far.
     Check { looks: u32, look_at: Timestamp },
+    /// Its publication was refused, and its container tells nothing any more. Look in the list
+    /// before it is made anew.
+    Seek { look_at: Timestamp },
     /// Publish. `search` is how far a look-up of what became of it has come.
     Publish {
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -116,31 +132,49 @@ pub(super) enum Told {
 
 impl Publish for Instagram {
     fn start(&self, _view: &View<'_>) -> Checkpoint {
-        Position::fresh(0).save()
+        Position { stage: Stage::Quota, ..Position::fresh(0) }.save()
     }
 
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
         let position = Position::load(at);
         let aged = position.aged(view.now);
         let call = match (&position.stage, aged) {
-            (Stage::Check { look_at, .. } | Stage::Find { look_at, .. }, _)
-                if view.now < *look_at =>
-            {
+            (
+                Stage::Check { look_at, .. }
+                | Stage::Seek { look_at }
+                | Stage::Find { look_at, .. },
+                _,
+            ) if view.now < *look_at => {
                 return Step::Wait(*look_at);
             }
             (Stage::Done { remote_id, permalink }, _) => {
                 let permalink = permalink.clone().unwrap_or_else(|| profile_page(view));
                 return Step::Published(Receipt { remote_id: remote_id.clone(), permalink });
             }
+            (Stage::Quota, _) => {
+                let url = format!("{}/content_publishing_limit", account(view));
+                meta::get(limits::QUOTA, &url, &[("fields", "config,quota_usage")])
+            }
             // What is too old to be relied upon is looked at once more, for it may be out.
-            (Stage::Create | Stage::Publish { .. }, Some(aged)) => containers::status(aged, view),
+            (
+                Stage::Create
+                | Stage::Upload { .. }
+                | Stage::Arrived { .. }
+                | Stage::Publish { .. },
+                Some(aged),
+            ) => containers::status(aged, view),
+            (Stage::Upload { offset, .. }, None) => upload::send(&position, *offset, view),
+            (Stage::Arrived { .. }, None) => match position.newest() {
+                Some(container) => upload::ask(container, view),
+                None => containers::create(&position, view),
+            },
             (Stage::Create, None) => containers::create(&position, view),
             (Stage::Check { .. }, _) => match position.checked() {
                 Some(container) => containers::status(container, view),
                 None => containers::create(&position, view),
             },
             (Stage::Publish { .. }, None) => publication(&position, view),
-            (Stage::Find { .. }, _) => list::call(None, view),
+            (Stage::Seek { .. } | Stage::Find { .. }, _) => list::call(None, view),
             (Stage::Link { media_id }, _) => {
                 let url = node(view, &meta::digits(media_id));
                 meta::get("media.get", &url, &[("fields", "id,permalink")])
@@ -156,11 +190,29 @@ impl Publish for Instagram {
         let status: Option<Status> = serde_json::from_slice(&reply.body).ok();
         let made: Option<Made> = serde_json::from_slice(&reply.body).ok();
         match (&position.stage, status, made) {
-            (Stage::Create | Stage::Check { .. } | Stage::Publish { .. }, Some(status), _) => {
-                return position.look(&status, reply.at, view).map(Position::save);
+            (Stage::Quota, ..) => {
+                limits::check_quota(reply)?;
+                position.begin();
             }
-            (Stage::Create, None, Some(Made { id })) => position.make(id, reply.at, view),
-            (Stage::Publish { .. }, None, Some(Made { id })) => {
+            (Stage::Seek { .. }, ..) => {
+                return position.seek(&list::read(reply)?, view).map(Position::save);
+            }
+            (Stage::Arrived { .. }, Some(status), _) => {
+                return position.arrive(&status, reply.at, view).map(Position::save);
+            }
+            (
+                Stage::Create | Stage::Upload { .. } | Stage::Check { .. } | Stage::Publish { .. },
+                Some(status),
+                _,
+            ) => return position.look(&status, reply.at, view).map(Position::save),
+            (Stage::Create, None, Some(made)) => position.make(made, reply.at, view),
+            (Stage::Upload { offset, tries }, None, _) => match upload::read(reply)? {
+                true => position.go_on(reply.at, view),
+                false => {
+                    position.stage = Stage::Arrived { offset: *offset, tries: tries + 1 };
+                }
+            },
+            (Stage::Publish { .. }, None, Some(Made { id, .. })) => {
                 position.stage = Stage::Link { media_id: id };
             }
             (Stage::Publish { .. }, None, None) => {
@@ -180,7 +232,7 @@ impl Publish for Instagram {
                 position.stage = Stage::Done { remote_id, permalink: Some(permalink) };
             }
             (Stage::Done { .. }, ..) => {}
-            (Stage::Create | Stage::Check { .. }, None, _) => {
+            (Stage::Create | Stage::Arrived { .. } | Stage::Check { .. }, None, _) => {
                 return Err(meta::unreadable(Effect::Repeatable, reply));
             }
         }
@@ -196,12 +248,29 @@ impl Publish for Instagram {
         );
         let is_lost = is_refused || meta::is_gone(why);
         let is_early = meta::is_not_ready(why);
+        let is_held = matches!(
+            why,
+            Failure::RateLimit { .. } | Failure::Auth { .. } | Failure::Operator { .. }
+        );
         match &position.stage {
+            // An answer that is not to be had holds nothing up.
+            Stage::Quota if !is_held => position.begin(),
+            Stage::Upload { offset, tries } if !is_held => {
+                position.stage = Stage::Arrived { offset: *offset, tries: tries + 1 };
+            }
+            // Whether the limit is over is asked before the call is made again.
+            Stage::Publish { .. } if matches!(why, Failure::RateLimit { .. }) => {
+                position.stage = Stage::Quota;
+            }
             Stage::Link { media_id } => {
                 let remote_id = media_id.clone();
                 position.stage = Stage::Done { remote_id, permalink: None };
             }
             Stage::Find { .. } => position.give_up_finding(),
+            // What cannot be told is asked as after silence.
+            Stage::Seek { .. } if matches!(why, Failure::Unknown { .. }) => {
+                position.stage = Stage::Publish { search: None };
+            }
             Stage::Publish { .. } if is_lost => position.look_before(REFUSALS_MAX, view.now),
             Stage::Publish { .. } if is_early => {
                 position.look_before(position.refusals + 1, view.now + NOT_READY_WAIT);
@@ -209,12 +278,24 @@ impl Publish for Instagram {
             // The look that a refused publication asked for was refused too: it is still owed.
             Stage::Check { .. } if is_refused && position.refusals >= REFUSALS_MAX => {}
             // What the user changes is told anew, and its tries are counted anew.
-            Stage::Create | Stage::Check { .. } if is_refused => position = Position::fresh(0),
-            Stage::Create | Stage::Check { .. } if is_lost => position = position.renewed(),
-            Stage::Create | Stage::Check { .. } if is_early => {
-                position.wait_for_containers(view.now);
+            Stage::Create | Stage::Arrived { .. } | Stage::Check { .. } if is_refused => {
+                let anew = Position { renewals: 0, ..position };
+                position = anew.replaced(Position::again, view);
             }
-            Stage::Create | Stage::Check { .. } | Stage::Publish { .. } | Stage::Done { .. } => {}
+            Stage::Create | Stage::Arrived { .. } | Stage::Check { .. } if is_lost => {
+                position = position.replaced(Position::renewed, view);
+            }
+            Stage::Create | Stage::Check { .. } if is_early => {
+                position = position.wait_for_containers(view);
+            }
+            Stage::Quota
+            | Stage::Create
+            | Stage::Upload { .. }
+            | Stage::Arrived { .. }
+            | Stage::Check { .. }
+            | Stage::Seek { .. }
+            | Stage::Publish { .. }
+            | Stage::Done { .. } => {}
         }
         position.save()
     }

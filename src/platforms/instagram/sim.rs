@@ -4,58 +4,32 @@
 //! and fetches that were kept, replayed in order with their times, restore the state.
 //! Invariant: no I/O, no clock, no chance.
 
-mod containers;
+pub(super) mod containers;
+mod files;
 mod oauth;
 mod pages;
-mod posts;
+pub(super) mod posts;
+mod route;
 mod state;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 use super::options::NAME;
-use super::version::VERSION;
 use crate::meta::sim::Refusal;
 use crate::sim::http::{field, header, json, set};
 use crate::sim::{Accepted, Answered, Control, Fetch, Fetched, Inbound, Simulator, http_date};
 use domain::time::Timestamp;
 use http::header::DATE;
 use http::{Response, StatusCode};
+use route::{Login, Route, nowhere};
 use serde_json::{Value, json};
-use state::{Caller, State};
+use state::{Caller, Limits, State};
 
 /// The simulated platform Instagram.
 #[derive(Debug, Default, PartialEq)]
 pub struct InstagramSim {
     state: State,
-}
-
-/// What a request is for, with what its path names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route<'a> {
-    Consent(Login),
-    Allow(Login),
-    Token(Login),
-    Lengthen(Login),
-    Refresh,
-    Me,
-    Accounts,
-    Create(&'a str),
-    Publish(&'a str),
-    List(&'a str),
-    Quota(&'a str),
-    Status(&'a str),
-    Get(&'a str),
-    Feed,
-    /// A post's own page, by its short code, and the way from there to the root.
-    Post(&'a str, &'static str),
-    File(&'a str),
-}
-
-/// The two ways to connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Login {
-    Facebook,
-    Instagram,
 }
 
 /// What a handler brings, or Meta's refusal.
@@ -101,7 +75,7 @@ impl InstagramSim {
             Err(response) => (response, Done::default()),
         };
         let minutes = blocked.map_or(0, |(_, minutes)| minutes);
-        write_usage(&mut response, &account, minutes);
+        write_usage(&mut response, &account, minutes, &self.state.limits);
         Answered {
             response,
             is_kept: done.is_kept,
@@ -124,7 +98,10 @@ impl InstagramSim {
             Route::Accounts => oauth::accounts(state, caller, params, now),
             Route::Create(id) => {
                 state.check_own(caller, id)?;
-                containers::create(state, caller, params, now)
+                let version = request.path.trim_start_matches('/').split('/').next();
+                let version = version.unwrap_or_default();
+                let uploads = format!("{}/ig-api-upload/{version}", request.base);
+                containers::create(state, caller, (params, &uploads), now)
             }
             Route::Publish(id) => {
                 state.check_own(caller, id)?;
@@ -132,7 +109,8 @@ impl InstagramSim {
             }
             Route::List(id) => {
                 state.check_own(caller, id)?;
-                posts::list(state, caller, (params, &request.base), now)
+                let address = format!("{}{}", request.base, request.path);
+                posts::list(state, caller, (params, &address), now)
             }
             Route::Quota(id) => {
                 state.check_own(caller, id)?;
@@ -145,6 +123,7 @@ impl InstagramSim {
             | Route::Token(_)
             | Route::Lengthen(_)
             | Route::Refresh
+            | Route::Upload(_)
             | Route::Feed
             | Route::Post(..)
             | Route::File(_) => Err(Refusal::parameter("There is nothing here.")),
@@ -164,13 +143,14 @@ impl InstagramSim {
             Some(Route::Token(login)) => (true, oauth::token(state, login, request, now)),
             Some(Route::Lengthen(login)) => (true, oauth::lengthen(state, login, request, now)),
             Some(Route::Refresh) => (true, oauth::refresh(state, request, now)),
+            Some(Route::Upload(id)) => {
+                let (response, account) = upload::send(state, id, request, now);
+                return Answered { account, ..Answered::of(response).kept() };
+            }
             Some(Route::Feed) => (false, pages::feed(state, now)),
             Some(Route::Post(code, base)) => (false, pages::post(state, code, base)),
             Some(Route::File(key)) => (false, pages::file(state, key)),
-            _ => {
-                let refusal = Refusal::new(404, (2_500, 0), "Unknown path components");
-                (false, refusal.response())
-            }
+            _ => (false, nowhere(&request.path).response()),
         };
         let answered = Answered::of(response);
         if is_kept { answered.kept() } else { answered }
@@ -183,7 +163,9 @@ impl Simulator for InstagramSim {
     }
 
     fn account(&self, request: &Inbound) -> Option<String> {
-        let owner = self.state.tokens.owner(&field(&params(request), "access_token")?)?;
+        let shown = field(&params(request), "access_token");
+        let token = shown.or_else(|| upload::token(request).map(ToOwned::to_owned))?;
+        let owner = self.state.tokens.owner(&token)?;
         Some(self.state.account(owner).id.clone())
     }
 
@@ -198,7 +180,7 @@ impl Simulator for InstagramSim {
     }
 
     fn fetched(&mut self, key: &str, fetched: &Fetched, now: Timestamp) {
-        containers::fetched(&mut self.state, key, fetched, now);
+        files::fetched(&mut self.state, key, fetched, now);
     }
 
     fn accepted(&self) -> &[Accepted] {
@@ -219,97 +201,6 @@ impl Simulator for InstagramSim {
 
     fn reset(&mut self) {
         *self = Self::new();
-    }
-}
-
-impl<'a> Route<'a> {
-    fn of(request: &'a Inbound) -> Option<Self> {
-        let mut parts = [""; 4];
-        let mut count = 0;
-        for part in request.path.trim_start_matches('/').split('/') {
-            *parts.get_mut(count)? = part;
-            count += 1;
-        }
-        let asks = |name: &str, value: &str| {
-            field(&request.query, name).is_some_and(|text| text.split(',').any(|t| t == value))
-        };
-        match (request.method.as_str(), parts.get(..count)?) {
-            ("GET", ["oauth", "authorize"]) => Some(Self::Consent(Login::Instagram)),
-            ("POST", ["oauth", "authorize"]) => Some(Self::Allow(Login::Instagram)),
-            ("POST", ["oauth", "access_token"]) => Some(Self::Token(Login::Instagram)),
-            ("GET", ["access_token"]) => Some(Self::Lengthen(Login::Instagram)),
-            ("GET", ["refresh_access_token"]) => Some(Self::Refresh),
-            ("GET", ["" | "feed"]) => Some(Self::Feed),
-            ("GET", ["p" | "reel", code, ""]) => Some(Self::Post(code, "../../")),
-            ("GET", ["p" | "reel", code]) => Some(Self::Post(code, "../")),
-            ("GET", ["file", key]) => Some(Self::File(key)),
-            (method, [version, rest @ ..]) if *version == VERSION => match (method, rest) {
-                ("GET", ["dialog", "oauth"]) => Some(Self::Consent(Login::Facebook)),
-                ("POST", ["dialog", "oauth"]) => Some(Self::Allow(Login::Facebook)),
-                ("GET", ["oauth", "access_token"]) if asks("grant_type", "fb_exchange_token") => {
-                    Some(Self::Lengthen(Login::Facebook))
-                }
-                ("GET", ["oauth", "access_token"]) => Some(Self::Token(Login::Facebook)),
-                ("GET", ["me"]) => Some(Self::Me),
-                ("GET", ["me", "accounts"]) => Some(Self::Accounts),
-                ("POST", [id, "media"]) => Some(Self::Create(id)),
-                ("GET", [id, "media"]) => Some(Self::List(id)),
-                ("POST", [id, "media_publish"]) => Some(Self::Publish(id)),
-                ("GET", [id, "content_publishing_limit"]) => Some(Self::Quota(id)),
-                // Only a container has a state, so asking for one asks for a container.
-                ("GET", [id]) if asks("fields", "status_code") => Some(Self::Status(id)),
-                ("GET", [id]) => Some(Self::Get(id)),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Consent(_) | Self::Allow(_) => "oauth.authorize",
-            Self::Token(_) => "oauth.token",
-            Self::Lengthen(_) => "oauth.lengthen",
-            Self::Refresh => "oauth.refresh",
-            Self::Me => "me",
-            Self::Accounts => "me.accounts",
-            Self::Create(_) => "media.create",
-            Self::Publish(_) => "media.publish",
-            Self::List(_) => "media.list",
-            Self::Quota(_) => "publishing_limit",
-            Self::Status(_) => "media.status",
-            Self::Get(_) => "media.get",
-            Self::Feed | Self::Post(..) | Self::File(_) => "pages",
-        }
-    }
-
-    /// No token is asked for; what a token endpoint is shown is looked at by its handler.
-    fn is_open(self) -> bool {
-        ["oauth.authorize", "oauth.token", "oauth.lengthen", "oauth.refresh", "pages"]
-            .contains(&self.name())
-    }
-
-    /// The host of a token endpoint.
-    fn token_host(self) -> Option<&'static str> {
-        match self {
-            Self::Token(Login::Instagram) => Some("api.instagram.com"),
-            Self::Lengthen(Login::Instagram) | Self::Refresh => Some("graph.instagram.com"),
-            Self::Token(Login::Facebook) | Self::Lengthen(Login::Facebook) => {
-                Some("graph.facebook.com")
-            }
-            _ => None,
-        }
-    }
-
-    /// The permission that a token must have: under Facebook Login, under Instagram Login.
-    fn scopes(self) -> [&'static str; 2] {
-        match self {
-            Self::Create(_) | Self::Publish(_) | Self::Quota(_) => {
-                ["instagram_content_publish", "instagram_business_content_publish"]
-            }
-            Self::Accounts => ["pages_show_list", ""],
-            _ => ["instagram_basic", "instagram_business_basic"],
-        }
     }
 }
 
@@ -346,11 +237,15 @@ fn shown(whole: &Value, asked: &[String]) -> Value {
 }
 
 /// docs: percentages, and minutes until calls are taken again.
-fn write_usage(response: &mut Response<Vec<u8>>, account: &str, minutes: u64) {
-    let used = if minutes > 0 { 100 } else { 1 };
+fn write_usage(response: &mut Response<Vec<u8>>, account: &str, minutes: u64, limits: &Limits) {
+    let used = if minutes > 0 { 100 } else { limits.account_usage_percent };
     let usage = json!({ account: [{
         "type": NAME, "call_count": used, "total_cputime": 1, "total_time": 1,
         "estimated_time_to_regain_access": minutes,
     }]});
     set(response, "x-business-use-case-usage", &usage.to_string());
+    let app = json!({
+        "call_count": limits.app_usage_percent, "total_cputime": 1, "total_time": 1,
+    });
+    set(response, "x-app-usage", &app.to_string());
 }

@@ -1,8 +1,11 @@
 //! The adapter against the simulator, in virtual time.
 
 mod connecting;
+mod document;
+mod limits;
 mod publishing;
 mod reconciling;
+mod sending;
 
 use super::Instagram;
 use super::auth::INSTAGRAM_LOGIN;

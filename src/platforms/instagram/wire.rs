@@ -4,6 +4,7 @@
 //! What is not needed is optional, and an id may come as a text or as a number: a reply with a
 //! field less than usual must not turn a success into a failure.
 
+use crate::refusal::lenient;
 use serde::{Deserialize, Deserializer};
 
 /// The answer to the creation of a container, and to its publication.
@@ -11,6 +12,9 @@ use serde::{Deserialize, Deserializer};
 pub(super) struct Made {
     #[serde(deserialize_with = "id")]
     pub id: String,
+    /// Where the film of a container goes that is sent.
+    #[serde(default, deserialize_with = "lenient")]
+    pub uri: Option<String>,
 }
 
 /// The state of a container. `status_code` is what tells this answer from all others.
@@ -19,6 +23,57 @@ pub(super) struct Status {
     pub status_code: String,
     #[serde(default)]
     pub status: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub video_status: Option<VideoStatus>,
+}
+
+/// How far a film is that is sent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct VideoStatus {
+    #[serde(deserialize_with = "lenient")]
+    pub uploading_phase: UploadingPhase,
+}
+
+/// How much of it has arrived.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct UploadingPhase {
+    #[serde(deserialize_with = "lenient")]
+    pub status: String,
+    #[serde(deserialize_with = "lenient")]
+    pub bytes_transferred: Option<u64>,
+}
+
+/// The answer to an upload; one that was cut short has `debug_info` in its place.
+#[derive(Debug, Deserialize)]
+pub(super) struct Sent {
+    #[serde(default)]
+    pub success: bool,
+}
+
+/// How many posts went out in the last day, and how many may.
+#[derive(Debug, Deserialize)]
+pub(super) struct Quota {
+    pub data: Vec<Used>,
+}
+
+/// The one entry of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Used {
+    #[serde(deserialize_with = "lenient")]
+    pub quota_usage: Option<u32>,
+    #[serde(deserialize_with = "lenient")]
+    pub config: QuotaConfig,
+}
+
+/// What the account is allowed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct QuotaConfig {
+    #[serde(deserialize_with = "lenient")]
+    pub quota_total: Option<u32>,
 }
 
 /// Where a post can be seen.

@@ -1,5 +1,5 @@
-//! What LinkedIn takes: learn.microsoft.com/linkedin (Posts, Images, Videos, MultiImage APIs) and,
-//! where that is silent, third parties, said at the place.
+//! What LinkedIn takes: learn.microsoft.com/linkedin (Posts, Images, Videos, Documents, MultiImage
+//! APIs) and, where that is silent, third parties, said at the place.
 
 use domain::capability::{Capabilities, Counting, MediaRule, Profile, TextRule};
 
@@ -26,15 +26,29 @@ const IMAGE: MediaRule = MediaRule {
 /// A GIF is an image to LinkedIn; the MultiImage API does not say that it takes one.
 const GIF: MediaRule = MediaRule { count_max: 1, mimes: &["image/gif"], ..IMAGE };
 
-/// Videos API: MP4, 3 s to 30 min, 500 MB, from 1:2.4 to 2.4:1.
+/// Videos API: MP4, 3 s to 30 min, 75 KB to 500 MB, from 1:2.4 to 2.4:1.
 const VIDEO: MediaRule = MediaRule {
     count_max: 1,
     mimes: &["video/mp4"],
+    size_bytes_min: 75 * 1024,
     size_bytes_max: 500 * MB,
     duration_ms_min: 3_000,
     duration_ms_max: 1_800_000,
     ratio_percent_min: 41,
     ratio_percent_max: 240,
+    ..MediaRule::NONE
+};
+
+/// Documents API: PPT, PPTX, DOC, DOCX, PDF up to 100 MB. Our library recognises those listed; that
+/// there are at most 300 pages LinkedIn checks itself.
+const DOCUMENT: MediaRule = MediaRule {
+    count_max: 1,
+    mimes: &[
+        "application/pdf",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ],
+    size_bytes_max: 100 * MB,
     ..MediaRule::NONE
 };
 
@@ -44,6 +58,7 @@ static SPEC_PERSONAL: Capabilities = Capabilities {
     image: IMAGE,
     gif: MediaRule::NONE,
     video: MediaRule::NONE,
+    document: MediaRule::NONE,
     can_mix_media: false,
     media_min: 0,
     segments_max: 1,
@@ -55,7 +70,8 @@ static SPEC_PERSONAL: Capabilities = Capabilities {
 static SPEC_ORGANIZATION: Capabilities =
     Capabilities { text: TextRule { length_max: 700, ..TEXT }, ..SPEC_PERSONAL };
 
-static EXTENDED: Capabilities = Capabilities { gif: GIF, video: VIDEO, ..SPEC_PERSONAL };
+static EXTENDED: Capabilities =
+    Capabilities { gif: GIF, video: VIDEO, document: DOCUMENT, ..SPEC_PERSONAL };
 
 /// The table for an account of this kind.
 pub fn of(profile: Profile, account_kind: &str) -> &'static Capabilities {

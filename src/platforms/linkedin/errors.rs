@@ -5,6 +5,9 @@
 //! Invariant: only LinkedIn's own words are matched, in the members where it puts them, never a
 //! post.
 
+#[cfg(test)]
+mod tests;
+
 use super::wire::{InputError, Problem};
 use crate::port::Reply;
 use crate::refusal::{fingerprint, own_part, own_words, server_failure};
@@ -23,10 +26,10 @@ const DAY_MS: i64 = 24 * 3_600 * 1_000;
 const REVOKED: i64 = 65_601;
 /// How our own words begin when an upload has to be made anew.
 const GONE: &str = "the upload is not known any more";
-/// How our own words begin when a grant may not look at images.
-const HIDDEN: &str = "the state of the image is hidden";
-/// How our own words begin when an image was used too early.
-const EARLY: &str = "an image is not ready";
+/// How our own words begin when a grant may not look at files.
+const HIDDEN: &str = "the state of the file is hidden";
+/// How our own words begin when a file was used too early.
+const EARLY: &str = "a file is not ready";
 
 /// What a row matches besides the status.
 enum Says {
@@ -40,7 +43,7 @@ enum Says {
     Code(&'static str),
     /// A part of such a code, in capitals.
     CodePart(&'static str),
-    /// The input that is wrong lies below this member of the body.
+    /// The input that is wrong is this member of the body, or lies below it.
     Path(&'static str),
     /// A phrase in `message` or `error_description`, in any case.
     Words(&'static str),
@@ -67,9 +70,9 @@ enum Class {
     Lost,
     /// The upload has to begin again.
     Gone,
-    /// The grant may write images and not look at them.
+    /// The grant may write files and not look at them.
     Hidden,
-    /// The images are looked at again before the post.
+    /// The files are looked at again before the post.
     Early,
 }
 
@@ -82,9 +85,10 @@ const REPEATABLE: Option<Effect> = Some(Effect::Repeatable);
 const IRREVERSIBLE: Option<Effect> = Some(Effect::Irreversible);
 const OURS: Class = Class::Operator(Scope::App);
 const VERSION: Class = Class::Operator(Scope::Platform);
+const TITLE: Class = Class::Content(Some("linkedin.documentTitle"));
 
 /// The first row that fits decides. An empty list of statuses means any from 400 to 499.
-static TABLE: [Row; 38] = [
+static TABLE: [Row; 41] = [
     // The token endpoint. A missing parameter is our mistake, every other `invalid_request` a code
     // or a refresh token that is spent.
     Row(TOKEN, None, Says::Words("a required parameter"), OURS),
@@ -99,14 +103,15 @@ static TABLE: [Row; 38] = [
     Row(ANY, None, Says::Code("NONEXISTENT_VERSION"), VERSION),
     Row(ANY, None, Says::Code("VERSION_MISSING"), VERSION),
     Row(&[429], None, Says::Anything, Class::Limit),
-    // A restricted member has to act on LinkedIn, a revoked grant on the consent page.
-    Row(&[401], None, Says::Number(REVOKED), Class::Dead),
-    Row(&[401], None, Says::Code("REVOKED_ACCESS_TOKEN"), Class::Dead),
+    // A restricted member has to act on LinkedIn. A grant is called revoked while it is too fresh
+    // as well, so a renewal has to tell the one from the other.
     Row(&[401], None, Says::Number(65_608), Class::Dead),
     Row(&[401], None, Says::Code("RESTRICTED_MEMBER"), Class::Dead),
     Row(&[401], None, Says::Anything, Class::Stale),
-    // Personal grants that may only write cannot see how an image fares; writing goes on.
+    // Personal grants that may only write cannot see how a file fares; writing goes on.
     Row(FORBIDDEN, REPEATABLE, Says::Both("images", "get"), Class::Hidden),
+    Row(FORBIDDEN, REPEATABLE, Says::Both("videos", "get"), Class::Hidden),
+    Row(FORBIDDEN, REPEATABLE, Says::Both("documents", "get"), Class::Hidden),
     // A field or a product that the app has not been given: no grant of anybody will help.
     Row(FORBIDDEN, None, Says::Words("unpermitted fields"), OURS),
     Row(FORBIDDEN, None, Says::OAuth("access_denied"), OURS),
@@ -127,8 +132,12 @@ static TABLE: [Row; 38] = [
     Row(ANY, None, Says::CodePart("MEDIA_ASSET_"), Class::Media),
     // Said by the part that would have made the post: it may stand all the same.
     Row(ANY, None, Says::Words("unable to obtain activity"), Class::Lost),
+    // The parts of a film are not what LinkedIn holds: they go up again.
+    Row(ANY, REPEATABLE, Says::Path("finalizeUploadRequest"), Class::Gone),
     Row(ANY, None, Says::Path("commentary"), Class::Content(Some("text"))),
     Row(ANY, None, Says::Path("visibility"), Class::Content(Some("linkedin.visibility"))),
+    Row(ANY, None, Says::Path("content/poll"), Class::Content(Some("linkedin.poll"))),
+    Row(ANY, None, Says::Path("content/media/title"), TITLE),
     Row(ANY, None, Says::Path("content"), Class::Media),
     // A request without a length is a mistake of ours that every call makes.
     Row(&[411], None, Says::Anything, VERSION),
@@ -212,7 +221,7 @@ pub(super) fn is_status_hidden(failure: &Failure) -> bool {
     begins(failure, HIDDEN)
 }
 
-/// The post that failed so came before its images were ready.
+/// The post that failed so came before its files were ready.
 pub(super) fn is_early(failure: &Failure) -> bool {
     begins(failure, EARLY)
 }
@@ -220,7 +229,9 @@ pub(super) fn is_early(failure: &Failure) -> bool {
 /// The answer that a token gets when it was revoked, or while it is too fresh to be known
 /// everywhere.
 pub(super) fn is_maybe_fresh(reply: &Reply) -> bool {
-    reply.status.as_u16() == 401 && problem(reply).service_error_code == Some(REVOKED)
+    let problem = problem(reply);
+    let is_named = codes(&problem).any(|code| code == "REVOKED_ACCESS_TOKEN");
+    reply.status.as_u16() == 401 && (is_named || problem.service_error_code == Some(REVOKED))
 }
 
 fn transient(begin: &str, why: &str) -> Failure {
@@ -253,7 +264,10 @@ impl Says {
             Self::CodePart(wanted) => {
                 codes(problem).any(|code| code.to_uppercase().contains(wanted))
             }
-            Self::Path(wanted) => inputs(problem).any(|input| member(input) == Some(wanted)),
+            Self::Path(wanted) => inputs(problem).any(|input| {
+                let rest = path(input).and_then(|path| path.strip_prefix(wanted));
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }),
             Self::Words(phrase) => words(problem).any(|text| own_words(text).contains(phrase)),
             Self::Both(one, other) => {
                 words(problem).map(own_words).any(|text| text.contains(one) && text.contains(other))
@@ -273,10 +287,9 @@ fn codes(problem: &Problem) -> impl Iterator<Item = &str> {
     outer.into_iter().chain(inputs(problem).map(|input| input.code.as_str()))
 }
 
-/// The member of the body that an input error is about, as `commentary`.
-fn member(input: &InputError) -> Option<&str> {
-    let path = input.input.pointer("/inputPath/fieldPath")?.as_str()?;
-    path.trim_start_matches('/').split('/').next()
+/// The place in the body that an input error is about, as `content/poll`.
+fn path(input: &InputError) -> Option<&str> {
+    Some(input.input.pointer("/inputPath/fieldPath")?.as_str()?.trim_start_matches('/'))
 }
 
 /// Every place where LinkedIn puts its own words. The descriptions of inputs are left out: they
@@ -338,72 +351,4 @@ fn until_midnight(reply: &Reply) -> Duration {
     let now = reply.date().unwrap_or(reply.at);
     let midnight = (now.ms().div_euclid(DAY_MS) + 1) * DAY_MS;
     Timestamp::from_ms(midnight).since(now)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::conformance::reply;
-    use serde_json::json;
-
-    #[test]
-    fn the_words_of_a_post_do_not_change_the_class() {
-        let case = json!({
-            "headers": {}, "status": 400,
-            "body": {
-                "message": "Invalid input",
-                "errorDetails": { "inputErrors": [{
-                    "code": "INVALID_VALUE",
-                    "description": "\"not enough permissions, duplicate of urn:li:share:1\" is odd",
-                    "input": { "inputPath": { "fieldPath": "/commentary" } },
-                }] },
-            },
-        });
-        let failure = classify(Effect::Irreversible, &reply(&case));
-        let field = Some("text".to_owned());
-        assert!(
-            matches!(&failure, Some(Failure::Content { field: f, .. }) if *f == field),
-            "{failure:?}"
-        );
-    }
-
-    #[test]
-    fn each_row_has_a_reply() {
-        let folder = format!("{}/linkedin/replies", env!("CARGO_MANIFEST_DIR"));
-        let mut reached = [false; TABLE.len()];
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let text = std::fs::read(entry.unwrap().path()).unwrap();
-            let case: Value = serde_json::from_slice(&text).unwrap();
-            let effect: Effect = serde_json::from_value(case["effect"].clone()).unwrap();
-            let reply = reply(&case);
-            let (status, problem) = (reply.status.as_u16(), problem(&reply));
-            if let Some(at) = TABLE.iter().position(|row| row.fits(status, effect, &problem)) {
-                reached[at] = true;
-            }
-        }
-        let missing: Vec<usize> = (0..TABLE.len()).filter(|at| !reached[*at]).collect();
-        assert!(missing.is_empty(), "rows without a reply: {missing:?}");
-    }
-
-    #[test]
-    fn a_day_ends_at_midnight_by_the_clock_of_linkedin() {
-        let case = json!({
-            "headers": { "date": "Sun, 22 Nov 2026 23:59:58 GMT" }, "status": 429,
-            "body": { "message": "Resource level throttle MEMBER DAY limit is reached." },
-        });
-        let mut reply = reply(&case);
-        reply.at = Timestamp::parse("2026-11-23T00:00:00.100Z").unwrap();
-        let failure = classify(Effect::Irreversible, &reply);
-        let Some(Failure::RateLimit { scope: Scope::Account, retry_at, .. }) = failure else {
-            panic!("{failure:?}");
-        };
-        assert_eq!(retry_at, reply.at + Duration::from_secs(2));
-    }
-
-    #[test]
-    fn what_signs_an_upload_stays_out_of_the_detail() {
-        let text = "PUT https://www.linkedin.com/dms-uploads/sp/a?sig=canary failed, why?";
-        let told = without_queries(text);
-        assert_eq!(told, "PUT https://www.linkedin.com/dms-uploads/sp/a failed, why?");
-    }
 }

@@ -1,5 +1,5 @@
 //! LinkedIn, versioned REST (learn.microsoft.com/linkedin, views 2025-11 to 2026-05), version
-//! 202607: the Posts, Images and Organization APIs and Sign In with LinkedIn.
+//! 202607: the Posts, Images, Videos, Documents, Poll and Organization APIs and Sign In with LinkedIn.
 //!
 //! Quirks: two OAuth apps, for people and for organizations, whose text limits differ; PKCE breaks
 //! the exchange; most apps get no refresh token; a fresh token may be called revoked for seconds.

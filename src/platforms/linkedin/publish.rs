@@ -1,23 +1,21 @@
-//! Publishing on LinkedIn: each image goes up and is waited for, then one call makes the post.
+//! Publishing on LinkedIn: each file goes up and is waited for, then one call makes the post.
 //!
 //! Invariant: a post whose URN stands in the checkpoint is never created again, and everything
 //! that makes a post what it is travels in the body of the one irreversible call.
 
-mod image;
+mod create;
+mod film;
+mod upload;
 
-use super::options::Options;
-use super::wire::{CreatePost, Distribution, Picture, PostContent};
-use super::{LinkedIn, auth, errors, little};
-use crate::port::{Body, Call, Checkpoint, Publish, Receipt, Reply, Step, View};
+use super::{LinkedIn, auth, errors};
+use crate::port::{Body, Checkpoint, Publish, Receipt, Reply, Step, View};
 use domain::failure::{Effect, Failure};
 use domain::time::Timestamp;
+use film::Film;
 use http::{Method, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Duration;
-
-/// How long a create may take: assumed, LinkedIn names no number.
-const CREATE_DEADLINE: Duration = Duration::from_secs(30);
+use upload::Uploading;
 
 /// A checkpoint as it is stored, with its version.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,19 +28,20 @@ enum Stored {
 /// Where a delivery stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Position {
-    /// The images that LinkedIn holds for us, in order. Only the last can be unready, unless
+    /// The files that LinkedIn holds for us, in order. Only the last can be unready, unless
     /// LinkedIn sent us back to look again.
-    pub images: Vec<Image>,
-    /// This grant may not look at images: they are given time instead.
+    #[serde(rename = "images")]
+    pub files: Vec<Held>,
+    /// This grant may not look at files: they are given time instead.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     is_blind: bool,
     /// What comes next.
     pub stage: Stage,
 }
 
-/// An image that went up.
+/// A file that went up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Image {
+pub(super) struct Held {
     pub urn: String,
     /// LinkedIn said that a post may use it.
     is_ready: bool,
@@ -52,34 +51,57 @@ pub(super) struct Image {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub(super) enum Stage {
-    /// Ask where the next image may go.
+    /// Ask where the next file may go.
     Initialize,
-    /// Send it there.
+    /// Send it there, whole.
     Upload { file: Uploading },
-    /// Ask, from `check_at` on, whether LinkedIn is done with the first image that is not ready.
+    /// Send the next part of a film.
+    Part { film: Film },
+    /// Have its parts joined.
+    Finalize { film: Film },
+    /// Ask, from `check_at` on, whether LinkedIn is done with the first file that is not ready.
     Process { since: Timestamp, check_at: Timestamp, checks: usize },
     /// Make the post. `start` is how far a look-up for it has come.
     Create {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         start: Option<usize>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        named: Option<Named>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        control: Option<Control>,
     },
     /// It is out.
     Done { post: String },
 }
 
-/// An image on its way. The address is signed, so it is as good as a token.
+/// The post that LinkedIn named when it refused ours as a duplicate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Uploading {
-    urn: String,
-    address: String,
+pub(super) struct Named {
+    pub urn: String,
+    /// It was looked at, and this is why it is not ours.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    expires_at: Option<Timestamp>,
+    pub told: Option<String>,
+}
+
+/// What is known of the newest post of ours, when a list of posts lacks it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Control {
+    /// It is asked for by itself: if it exists, the list is of the past.
+    Asking(String),
+    /// It does not exist any more.
+    Gone,
+}
+
+impl Stage {
+    /// The post is to be made; nothing was looked up.
+    pub const CREATE: Self = Self::Create { start: None, named: None, control: None };
 }
 
 impl Publish for LinkedIn {
     fn start(&self, view: &View<'_>) -> Checkpoint {
-        let (images, stage) = (Vec::new(), Stage::Initialize);
-        let mut position = Position { images, is_blind: false, stage };
+        let (files, stage) = (Vec::new(), Stage::Initialize);
+        let mut position = Position { files, is_blind: false, stage };
         position.advance(view.now, view);
         position.save()
     }
@@ -88,9 +110,9 @@ impl Publish for LinkedIn {
         let position = Position::load(at).due(view.now, view);
         match &position.stage {
             Stage::Done { post } => Step::Published(receipt(post)),
-            Stage::Create { .. } => Step::Call(Box::new(position.create(view))),
+            Stage::Create { .. } => Step::Call(Box::new(create::call(&position, view))),
             Stage::Process { check_at, .. } if view.now < *check_at => Step::Wait(*check_at),
-            _ => Step::Call(Box::new(image::call(&position, view))),
+            _ => Step::Call(Box::new(upload::call(&position, view))),
         }
     }
 
@@ -107,7 +129,7 @@ impl Publish for LinkedIn {
                 position.publish(post.to_owned());
             }
             Stage::Done { .. } => {}
-            _ => position = image::read(position, reply, view)?,
+            _ => position = upload::read(position, reply, view)?,
         }
         Ok(position.save())
     }
@@ -117,13 +139,18 @@ impl Publish for LinkedIn {
         match (&position.stage, why) {
             (Stage::Done { .. } | Stage::Initialize, _) => {}
             (Stage::Create { .. }, failure) if errors::is_early(failure) => {
-                position.images.iter_mut().for_each(|image| image.is_ready = false);
+                position.files.iter_mut().for_each(|file| file.is_ready = false);
                 position.advance(view.now, view);
             }
-            // LinkedIn will not attach what it holds: every image goes up again.
+            // LinkedIn will not attach what it holds: every file goes up again.
             (Stage::Create { .. }, Failure::Media { .. }) => {
-                position.images.clear();
+                position.files.clear();
                 position.advance(view.now, view);
+            }
+            // Where an earlier call went unanswered this is what is looked at first.
+            (Stage::Create { .. }, Failure::Duplicate { named: Some(urn), .. }) => {
+                let named = Some(Named { urn: urn.clone(), told: None });
+                position.stage = Stage::Create { start: None, named, control: None };
             }
             (Stage::Create { .. }, _) => {}
             (Stage::Process { since, .. }, failure) if errors::is_status_hidden(failure) => {
@@ -134,8 +161,8 @@ impl Publish for LinkedIn {
             (_, failure)
                 if matches!(failure, Failure::Media { .. }) || errors::is_upload_gone(failure) =>
             {
-                let is_unready = position.images.iter().position(|image| !image.is_ready);
-                position.images.truncate(is_unready.unwrap_or(position.images.len()));
+                let unready = position.unready().unwrap_or(position.files.len());
+                position.files.truncate(unready);
                 position.stage = Stage::Initialize;
             }
             _ => {}
@@ -167,16 +194,27 @@ impl Position {
         self.stage = Stage::Done { post };
     }
 
+    /// The position of the first file that is not ready.
+    fn unready(&self) -> Option<usize> {
+        self.files.iter().position(|file| !file.is_ready)
+    }
+
+    /// The file is whole at LinkedIn, since `at`.
+    fn hold(&mut self, urn: String, at: Timestamp, view: &View<'_>) {
+        self.files.push(Held { urn, is_ready: false });
+        self.advance(at, view);
+    }
+
     /// Sets the stage that follows from what is done; waiting began at `since`.
     fn advance(&mut self, since: Timestamp, view: &View<'_>) {
-        let is_waiting = self.images.iter().any(|image| !image.is_ready);
-        self.stage = if is_waiting {
-            let check_at = if self.is_blind { since + image::BLIND_WAIT } else { since };
+        self.stage = if let Some(at) = self.unready() {
+            let wait = upload::Api::of(at, view).blind_wait();
+            let check_at = if self.is_blind { since + wait } else { since };
             Stage::Process { since, check_at, checks: 0 }
-        } else if self.images.len() < view.content.media().count() {
+        } else if self.files.len() < view.content.media().count() {
             Stage::Initialize
         } else {
-            Stage::Create { start: None }
+            Stage::CREATE
         };
     }
 
@@ -184,53 +222,18 @@ impl Position {
     pub fn due(mut self, now: Timestamp, view: &View<'_>) -> Self {
         match &self.stage {
             Stage::Upload { file } if file.is_over(now) => self.stage = Stage::Initialize,
+            Stage::Part { film } if film.is_over(now) => self.stage = Stage::Initialize,
             Stage::Process { check_at, .. } if self.is_blind && *check_at <= now => {
-                self.images.iter_mut().for_each(|image| image.is_ready = true);
+                self.files.iter_mut().for_each(|file| file.is_ready = true);
                 self.advance(now, view);
             }
             _ => {}
         }
         self
     }
-
-    /// The irreversible call.
-    fn create(&self, view: &View<'_>) -> Call {
-        let text = view.content.segments.first().map_or("", |segment| segment.text.as_str());
-        let mut pictures: Vec<Picture<'_>> = self
-            .images
-            .iter()
-            .zip(view.content.media())
-            .map(|(image, used)| Picture {
-                id: &image.urn,
-                alt_text: used.alt_text.as_deref().filter(|text| !text.is_empty()),
-            })
-            .collect();
-        let content = match pictures.len() {
-            0 => None,
-            1 => pictures.pop().map(PostContent::Media),
-            _ => Some(PostContent::MultiImage { images: pictures }),
-        };
-        let body = CreatePost {
-            author: &view.account.remote_id,
-            commentary: little::escaped(text),
-            // Options that do not read were refused before anything was scheduled.
-            visibility: Options::read(view.content).visibility,
-            distribution: Distribution {
-                feed_distribution: "MAIN_FEED",
-                target_entities: [],
-                third_party_distribution_channels: [],
-            },
-            content,
-            lifecycle_state: "PUBLISHED",
-            is_reshare_disabled_by_author: false,
-        };
-        let request = post("posts", &body);
-        let (endpoint, effect) = ("posts.create", Effect::Irreversible);
-        Call { endpoint, effect, request, deadline: CREATE_DEADLINE }
-    }
 }
 
-/// The URN of a post; of several images LinkedIn makes a `ugcPost`.
+/// The URN of a post; of several images, and of a film, LinkedIn makes a `ugcPost`.
 pub(super) fn is_post(id: &str) -> bool {
     let number = id.strip_prefix("urn:li:share:").or_else(|| id.strip_prefix("urn:li:ugcPost:"));
     number.is_some_and(|number| {
@@ -238,15 +241,19 @@ pub(super) fn is_post(id: &str) -> bool {
     })
 }
 
+/// Where a person can see a post.
+pub(super) fn page(post: &str) -> String {
+    format!("https://www.linkedin.com/feed/update/{post}")
+}
+
 /// The proof; the page follows from the URN.
 fn receipt(post: &str) -> Receipt {
-    let permalink = format!("https://www.linkedin.com/feed/update/{post}");
-    Receipt { remote_id: post.to_owned(), permalink }
+    Receipt { remote_id: post.to_owned(), permalink: page(post) }
 }
 
 /// A request that posts JSON.
 fn post<T: Serialize>(path: &str, body: &T) -> Request<Body> {
-    // The structs of `wire` hold strings and constants only, which always serialize.
+    // The structs of `wire` hold strings, numbers and constants only, which always serialize.
     let json = serde_json::to_vec(body).unwrap_or_default();
     auth::rest(Method::POST, path, Some(json))
 }

@@ -1,13 +1,14 @@
 //! The simulated LinkedIn: as strict as the documentation, and as forgetful of clocks as an
-//! adapter. Articles, polls, documents, films and edits are not simulated; it refuses them.
+//! adapter. Articles, captions and edits are not simulated; it refuses them.
 //!
 //! Every instant comes in with the request; ids and tokens come from a counter. So the requests
 //! that were kept, replayed in order with their times, restore the state.
 //! Invariant: no I/O, no clock, no chance.
 
-mod images;
+mod films;
 mod limits;
 mod little;
+mod media;
 mod oauth;
 mod pages;
 mod posts;
@@ -24,6 +25,7 @@ use crate::sim::{Accepted, Answered, Control, Fetched, Inbound, Simulator, http_
 use domain::time::Timestamp;
 use http::header::DATE;
 use http::{HeaderValue, Response, StatusCode};
+use media::Api;
 use refusal::Refusal;
 use serde_json::Value;
 use state::{Caller, State};
@@ -44,9 +46,10 @@ enum Route<'a> {
     Userinfo,
     Acls,
     Organization(&'a str),
-    Initialize,
-    Upload(&'a str),
-    Image(&'a str),
+    Initialize(Api),
+    Finalize,
+    Upload(Api, &'a str),
+    Status(Api, &'a str),
     Create,
     Finder,
     Get(&'a str),
@@ -87,7 +90,11 @@ impl LinkedInSim {
         let is_accepted = route == Route::Create && outcome.is_ok();
         let is_write = matches!(
             route,
-            Route::Initialize | Route::Upload(_) | Route::Create | Route::Delete(_)
+            Route::Initialize(_)
+                | Route::Finalize
+                | Route::Upload(..)
+                | Route::Create
+                | Route::Delete(_)
         );
         Answered {
             // Even a refused call used up a place in its day.
@@ -108,7 +115,7 @@ impl LinkedInSim {
         now: Timestamp,
     ) -> Result<bool, Refusal> {
         if request.path.starts_with("/rest/") {
-            self.check_version(request)?;
+            self.check_version(request, now)?;
         }
         if !self.state.has_scope(caller, route.scopes()) {
             return Err(Refusal::not_permitted(route.name()));
@@ -117,14 +124,14 @@ impl LinkedInSim {
     }
 
     /// The headers that every call of the versioned API has to have.
-    fn check_version(&self, request: &Inbound) -> Result<(), Refusal> {
+    fn check_version(&self, request: &Inbound, now: Timestamp) -> Result<(), Refusal> {
         let Some(version) = header(&request.headers, "linkedin-version") else {
             let told = "A version must be present. Please specify a version by adding the \
                         LinkedIn-Version header.";
             return Err(Refusal::api(StatusCode::BAD_REQUEST, None, "VERSION_MISSING", told));
         };
         let number = version.parse().ok().filter(|_| version.len() == 6);
-        if !number.is_some_and(|number| self.state.limits.is_active(number)) {
+        if !number.is_some_and(|number| self.state.limits.is_active(number, now)) {
             let told = format!("Requested version {version} is not active");
             let status = StatusCode::UPGRADE_REQUIRED;
             return Err(Refusal::api(status, None, "NONEXISTENT_VERSION", &told));
@@ -147,9 +154,10 @@ impl LinkedInSim {
             Route::Userinfo => Ok(profile::userinfo(state, caller)),
             Route::Acls => profile::roles(state, caller, request),
             Route::Organization(number) => profile::organization(state, number),
-            Route::Initialize => images::initialize(state, caller, request, now),
-            Route::Upload(key) => images::upload(state, caller, (key, &request.body), now),
-            Route::Image(urn) => images::status(state, caller, urn, now),
+            Route::Initialize(api) => media::act(state, caller, (api, request), now),
+            Route::Finalize => media::act(state, caller, (Api::Videos, request), now),
+            Route::Upload(api, key) => media::upload(state, caller, (api, key, &request.body), now),
+            Route::Status(api, urn) => media::status(state, caller, (api, urn), now),
             Route::Create => posts::create(state, caller, request, now),
             Route::Finder => posts::finder(state, caller, request, now),
             Route::Get(urn) => posts::get(state, caller, urn, now),
@@ -242,9 +250,7 @@ impl<'a> Route<'a> {
             ("GET", ["v2", "userinfo"]) => Some(Self::Userinfo),
             ("GET", ["rest", "organizationAcls"]) => Some(Self::Acls),
             ("GET", ["rest", "organizations", number]) => Some(Self::Organization(number)),
-            ("POST", ["rest", "images"]) => Some(Self::Initialize),
-            ("PUT", ["dms-uploads", key]) => Some(Self::Upload(key)),
-            ("GET", ["rest", "images", urn]) => Some(Self::Image(urn)),
+            ("PUT", ["dms-uploads", api, key]) => Some(Self::Upload(Api::of(api)?, key)),
             ("POST", ["rest", "posts"]) => Some(Self::Create),
             ("GET", ["rest", "posts"]) => Some(Self::Finder),
             ("GET", ["rest", "posts", urn]) => Some(Self::Get(urn)),
@@ -252,6 +258,11 @@ impl<'a> Route<'a> {
             ("GET", ["" | "feed"]) => Some(Self::Feed),
             ("GET", ["feed", "update", urn]) => Some(Self::Post(urn)),
             ("GET", ["media", key]) => Some(Self::File(key)),
+            ("POST", ["rest", "videos"]) if request.query == "action=finalizeUpload" => {
+                Some(Self::Finalize)
+            }
+            ("POST", ["rest", api]) => Some(Self::Initialize(Api::of(api)?)),
+            ("GET", ["rest", api, urn]) => Some(Self::Status(Api::of(api)?, urn)),
             _ => None,
         }
     }
@@ -264,9 +275,10 @@ impl<'a> Route<'a> {
             Self::Userinfo => "userinfo",
             Self::Acls => "organizationAcls",
             Self::Organization(_) => "organizations.get",
-            Self::Initialize => "images.initialize",
-            Self::Upload(_) => "images.upload",
-            Self::Image(_) => "images.status",
+            Self::Initialize(api) => api.calls()[0],
+            Self::Finalize => "videos.finalize",
+            Self::Upload(api, _) => api.calls()[1],
+            Self::Status(api, _) => api.calls()[2],
             Self::Create => "posts.create",
             Self::Finder => "posts.finder",
             Self::Get(_) => "posts.get",
@@ -280,9 +292,10 @@ impl<'a> Route<'a> {
         match self {
             Self::Userinfo => &["profile"],
             Self::Acls | Self::Organization(_) => ROLES,
-            Self::Initialize
-            | Self::Upload(_)
-            | Self::Image(_)
+            Self::Initialize(_)
+            | Self::Finalize
+            | Self::Upload(..)
+            | Self::Status(..)
             | Self::Create
             | Self::Delete(_) => WRITING,
             Self::Finder | Self::Get(_) => READING,

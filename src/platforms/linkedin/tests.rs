@@ -1,8 +1,11 @@
 //! The adapter against the simulator, in virtual time.
 
 mod connecting;
+mod extended;
+mod films;
 mod publishing;
 mod reconciling;
+mod rules;
 
 use super::LinkedIn;
 use super::capabilities::{ORGANIZATION, PERSONAL};

@@ -29,28 +29,77 @@ pub(super) struct Distribution {
     pub third_party_distribution_channels: [(); 0],
 }
 
-/// The files of a post.
+/// What a post holds besides its words.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum PostContent<'a> {
-    Media(Picture<'a>),
-    MultiImage { images: Vec<Picture<'a>> },
+    Media(Attached<'a>),
+    MultiImage { images: Vec<Attached<'a>> },
+    Poll(PollContent<'a>),
 }
 
-/// One image of a post.
+/// One file of a post.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Picture<'a> {
+pub(super) struct Attached<'a> {
     pub id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alt_text: Option<&'a str>,
 }
 
-/// The body of `POST /rest/images?action=initializeUpload`.
+/// A poll of a post.
+#[derive(Debug, Serialize)]
+pub(super) struct PollContent<'a> {
+    pub question: &'a str,
+    pub options: Vec<PollOption<'a>>,
+    pub settings: PollSettings,
+}
+
+/// One answer to choose from.
+#[derive(Debug, Serialize)]
+pub(super) struct PollOption<'a> {
+    pub text: &'a str,
+}
+
+/// How long a poll is open.
+#[derive(Debug, Serialize)]
+pub(super) struct PollSettings {
+    pub duration: &'static str,
+}
+
+/// The body of `POST /rest/{images,documents,videos}?action=initializeUpload`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Initialize<'a> {
-    pub initialize_upload_request: Owner<'a>,
+pub(super) struct Initialize<T> {
+    pub initialize_upload_request: T,
+}
+
+/// What a film will be.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InitializeFilm<'a> {
+    pub owner: &'a str,
+    pub file_size_bytes: u64,
+    pub upload_captions: bool,
+    pub upload_thumbnail: bool,
+}
+
+/// The body of `POST /rest/videos?action=finalizeUpload`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Finalize<'a> {
+    pub finalize_upload_request: FinalizeUpload<'a>,
+}
+
+/// Which parts make up a film.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FinalizeUpload<'a> {
+    pub video: &'a str,
+    pub upload_token: &'a str,
+    pub uploaded_part_ids: &'a [String],
 }
 
 /// Whose file it will be.
@@ -65,21 +114,46 @@ pub(super) struct Value<T> {
     pub value: T,
 }
 
-/// An upload that was opened.
+/// The upload of an image or a document that was opened.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Opened {
     pub upload_url: String,
-    pub image: String,
+    #[serde(alias = "image", alias = "document")]
+    pub urn: String,
     /// In milliseconds since the epoch.
     #[serde(default)]
     pub upload_url_expires_at: Option<i64>,
 }
 
-/// The answer to `GET /rest/images/{urn}`.
+/// The upload of a film that was opened.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Image {
+pub(super) struct FilmOpened {
+    pub video: String,
+    #[serde(default)]
+    pub upload_token: String,
+    /// In milliseconds since the epoch.
+    #[serde(default)]
+    pub upload_urls_expire_at: Option<i64>,
+    pub upload_instructions: Vec<FilmPart>,
+}
+
+/// Where one part of a film goes, and which bytes it is; the last one is named, not the end.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FilmPart {
+    pub upload_url: String,
+    #[serde(default)]
+    pub first_byte: Option<u64>,
+    #[serde(default)]
+    pub last_byte: Option<u64>,
+}
+
+/// The answer to `GET /rest/{images,documents,videos}/{urn}`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
     pub status: String,
     /// Seen in the field beside `PROCESSING_FAILED`.
     #[serde(default)]
@@ -120,11 +194,13 @@ pub(super) struct Organization {
     pub vanity_name: String,
 }
 
-/// One post of the authors finder.
+/// One post, of the authors finder or by itself.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Listed {
     pub id: String,
+    #[serde(default)]
+    pub author: String,
     #[serde(default)]
     pub commentary: String,
     /// In milliseconds since the epoch.
@@ -144,9 +220,26 @@ pub(super) struct ListedContent {
     pub media: Option<ListedMedia>,
     #[serde(default)]
     pub multi_image: Option<ListedImages>,
-    /// Kinds that we never post, as polls.
+    #[serde(default)]
+    pub poll: Option<ListedPoll>,
+    /// Kinds that we never post, as articles.
     #[serde(flatten)]
     pub others: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The poll of a listed post.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ListedPoll {
+    pub question: String,
+    pub options: Vec<ListedOption>,
+}
+
+/// One answer to choose from.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ListedOption {
+    pub text: String,
 }
 
 /// The images of a listed post.

@@ -8,7 +8,8 @@ use domain::content::{AssetFacts, MediaKind};
 use domain::rejection::{Rejection, Rule};
 use serde_json::{Value, json};
 
-const KINDS: [MediaKind; 3] = [MediaKind::Image, MediaKind::Gif, MediaKind::Video];
+const KINDS: [MediaKind; 4] =
+    [MediaKind::Image, MediaKind::Gif, MediaKind::Video, MediaKind::Document];
 /// Other sides of a file, one of which fits the ratio.
 const SIDES: [u32; 8] = [1_080, 720, 500, 1_920, 300, 100, 3_000, 6_000];
 
@@ -61,10 +62,13 @@ impl Table {
             MediaKind::Image => "image/jpeg",
             MediaKind::Gif => "image/gif",
             MediaKind::Video => "video/mp4",
+            MediaKind::Document => "application/pdf",
         };
         let mime = rule.mimes.iter().find(|mime| !mime.ends_with('*')).unwrap_or(&family);
         let duration_ms = (kind == MediaKind::Video).then_some(10_000);
-        AssetFacts { duration_ms, ..file(kind, mime) }
+        let facts = file(kind, mime);
+        let size_bytes = facts.size_bytes.max(rule.size_bytes_min);
+        AssetFacts { duration_ms, size_bytes, ..facts }
     }
 
     /// As many files as the platform wants of any post.
@@ -123,6 +127,11 @@ impl Table {
             self.refused("a format", (&json!({}), &[foreign]), refusal);
             let sized = |size_bytes| AssetFacts { size_bytes, ..good.clone() };
             self.most("bytes", rule.size_bytes_max, sized);
+            if let Some(below) = rule.size_bytes_min.checked_sub(1) {
+                self.passes("the smallest", &json!({}), &[sized(rule.size_bytes_min)]);
+                let refusal = told(Rule::OutOfRange, rule.size_bytes_min, below);
+                self.refused("smaller", (&json!({}), &[sized(below)]), refusal);
+            }
             let lasting = |ms| AssetFacts { duration_ms: Some(ms), ..good.clone() };
             self.most("milliseconds", rule.duration_ms_max, lasting);
             if rule.duration_ms_min > 0 {

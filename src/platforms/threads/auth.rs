@@ -19,7 +19,15 @@ static PROFILE: OAuthProfile = OAuthProfile {
     // Not documented, and its sibling Facebook fails on a verifier.
     uses_pkce: false,
     scope_separator: ',',
-    scopes: &["threads_basic", "threads_content_publish"],
+    // Beside posting: taking a post back; asking for the quota of a chain's replies; looking for
+    // one that went unanswered (docs, retrieve-and-manage-replies).
+    scopes: &[
+        "threads_basic",
+        "threads_content_publish",
+        "threads_delete",
+        "threads_manage_replies",
+        "threads_read_replies",
+    ],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,

@@ -29,12 +29,16 @@ const VIDEO: MediaRule = MediaRule {
     ..MediaRule::NONE
 };
 
-/// The product's table: up to ten images. The alt text's limit is general knowledge.
+/// Ours: the API sets no end to a chain; a day's quota of replies would carry forty of these.
+const SEGMENTS_MAX: usize = 25;
+
+/// The product's table: up to ten images. The alt text's limit: reference/publishing.
 static SPEC: Capabilities = Capabilities {
     text: TEXT,
     image: IMAGE,
     gif: MediaRule::NONE,
     video: MediaRule::NONE,
+    document: MediaRule::NONE,
     can_mix_media: false,
     media_min: 0,
     segments_max: 1,
@@ -42,8 +46,9 @@ static SPEC: Capabilities = Capabilities {
     formats: &[],
 };
 
-/// A carousel of up to 20 images and videos, mixed.
+/// A carousel of up to 20 images and videos, mixed; a chain of replies to oneself.
 static EXTENDED: Capabilities = Capabilities {
+    segments_max: SEGMENTS_MAX,
     image: MediaRule { count_max: 20, ..IMAGE },
     video: VIDEO,
     can_mix_media: true,

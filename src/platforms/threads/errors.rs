@@ -32,8 +32,19 @@ static WORDS: [(&str, Row); 4] = [
 ];
 
 /// The first row that fits decides.
-static TABLE: [Row; 20] = [
-    Row(190, None, None, Class::Dead),
+static TABLE: [Row; 28] = [
+    // Not authorized, checkpoint, password changed, expired, not confirmed, invalid, and the same
+    // again: each of them needs its owner.
+    Row(190, Some(458), None, Class::Dead),
+    Row(190, Some(459), None, Class::Dead),
+    Row(190, Some(460), None, Class::Dead),
+    Row(190, Some(463), None, Class::Dead),
+    Row(190, Some(464), None, Class::Dead),
+    Row(190, Some(467), None, Class::Dead),
+    Row(190, Some(490), None, Class::Dead),
+    Row(190, Some(492), None, Class::Dead),
+    // Without a known reason it may be Meta's own trouble: one refusal disconnects nobody.
+    Row(190, None, None, Class::Stale),
     Row(102, None, None, Class::Dead),
     // A permission is missing in this one token, as a person may leave one out on the consent
     // page: connecting again asks for it, and nobody else's account has to rest.
@@ -49,7 +60,7 @@ static TABLE: [Row; 20] = [
     Row(32, None, None, Class::Limit(Scope::Account)),
     Row(613, None, None, Class::Limit(Scope::Account)),
     Row(9, None, None, Class::Quota(QUOTA_WAIT)),
-    Row(24, Some(4_279_009), None, Class::NotReady),
+    Row(UNSEEN.0, Some(UNSEEN.1), None, Class::NotReady),
     Row(9007, Some(2_207_027), None, Class::NotReady),
     Row(24, None, None, Class::Gone),
     // Also what an outage of 2026-05 answered to valid reads; of a publication it tells nothing.
@@ -66,11 +77,25 @@ static TABLE: [Row; 20] = [
 /// act.
 const RESTRICTED: i64 = 4_279_013;
 
-/// The class of `reply`; `None` for a success, and for the refusal that proves one.
+/// "Media Not Found", of a container or post that is too young, or not there.
+const UNSEEN: (i64, i64) = (24, 4_279_009);
+
+/// The class of `reply`; `None` for a success, for the refusal that proves one, and for the one
+/// that only asks for patience.
 pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
-    if effect == Effect::Repeatable && proves_publication(reply) {
+    if effect == Effect::Repeatable && proves_publication(reply) || is_unseen(reply) {
         return None;
     }
+    refusal(effect, reply)
+}
+
+/// The failure of a reply that is none yet, once patience is at its end.
+pub(super) fn failure(effect: Effect, reply: &Reply) -> Failure {
+    refusal(effect, reply).unwrap_or_else(|| meta::unreadable(effect, reply))
+}
+
+/// The class of `reply`, whatever may still be made of it; `None` for a success.
+fn refusal(effect: Effect, reply: &Reply) -> Option<Failure> {
     let status = reply.status.as_u16();
     // Whatever stands in it: nothing is concluded from a server error about a publication.
     if effect == Effect::Irreversible && (reply.status.is_server_error() || status == 408) {
@@ -110,6 +135,13 @@ pub(super) fn proves_publication(reply: &Reply) -> bool {
         && says(&refused, "nonexisting field (status)")
 }
 
+/// What was named is not there, or not to be seen yet: containers and posts take a while until
+/// all of the platform knows them. Nothing was done.
+pub(super) fn is_unseen(reply: &Reply) -> bool {
+    let problem = meta::problem(reply);
+    reply.status.is_client_error() && (problem.code, problem.subcode) == UNSEEN
+}
+
 /// The failure of a container with the status `ERROR`: that of the file at this position, or of
 /// the text.
 pub(super) fn broken(
@@ -145,7 +177,9 @@ fn says(words: &Words, phrase: &str) -> bool {
 mod tests {
     use super::*;
     use crate::conformance::reply;
+    use crate::refusal::tests::cases;
     use serde_json::{Value, json};
+    use std::collections::BTreeSet;
 
     fn class(effect: Effect, status: u16, error: &Value) -> Option<Failure> {
         classify(effect, &reply(&json!({ "headers": {}, "status": status, "body": error })))
@@ -168,5 +202,47 @@ mod tests {
         let failure = failure.unwrap();
         assert!(matches!(failure, Failure::Transient { .. }), "{failure:?}");
         assert!(!failure.detail().contains("canary"), "{failure:?}");
+    }
+
+    /// The word of a row's class in a file.
+    fn names(class: Class, word: &str, effect: Effect) -> bool {
+        let expected = match class {
+            Class::Dead | Class::Stale => "auth",
+            Class::Content(_) => "content",
+            Class::Media => "media",
+            Class::Limit(_) | Class::Quota(_) => "rate_limit",
+            Class::Operator(_) => "operator",
+            Class::Unclear if effect == Effect::Irreversible => "unknown",
+            Class::Transient | Class::Unclear | Class::Gone => "transient",
+            // Patience, not a failure, until it ends.
+            Class::NotReady => return ["", "transient"].contains(&word),
+        };
+        word == expected
+    }
+
+    // case: C-rows
+    #[test]
+    fn each_row_has_a_reply_and_each_reply_names_the_class_of_its_row() {
+        let (mut reached, mut said) = (BTreeSet::new(), BTreeSet::new());
+        for (name, effect, case) in cases("threads") {
+            let reply = reply(&case);
+            let is_silence = reply.status.is_server_error() && effect == Effect::Irreversible;
+            if reply.status.is_success() || is_silence || proves_publication(&reply) {
+                continue;
+            }
+            let word = case["failure"]["class"].as_str().unwrap_or_default();
+            if let Some(row) = words_row(effect, &reply) {
+                let at = WORDS.iter().position(|(_, one)| std::ptr::eq(one, row));
+                said.insert(at.unwrap());
+                assert!(names(row.3, word, effect), "{name}: {row:?} is not {word:?}");
+            } else if let Some(row) = meta::row(&TABLE, effect, &meta::problem(&reply))
+                && meta::problem(&reply).subcode != RESTRICTED
+            {
+                reached.insert(TABLE.iter().position(|one| std::ptr::eq(one, row)).unwrap());
+                assert!(names(row.3, word, effect), "{name}: {row:?} is not {word:?}");
+            }
+        }
+        assert_eq!(reached, (0..TABLE.len()).collect(), "no reply reaches a row of the table");
+        assert_eq!(said, (0..WORDS.len()).collect(), "no reply says one of the words");
     }
 }

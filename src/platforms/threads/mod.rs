@@ -5,12 +5,14 @@
 //! platform from a public URL; a post is made in two steps, a container that expires after a day
 //! and its publication; a limit is told with HTTP 400 and a code; a token lives sixty days and
 //! renews itself while it lives; PKCE is not documented and not sent. No idempotency key, but the
-//! container says whether it was published.
+//! container says whether it was published. A chain is a post and answers to it, each with a
+//! container of its own; a fresh post may be out of sight for minutes before it can be answered.
 //! Invariant: this file only forwards.
 
 mod auth;
 pub mod capabilities;
 mod errors;
+mod limits;
 pub mod options;
 mod publish;
 mod reconcile;
@@ -19,12 +21,12 @@ pub mod sim;
 mod tests;
 mod wire;
 
-use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply};
+use crate::port::{Adapter, Auth, Operation, Platform, Publish, Reconcile, Reply};
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
-use domain::failure::{Effect, Failure, Scope};
-use domain::limit::Limit;
+use domain::failure::{Effect, Failure};
+use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
 use std::time::Duration;
@@ -32,22 +34,8 @@ use std::time::Duration;
 /// Where every call goes.
 const API: &str = "https://graph.threads.net";
 
-/// A rolling day: the window of every quota per profile.
-const DAY: Duration = Duration::from_secs(24 * 3_600);
-
 /// Assumed: no figure is published; the docs advise 30 s between container and publication.
 const VISIBILITY_DELAY: Duration = Duration::from_secs(30);
-
-/// Posts of a profile in a day (docs, overview: 250; enforced by the platform at the publication).
-const POSTS_PER_DAY: u32 = 250;
-
-/// docs/threads/overview, 2026. What the calls themselves may cost follows from impressions.
-static LIMITS: [Limit; 1] = [Limit {
-    endpoint: "threads.publish",
-    scope: Scope::Account,
-    calls_max: POSTS_PER_DAY,
-    window: DAY,
-}];
 
 /// The platform Threads and its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +85,7 @@ impl Adapter for Threads {
     }
 
     fn limits(&self) -> &'static [Limit] {
-        &LIMITS
+        &limits::LIMITS
     }
 
     fn hosts(&self) -> &'static [&'static str] {
@@ -122,5 +110,13 @@ impl Adapter for Threads {
 
     fn unmapped(&self, effect: Effect, reply: &Reply) -> Option<String> {
         errors::unmapped(effect, reply)
+    }
+
+    fn operations(&self) -> &'static [Operation] {
+        &[Operation::Publish, Operation::Delete]
+    }
+
+    fn told(&self, endpoint: &'static str, reply: &Reply) -> Vec<Told> {
+        limits::told(endpoint, reply)
     }
 }

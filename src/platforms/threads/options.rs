@@ -1,10 +1,14 @@
-//! What a post may say to Threads alone: who may reply.
+//! What a post may say to Threads alone: who may reply; beyond the product's table a chain and a
+//! poll.
 
-use crate::options::{content as assemble, first_segment, reader, refuse_chain, refuse_poll};
+use crate::options::{
+    Open, Poll, PollRule, content as assemble, first_segment, read_poll, read_thread, reader,
+    refuse_chain, refuse_poll,
+};
 use domain::capability::Profile;
 use domain::content::Content;
 use domain::rejection::{Rejection, Rule};
-use domain::request::Draft;
+use domain::request::{Draft, Fields};
 use domain::text;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,19 +21,37 @@ pub(super) const ACCOUNT_KIND: &str = "standard";
 /// Different links in one post (changelog, 2025-12-22).
 const LINKS_MAX: usize = 5;
 
-const REPLY_CONTROLS: [(&str, ReplyControl); 3] = [
+/// docs, create-posts/polls, 2026: two to four options of 1 to 25 characters. No parameter says
+/// how long a poll is open; it is a day, as in the platform's own apps (assumed: no document
+/// states it, and the end is told only when a poll is read).
+const POLL: PollRule = PollRule {
+    question_chars_max: None,
+    options: 2..=4,
+    option_chars_max: 25,
+    open: Open::OneOf(&[1_440]),
+};
+
+/// docs, reply-management: the values of `reply_control`. The product's table has the first three.
+const REPLY_CONTROLS: [(&str, ReplyControl); 5] = [
     ("everyone", ReplyControl::Everyone),
     ("accounts_you_follow", ReplyControl::AccountsYouFollow),
     ("mentioned_only", ReplyControl::MentionedOnly),
+    ("parent_post_author_only", ReplyControl::ParentPostAuthorOnly),
+    ("followers_only", ReplyControl::FollowersOnly),
 ];
+/// How many of them the product's table has.
+const REPLY_CONTROLS_SPEC: usize = 3;
 
 /// The typed options, as they stand in [`Content::options`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Options {
     /// Who may reply; the account's own setting without one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reply_control: Option<ReplyControl>,
+    /// The question is the text of the first segment.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub poll: Option<Poll>,
 }
 
 /// Who may reply (create-posts, `reply_control`).
@@ -42,6 +64,10 @@ pub enum ReplyControl {
     AccountsYouFollow,
     /// Those whom the post mentions.
     MentionedOnly,
+    /// The author of the post that it answers.
+    ParentPostAuthorOnly,
+    /// Those who follow the account.
+    FollowersOnly,
 }
 
 impl Options {
@@ -58,25 +84,57 @@ impl ReplyControl {
             Self::Everyone => "everyone",
             Self::AccountsYouFollow => "accounts_you_follow",
             Self::MentionedOnly => "mentioned_only",
+            Self::ParentPostAuthorOnly => "parent_post_author_only",
+            Self::FollowersOnly => "followers_only",
         }
     }
 }
 
 /// The post as Threads will carry it.
-pub fn content(_profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+pub fn content(profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
     let mut fields = reader(NAME, draft);
-    let options = Options { reply_control: fields.choice("replyControl", &REPLY_CONTROLS) };
-    refuse_chain(&mut fields);
-    refuse_poll(&mut fields);
-    let segment = first_segment(NAME, draft);
-    let links = text::links(&segment.text).into_iter().collect::<BTreeSet<_>>().len();
+    let mut segments = vec![first_segment(NAME, draft)];
+    let (controls, poll) = match profile {
+        Profile::Spec => {
+            refuse_chain(&mut fields);
+            refuse_poll(&mut fields);
+            (&REPLY_CONTROLS[..REPLY_CONTROLS_SPEC], None)
+        }
+        Profile::Extended => {
+            segments.extend(read_thread(NAME, &mut fields));
+            refuse_poll_with_media(&mut fields, segments[0].media.len());
+            (&REPLY_CONTROLS[..], read_poll(NAME, &POLL, &mut fields))
+        }
+    };
+    let options = Options { reply_control: fields.choice("replyControl", controls), poll };
+    for (index, segment) in segments.iter().enumerate() {
+        refuse_links(&mut fields, index, &segment.text);
+    }
+    problems.extend(fields.finish());
+    assemble(segments, &options)
+}
+
+/// docs, create-posts/polls: only a post of text alone has a poll.
+fn refuse_poll_with_media(fields: &mut Fields<'_>, files: usize) {
+    if fields.value("poll").is_some() && files > 0 {
+        let message = format!("A post on {NAME} holds a poll or media, not both.");
+        let rejection = fields.broken(Rule::Conflict, fields.path("poll"), message);
+        let resolution = format!("Leave the poll out, or say `\"media\": []` in `{NAME}`.");
+        fields.reject(rejection.bounds(0, files).resolve(resolution));
+    }
+}
+
+fn refuse_links(fields: &mut Fields<'_>, index: usize, words: &str) {
+    let links = text::links(words).into_iter().collect::<BTreeSet<_>>().len();
     if links > LINKS_MAX {
+        let field = match index {
+            0 => fields.path("text"),
+            _ => fields.path(format_args!("thread[{}].text", index - 1)),
+        };
         let message =
             format!("A post on {NAME} has at most {LINKS_MAX} different links, not {links}.");
-        let rejection = fields.broken(Rule::TooMuch, fields.path("text"), message);
+        let rejection = fields.broken(Rule::TooMuch, field, message);
         let resolution = format!("Leave out {} of the links.", links - LINKS_MAX);
         fields.reject(rejection.bounds(LINKS_MAX, links).resolve(resolution));
     }
-    problems.extend(fields.finish());
-    assemble(vec![segment], &options)
 }

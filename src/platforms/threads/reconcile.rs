@@ -1,12 +1,13 @@
 //! Finding out what became of a publication that nobody answered.
 //!
-//! The container is asked first, for it knows; the list of posts then tells the id. A container
-//! that is published, but not in the list yet, is found under its own id, and the post is looked
-//! for again on the way to the receipt. The list is read without a start time, so that an older
-//! post in it proves that it reached back far enough.
-//! Invariant: `Absent` is said only of a container that says that it was not published.
+//! The container is asked first, for it knows; the list of posts then tells the id, or that of
+//! replies when the segment is one. A container that is published, but not in the list yet, is
+//! found under its own id, and the post is looked for again on the way to the receipt. The list is
+//! read without a start time, so that an older post in it proves that it reached back far enough.
+//! Invariant: `Absent` is said only of a container that says that it was not published; where it
+//! says that it is broken, only beside a list that shows the newest of our posts, or all of them.
 
-use super::publish::{Look, Made, Position, Stage, Why, list, look_after, segment, status};
+use super::publish::{Look, Made, Position, Stage, Why, list, look_after, status};
 use super::wire::{List, Listed, Named};
 use super::{Threads, errors};
 use crate::meta;
@@ -24,14 +25,14 @@ const ROUNDS_MAX: u32 = 16;
 impl Reconcile for Threads {
     fn ask(&self, at: &Checkpoint, round: u32, view: &View<'_>) -> Option<Call> {
         view.intended_at?;
-        let position = Position::load(at);
+        let position = Position::load(at)?;
         let container = container(&position)?;
         if round >= ROUNDS_MAX {
             return None;
         }
         match look(&position, round) {
             None => Some(status(container)),
-            Some(look) => Some(list(look.page.as_deref())),
+            Some(look) => Some(list(&position, look.page.as_deref())),
         }
     }
 
@@ -45,9 +46,23 @@ impl Reconcile for Threads {
         &["www.threads.com", "threads.com", "www.threads.net", "threads.net"]
     }
 
+    fn adopt(&self, at: &Checkpoint, remote_id: &str, view: &View<'_>) -> Option<Checkpoint> {
+        let position = Position::load(at)?;
+        let is_known = position.posts.iter().any(|out| out.id == remote_id);
+        if is_known || container(&position).is_none() {
+            return None;
+        }
+        let is_last = position.is_last(view);
+        let out = position.out_as(remote_id, None, view.now, view);
+        Some(if is_last { out.linked(remote_id, None, view) } else { out }.save())
+    }
+
     fn judge(&self, at: &Checkpoint, round: u32, reply: &Reply, view: &View<'_>) -> Verdict {
-        let position = Position::load(at);
-        let Some(container) = container(&position).cloned() else {
+        let asked = Position::load(at).and_then(|position| {
+            let container = container(&position).cloned()?;
+            Some((position, container))
+        });
+        let Some((position, container)) = asked else {
             return Verdict::Undecided("no container of this post was under way".into());
         };
         match look(&position, round).cloned() {
@@ -60,8 +75,11 @@ impl Reconcile for Threads {
 /// The container whose publication is in question.
 fn container(position: &Position) -> Option<&Made> {
     match &position.stage {
-        Stage::Check { container, .. } | Stage::Publish { container } => Some(container),
-        _ => None,
+        Stage::Check { container, .. }
+        | Stage::Publish { container }
+        | Stage::Find { container, .. } => Some(container),
+        Stage::Quota { container } => container.as_ref(),
+        Stage::Create { .. } | Stage::Link { .. } | Stage::Done { .. } => None,
     }
 }
 
@@ -72,13 +90,14 @@ fn look(position: &Position, round: u32) -> Option<&Look> {
 
 fn judge_status(position: Position, container: Made, reply: &Reply) -> Verdict {
     let ask_list = |position: Position, why| {
-        let look = Some(Look { why, page: None });
+        let look = Some(Look { why, page: None, reaches_back: false, is_seen: false });
         Verdict::More(Position { look, ..position }.save())
     };
     if errors::proves_publication(reply) {
         return ask_list(position, Why::Out);
     }
-    if let Some(failure) = errors::classify(Effect::Repeatable, reply) {
+    if reply.status.is_client_error() || reply.status.is_server_error() {
+        let failure = errors::failure(Effect::Repeatable, reply);
         return if meta::is_gone(&failure) || meta::is_not_ready(&failure) {
             ask_list(position, Why::Lost)
         } else {
@@ -101,6 +120,15 @@ fn judge_status(position: Position, container: Made, reply: &Reply) -> Verdict {
     }
 }
 
+/// The newest post of ours that the list has to show: of the chain, where that was a reply too.
+fn control<'a>(position: &'a Position, view: &View<'a>) -> Option<&'a str> {
+    match position.posts.as_slice() {
+        [] => view.known.first().map(String::as_str),
+        [_] => None,
+        [.., last] => Some(&last.id),
+    }
+}
+
 /// A page of the list that is looked through.
 struct Listing {
     position: Position,
@@ -118,7 +146,7 @@ impl Listing {
         let Some(list) = list else {
             return self.without_list(reply);
         };
-        let wanted = Wanted::of(view);
+        let wanted = Wanted::of(&self.position, view);
         let mut fitting = list.data.iter().filter(|post| wanted.fits(post));
         match (fitting.next(), fitting.next()) {
             (Some(_), Some(_)) if self.look.why != Why::Out => {
@@ -126,24 +154,35 @@ impl Listing {
             }
             // The newest, where the container says that it is out.
             (Some(post), _) => {
-                let (remote_id, found) = (post.id.clone(), Stage::found(post));
-                let checkpoint = self.position.at(found).save();
-                return Verdict::Found { checkpoint, remote_id };
+                let (remote_id, link) = (post.id.clone(), post.permalink.as_deref());
+                let out = self.position.out_as(&remote_id, link, reply.at, view);
+                return Verdict::Found { checkpoint: out.save(), remote_id };
             }
             (None, _) => {}
         }
+        let control = control(&self.position, view);
+        let shows = |id: &str| list.data.iter().any(|post| post.id == id);
+        let is_seen = self.look.is_seen || control.is_some_and(shows);
         // A post that does not say when it was made proves nothing.
-        let reaches_back = list.data.iter().any(|post| wanted.is_before(post));
+        let reaches_back =
+            self.look.reaches_back || list.data.iter().any(|post| wanted.is_before(post));
+        // An old list must not pass for one without the post.
+        let is_enough = reaches_back && (is_seen || self.look.why != Why::Broken);
         // The last page has a cursor too: only an empty one behind it is the end.
         let cursor = list.paging.cursors.after.filter(|cursor| !cursor.is_empty());
-        let page = cursor.filter(|_| !reaches_back && !list.data.is_empty());
-        match page {
+        match cursor.filter(|_| !is_enough && !list.data.is_empty()) {
             Some(page) if self.round + 1 < ROUNDS_MAX => {
-                let look = Some(Look { why: self.look.why, page: Some(page) });
-                Verdict::More(Position { look, ..self.position }.save())
+                let look = Look { why: self.look.why, page: Some(page), reaches_back, is_seen };
+                Verdict::More(Position { look: Some(look), ..self.position }.save())
             }
-            None if self.look.why == Why::Broken => Verdict::Absent(self.position.renewed().save()),
-            _ => self.without_list(reply),
+            Some(_) => self.without_list(reply),
+            None if self.look.why != Why::Broken => self.without_list(reply),
+            None => match control.filter(|_| !is_seen) {
+                Some(id) => {
+                    Verdict::Stale(format!("post {id} is out, and the list does not show it"))
+                }
+                None => Verdict::Absent(self.position.renewed().save()),
+            },
         }
     }
 
@@ -169,29 +208,38 @@ pub(super) struct Wanted<'a> {
     text: &'a str,
     /// The words that the platform has for such a post when it is read.
     media_types: &'static [&'static str],
+    /// What it answers.
+    parent: Option<&'a str>,
+    /// Posts that are known for others: they are not this one, however alike they are.
+    known: &'a [String],
     not_before: Timestamp,
 }
 
 impl<'a> Wanted<'a> {
-    /// This post, from the time of its intent on.
-    pub fn of(view: &View<'a>) -> Self {
-        let segment = segment(view);
-        let media_types: &[&str] = match (segment.media.len(), view.assets.first()) {
+    /// The segment that is next, from the time of the first intent on.
+    pub fn of(position: &'a Position, view: &View<'a>) -> Self {
+        let segment = position.segment(view);
+        let first = view.assets.get(position.first_asset(view));
+        let media_types: &[&str] = match (segment.media.len(), first) {
             (0, _) => &["TEXT_POST", "TEXT"],
             (1, Some(facts)) if facts.kind == MediaKind::Video => &["VIDEO"],
             (1, _) => &["IMAGE"],
             _ => &["CAROUSEL_ALBUM", "CAROUSEL"],
         };
         let not_before = view.intended_at.unwrap_or(view.now) - SKEW;
-        Self { text: &segment.text, media_types, not_before }
+        let parent = position.parent().map(|parent| parent.id.as_str());
+        Self { text: &segment.text, media_types, parent, known: view.known, not_before }
     }
 
-    /// The listed post has this wording, this form, and an age that is possible.
+    /// The listed post has this wording, this form, this place and an age that is possible.
     pub fn fits(self, post: &Listed) -> bool {
         let is_form =
             post.media_type.as_deref().is_none_or(|form| self.media_types.contains(&form));
+        let replied_to = post.replied_to.as_ref().map(|replied| replied.id.as_str());
         // The platform trims; whatever else differs is another post.
         is_form
+            && replied_to == self.parent
+            && !self.known.contains(&post.id)
             && post.text.trim() == self.text.trim()
             && made_at(post).is_some_and(|at| at >= self.not_before)
     }
@@ -218,6 +266,7 @@ mod tests {
             timestamp: Some(timestamp.into()),
             permalink: None,
             media_type: None,
+            replied_to: None,
         };
         let at = made_at(&post("2024-09-12T23:17:39+0000"));
         assert_eq!(at, Timestamp::parse("2024-09-12T23:17:39Z"));

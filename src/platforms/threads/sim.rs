@@ -6,10 +6,12 @@
 //! Invariant: no I/O, no clock, no chance.
 
 mod containers;
+mod making;
 mod oauth;
 mod pages;
 mod params;
 mod posts;
+mod quotas;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,8 @@ enum Route<'a> {
     Status(&'a str),
     Get(&'a str),
     List(&'a str),
+    Replies(&'a str),
+    Delete(&'a str),
     Quota(&'a str),
     Feed,
     Post(&'a str, &'a str),
@@ -75,18 +79,21 @@ impl ThreadsSim {
         let caller = Caller { account: token.account, now };
         let id = self.state.accounts.at(caller.account).id.clone();
         let refused = |response| Answered { account: Some(id.clone()), ..Answered::of(response) };
-        if !token.scopes.iter().any(|scope| scope == route.scope()) {
+        if let Err(refusal) = self.state.check_permitted(caller.account, now) {
+            return refused(refusal.response());
+        }
+        if !route.scopes(params).all(|scope| token.scopes.iter().any(|given| given == scope)) {
             let told = "Application does not have permission for this action";
             return refused(Refusal::new(400, (10, 0), told).response());
         }
-        if let Some(response) = self.blocked(route, caller) {
+        if let Some(response) = self.blocked(self.name(route, params), caller) {
             return refused(response);
         }
         let (fetched, published) = (self.state.containers.len(), self.state.accepted.len());
         match self.handle(params, route, caller) {
             Err(refusal) => refused(refusal.response()),
             Ok(body) => Answered {
-                is_kept: matches!(route, Route::Create(_) | Route::Publish(_)),
+                is_kept: matches!(route, Route::Create(_) | Route::Publish(_) | Route::Delete(_)),
                 accepted: self.state.accepted.get(published).cloned(),
                 fetches: self.fetches(fetched),
                 ..refused(json(StatusCode::OK, &body))
@@ -100,7 +107,7 @@ impl ThreadsSim {
             Route::Me => posts::me(state, params, caller),
             Route::Create(user) => {
                 state.check_user(user, caller)?;
-                containers::create(state, params, caller)
+                making::create(state, params, caller)
             }
             Route::Publish(user) => {
                 state.check_user(user, caller)?;
@@ -108,13 +115,18 @@ impl ThreadsSim {
             }
             Route::List(user) => {
                 state.check_user(user, caller)?;
-                posts::list(state, params, caller)
+                posts::list(state, params, false, caller)
+            }
+            Route::Replies(user) => {
+                state.check_user(user, caller)?;
+                posts::list(state, params, true, caller)
             }
             Route::Quota(user) => {
                 state.check_user(user, caller)?;
-                posts::quota(state, params, caller)
+                quotas::show(state, params, caller)
             }
             Route::Status(id) => containers::status(state, id, params, caller),
+            Route::Delete(id) => posts::delete(state, id, params, caller),
             Route::Get(id) => posts::get(state, id, params, caller),
             Route::Consent
             | Route::Allow
@@ -127,10 +139,20 @@ impl ThreadsSim {
         }
     }
 
+    /// The name of a request's endpoint: what publishes a reply has one of its own.
+    fn name(&self, route: Route<'_>, params: &Params) -> &'static str {
+        let container = params.get("creation_id").and_then(|id| containers::find(&self.state, id));
+        let is_reply = container.is_some_and(|at| self.state.containers[at].reply_to.is_some());
+        match route {
+            Route::Publish(_) if is_reply => "replies.publish",
+            _ => route.name(),
+        }
+    }
+
     /// The refusal while a window of this route, or of all of them, is used up.
-    fn blocked(&self, route: Route<'_>, caller: Caller) -> Option<Response<Vec<u8>>> {
+    fn blocked(&self, route: &str, caller: Caller) -> Option<Response<Vec<u8>>> {
         let Caller { account, now } = caller;
-        let until = self.state.blocks.until(route.name(), account, now)?;
+        let until = self.state.blocks.until(route, account, now)?;
         // A block that holds a route without a name holds all of them.
         let is_whole = self.state.blocks.until("", account, now).is_some();
         let refusal = if is_whole {
@@ -183,7 +205,7 @@ impl ThreadsSim {
 
 impl Simulator for ThreadsSim {
     fn route(&self, request: &Inbound) -> Option<&'static str> {
-        Route::of(request).map(Route::name)
+        Some(self.name(Route::of(request)?, &Params::read(request)))
     }
 
     fn account(&self, request: &Inbound) -> Option<String> {
@@ -194,7 +216,7 @@ impl Simulator for ThreadsSim {
     fn answer(&mut self, request: &Inbound, now: Timestamp) -> Answered {
         let route = Route::of(request);
         let mut answered = match route {
-            Some(route) if !route.scope().is_empty() => {
+            Some(route) if route.scopes(&Params::read(request)).next().is_some() => {
                 self.authorized(&Params::read(request), route, now)
             }
             _ => self.open(request, route, now),
@@ -253,6 +275,8 @@ impl<'a> Route<'a> {
             ("POST", [user, "threads"]) => Some(Self::Create(user)),
             ("POST", [user, "threads_publish"]) => Some(Self::Publish(user)),
             ("GET", [user, "threads"]) => Some(Self::List(user)),
+            ("GET", [user, "replies"]) => Some(Self::Replies(user)),
+            ("DELETE", [id]) if !id.is_empty() => Some(Self::Delete(id)),
             ("GET", [user, "threads_publishing_limit"]) => Some(Self::Quota(user)),
             ("GET", [handle, "post", code]) => Some(Self::Post(handle.strip_prefix('@')?, code)),
             ("GET", [id]) if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) => {
@@ -277,16 +301,24 @@ impl<'a> Route<'a> {
             Self::Status(_) => "threads.status",
             Self::Get(_) => "threads.get",
             Self::List(_) => "threads.list",
+            Self::Replies(_) => "replies.list",
+            Self::Delete(_) => "threads.delete",
             Self::Quota(_) => "threads.quota",
             Self::Feed | Self::Post(..) | Self::File(_) => "pages",
         }
     }
 
-    /// The permission that a token must have; empty where the handler looks at tokens itself.
-    fn scope(self) -> &'static str {
-        match self {
-            Self::Create(_) | Self::Publish(_) | Self::Quota(_) => "threads_content_publish",
-            Self::Me | Self::Status(_) | Self::Get(_) | Self::List(_) => "threads_basic",
+    /// The permissions that a token must have; none where the handler looks at tokens itself.
+    fn scopes(self, params: &Params) -> impl Iterator<Item = &'static str> {
+        let (first, second): (Option<&str>, Option<&str>) = match self {
+            Self::Create(_) | Self::Publish(_) | Self::Quota(_) => {
+                (Some("threads_basic"), Some("threads_content_publish"))
+            }
+            Self::Me | Self::Status(_) | Self::Get(_) | Self::List(_) => {
+                (Some("threads_basic"), None)
+            }
+            Self::Replies(_) => (Some("threads_basic"), Some("threads_read_replies")),
+            Self::Delete(_) => (Some("threads_basic"), Some("threads_delete")),
             Self::Consent
             | Self::Allow
             | Self::Token
@@ -294,7 +326,10 @@ impl<'a> Route<'a> {
             | Self::Refresh
             | Self::Feed
             | Self::Post(..)
-            | Self::File(_) => "",
-        }
+            | Self::File(_) => (None, None),
+        };
+        let fields = params.get("fields").filter(|_| matches!(self, Self::Quota(_)));
+        let fields = fields.unwrap_or_default().split(',').filter_map(quotas::scope);
+        first.into_iter().chain(second).chain(fields).collect::<Vec<_>>().into_iter()
     }
 }

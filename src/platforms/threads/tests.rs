@@ -1,7 +1,10 @@
 //! The adapter against the simulator, in virtual time.
 
+mod chains;
 mod connecting;
+mod document;
 mod failing;
+mod options;
 mod publishing;
 mod reconciling;
 
@@ -27,8 +30,26 @@ fn pictures(rig: &mut Rig, count: u8) -> Content {
     Content { segments: vec![Segment { media, ..segment("Look") }], ..Content::default() }
 }
 
+/// A chain with these wordings.
+fn chain(words: &[&str]) -> Content {
+    Content { segments: words.iter().map(|words| segment(words)).collect(), ..Content::default() }
+}
+
+/// What is out, in the order in which it went out.
+fn texts(rig: &Rig) -> Vec<&str> {
+    rig.sim.accepted().iter().map(|accepted| accepted.text.as_str()).collect()
+}
+
+/// The forms of the containers that were made, in order.
+fn forms(rig: &Rig) -> Vec<String> {
+    let made = rig.requests.iter().filter(|request| {
+        request.method == http::Method::POST && request.path.ends_with("/threads")
+    });
+    made.map(|request| String::from_utf8(request.body.clone()).unwrap()).collect()
+}
+
 /// Replaces figures of the simulator.
-fn limit(rig: &mut Rig, limits: Value) {
+pub(super) fn limit(rig: &mut Rig, limits: Value) {
     assert!(rig.sim.control(&Control::Limits { limits }, rig.now));
 }
 

@@ -25,7 +25,36 @@ pub(super) struct Post {
     pub permalink: Option<String>,
 }
 
-/// The answer of `GET /me/threads`, newest first.
+/// The answer to a deletion.
+#[derive(Debug, Deserialize)]
+pub(super) struct Deleted {
+    pub success: bool,
+}
+
+/// The answer of `GET /me/threads_publishing_limit`: a list of one.
+#[derive(Debug, Deserialize)]
+pub(super) struct QuotaList {
+    pub data: Vec<Quota>,
+}
+
+/// What a profile has used of its quotas; each pair stands there only when it was asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Quota {
+    pub quota_usage: Option<u64>,
+    pub config: Option<QuotaConfig>,
+    pub reply_quota_usage: Option<u64>,
+    pub reply_config: Option<QuotaConfig>,
+}
+
+/// How much a quota allows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct QuotaConfig {
+    pub quota_total: Option<u64>,
+}
+
+/// The answer of `GET /me/threads` and of `GET /me/replies`, newest first.
 #[derive(Debug, Deserialize)]
 pub(super) struct List {
     pub data: Vec<Listed>,
@@ -46,6 +75,15 @@ pub(super) struct Listed {
     pub permalink: Option<String>,
     #[serde(default)]
     pub media_type: Option<String>,
+    /// What it answers; a post of its own answers nothing.
+    #[serde(default)]
+    pub replied_to: Option<Replied>,
+}
+
+/// The post that another one answers.
+#[derive(Debug, Deserialize)]
+pub(super) struct Replied {
+    pub id: String,
 }
 
 /// Where a page ends.

@@ -8,6 +8,7 @@ pub(super) static TABLE: Capabilities = Capabilities {
     image: MediaRule::NONE,
     gif: MediaRule::NONE,
     video: MediaRule::NONE,
+    document: MediaRule::NONE,
     can_mix_media: false,
     media_min: 0,
     segments_max: 1,

@@ -34,6 +34,7 @@ const GIF: MediaRule = MediaRule {
 const VIDEO: MediaRule = MediaRule {
     count_max: 1,
     mimes: &["video/mp4", "video/quicktime"],
+    size_bytes_min: 0,
     size_bytes_max: 512 * MB,
     duration_ms_min: 500,
     duration_ms_max: 140_000,
@@ -61,6 +62,7 @@ static STANDARD: Capabilities = Capabilities {
     image: IMAGE,
     gif: GIF,
     video: VIDEO,
+    document: MediaRule::NONE,
     can_mix_media: false,
     media_min: 0,
     segments_max: 25,

@@ -15,6 +15,10 @@ use std::time::Duration;
 const UPLOAD: &str = "https://www.googleapis.com/auth/youtube.upload";
 /// `channels.list` and `playlistItems.list`.
 const READ: &str = "https://www.googleapis.com/auth/youtube.readonly";
+/// `playlistItems.insert`: asked for, and done without where a person unticks it.
+const MANAGE: &str = "https://www.googleapis.com/auth/youtube";
+/// Without these nothing can be published, or told of what was.
+const NEEDED: [&str; 2] = [UPLOAD, READ];
 /// Where codes and refresh tokens are redeemed.
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 /// An access token lives about an hour (the documented `expires_in` is 3599); taken where the
@@ -27,7 +31,7 @@ static PROFILE: OAuthProfile = OAuthProfile {
     authorize_url: "https://accounts.google.com/o/oauth2/v2/auth",
     uses_pkce: true,
     scope_separator: ' ',
-    scopes: &[UPLOAD, READ],
+    scopes: &[UPLOAD, READ, MANAGE],
     // Without the first two no refresh token comes back when an account is connected again.
     extra: &[("access_type", "offline"), ("prompt", "consent"), ("include_granted_scopes", "true")],
     client_auth: ClientAuth::Body,
@@ -87,7 +91,7 @@ impl Auth for YouTube {
         // A person can untick a scope on the consent page; such a grant cannot publish.
         if let Some(scope) = &tokens.scope {
             let is_given = |wanted: &&str| scope.split_whitespace().any(|given| given == *wanted);
-            if let Some(missing) = PROFILE.scopes.iter().find(|scope| !is_given(scope)) {
+            if let Some(missing) = NEEDED.iter().find(|scope| !is_given(scope)) {
                 let detail = format!("the consent leaves {missing} out; allow everything asked");
                 return Err(Failure::Auth { revoked: true, detail });
             }

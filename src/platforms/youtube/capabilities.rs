@@ -32,6 +32,7 @@ static TABLE: Capabilities = Capabilities {
     image: THUMBNAIL,
     gif: MediaRule::NONE,
     video: VIDEO,
+    document: MediaRule::NONE,
     can_mix_media: false,
     media_min: 1,
     segments_max: 1,

@@ -5,7 +5,7 @@
 //! Invariant: only `reason` and `domain` of the first cause decide, or the word of OAuth; never
 //! a message, and never what a user wrote.
 
-use super::pacific::next_midnight;
+use super::DAY_IN;
 use super::wire::{ApiError, Problem};
 use crate::port::Reply;
 use crate::refusal::{fingerprint, server_failure};
@@ -46,6 +46,8 @@ enum Class {
     /// Breaks a rule; the field, where the platform names one.
     Content(Option<&'static str>),
     Media,
+    /// It was done before.
+    Already,
     Operator(Scope),
     /// The project's day is used up.
     Day,
@@ -70,7 +72,7 @@ const REPEATABLE: Option<Effect> = Some(Effect::Repeatable);
 const IRREVERSIBLE: Option<Effect> = Some(Effect::Irreversible);
 
 /// The first row that fits decides. An empty list of statuses means any from 400 to 499.
-static TABLE: [Row; 50] = [
+static TABLE: [Row; 59] = [
     Row(TOKEN, None, Says::OAuth("invalid_grant"), Class::Dead),
     Row(TOKEN, None, Says::OAuth("invalid_client"), Class::Operator(Scope::App)),
     Row(TOKEN, None, Says::OAuth("unauthorized_client"), Class::Operator(Scope::App)),
@@ -90,6 +92,10 @@ static TABLE: [Row; 50] = [
     Row(ANY, None, Says::Reason("accountSuspended"), Class::Dead),
     Row(ANY, None, Says::Reason("channelClosed"), Class::Dead),
     Row(ANY, None, Says::Reason("channelSuspended"), Class::Dead),
+    Row(ANY, None, Says::Reason("authenticatedUserAccountClosed"), Class::Dead),
+    Row(ANY, None, Says::Reason("authenticatedUserAccountSuspended"), Class::Dead),
+    Row(ANY, None, Says::Reason("authenticatedUserNotChannel"), Class::Dead),
+    Row(ANY, None, Says::Reason("accountDelegationForbidden"), Class::Dead),
     // A consent without the scope: no refresh adds one.
     Row(&[403], None, Says::Reason("insufficientPermissions"), Class::Dead),
     Row(&[401], None, Says::Anything, Class::Stale),
@@ -97,7 +103,7 @@ static TABLE: [Row; 50] = [
     Row(ANY, None, Says::Reason("invalidDescription"), Class::Content(Some("description"))),
     Row(ANY, None, Says::Reason("invalidTags"), Class::Content(Some("tags"))),
     Row(ANY, None, Says::Reason("invalidCategoryId"), Class::Content(Some("categoryId"))),
-    Row(ANY, None, Says::Reason("invalidPublishAt"), Class::Content(None)),
+    Row(ANY, None, Says::Reason("invalidPublishAt"), Class::Content(Some("publishAt"))),
     Row(ANY, None, Says::Reason("invalidVideoMetadata"), Class::Content(None)),
     Row(ANY, None, Says::Reason("invalidRecordingDetails"), Class::Content(None)),
     Row(ANY, None, Says::Reason("invalidVideoGameRating"), Class::Content(None)),
@@ -114,6 +120,27 @@ static TABLE: [Row; 50] = [
     Row(ANY, None, Says::Reason("imageTooWide"), Class::Media),
     Row(ANY, None, Says::Reason("mediaBodyRequired"), Class::Media),
     Row(ANY, None, Says::Reason("invalidFilename"), Class::Media),
+    // Playlists: the video is out by then too.
+    Row(
+        ANY,
+        None,
+        Says::Reason("playlistContainsMaximumNumberOfVideos"),
+        Class::Content(Some("playlistIds")),
+    ),
+    Row(ANY, None, Says::Reason("playlistItemsNotAccessible"), Class::Content(Some("playlistIds"))),
+    Row(
+        ANY,
+        None,
+        Says::Reason("playlistOperationUnsupported"),
+        Class::Content(Some("playlistIds")),
+    ),
+    Row(
+        ANY,
+        None,
+        Says::Reason("videoAlreadyInAnotherSeriesPlaylist"),
+        Class::Content(Some("playlistIds")),
+    ),
+    Row(ANY, None, Says::Reason("videoAlreadyInPlaylist"), Class::Already),
     // A grant of another Google account than the channel's: one of five channels, seen by a peer.
     Row(&[403], None, Says::Reason("forbidden"), Class::Stale),
     Row(&[404], None, Says::Reason("videoNotFound"), Class::Missing),
@@ -146,8 +173,9 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
         Class::Dead => Failure::Auth { revoked: true, detail },
         Class::Content(field) => Failure::Content { field: field.map(Into::into), detail },
         Class::Media => Failure::Media { asset: None, detail },
+        Class::Already => Failure::Duplicate { named: None, detail },
         Class::Operator(scope) => Failure::Operator { scope, detail },
-        Class::Day => limited(Scope::App, later(next_midnight(reply.at))),
+        Class::Day => limited(Scope::App, later(DAY_IN.next_midnight(reply.at))),
         Class::Uploads => limited(Scope::Account, later(reply.at + UPLOADS_PAUSE)),
         Class::Burst => {
             let ends = reply.retry_after().unwrap_or(reply.at + BURST_PAUSE);

@@ -13,7 +13,6 @@ mod auth;
 pub mod capabilities;
 mod errors;
 pub mod options;
-mod pacific;
 mod publish;
 mod reconcile;
 pub mod sim;
@@ -29,6 +28,7 @@ use domain::failure::{Effect, Failure, Scope};
 use domain::limit::Limit;
 use domain::rejection::Rejection;
 use domain::request::Draft;
+use domain::zone::Zone;
 use std::time::Duration;
 
 /// Where every call but those for tokens goes; the documentation's own examples use this host.
@@ -38,14 +38,28 @@ const API: &str = "https://www.googleapis.com";
 /// uploads is asked only when the session is gone, and has its own patience.
 const VISIBILITY_DELAY: Duration = Duration::from_secs(5);
 
+/// determine_quota_cost, 2026: quotas begin anew at midnight Pacific.
+const DAY_IN: Zone = Zone::Pacific;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The bucket of everything but uploads; no call has this name.
+const UNITS: &str = "units";
+
 /// developers.google.com/youtube/v3/determine_quota_cost, 2026: uploads have a bucket of their
-/// own, for the whole project. Everything else shares units that no single endpoint can be told.
-static LIMITS: [Limit; 1] = [Limit {
-    endpoint: "videos.open",
-    scope: Scope::App,
-    calls_max: 100,
-    window: Duration::from_secs(24 * 3600),
-}];
+/// own, for the whole project; everything else shares its units.
+static LIMITS: [Limit; 2] = [
+    Limit { endpoint: "videos.open", scope: Scope::App, calls_max: 100, window: DAY },
+    Limit { endpoint: UNITS, scope: Scope::App, calls_max: 10_000, window: DAY },
+];
+
+/// What a call costs of the units of a project's day. The pieces of a file cost nothing.
+fn units(endpoint: &str) -> u32 {
+    match endpoint {
+        "channels.list" | "videos.list" | "playlistItems.list" => 1,
+        "thumbnails.set" | "playlistItems.insert" => 50,
+        _ => 0,
+    }
+}
 
 /// The platform YouTube and its dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +82,8 @@ impl Platform for YouTube {
         options::ACCOUNT_KIND
     }
 
-    fn content(&self, _profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
-        options::content(draft, problems)
+    fn content(&self, profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+        options::content(profile, draft, problems)
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {
@@ -96,6 +110,24 @@ impl Adapter for YouTube {
 
     fn limits(&self) -> &'static [Limit] {
         &LIMITS
+    }
+
+    fn cost_in(&self, limit: &Limit, endpoint: &str) -> u32 {
+        if limit.endpoint == UNITS {
+            units(endpoint)
+        } else {
+            u32::from(limit.endpoint == endpoint)
+        }
+    }
+
+    fn day_in(&self, _limit: &Limit) -> Option<Zone> {
+        Some(DAY_IN)
+    }
+
+    /// Every upload that was opened ends with its last piece, if it ends; so those that were given
+    /// up between are not counted, and the platform's refusal tells of them.
+    fn ledger_of(&self, limit: &Limit) -> &'static str {
+        if limit.endpoint == "videos.open" { "videos.finish" } else { limit.endpoint }
     }
 
     fn hosts(&self) -> &'static [&'static str] {

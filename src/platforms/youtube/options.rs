@@ -1,7 +1,11 @@
-//! What a post may say to YouTube alone: title, description, tags, who sees the video.
+//! What a post may say to YouTube alone: title, description, tags, who sees the video; in the wider
+//! profile also when YouTube shows it, and in which playlists.
+
+mod extended;
 
 use super::capabilities::DESCRIPTION;
 use crate::options::{content as assemble, first_segment, reader, refuse_chain, refuse_poll};
+use domain::capability::Profile;
 use domain::content::Content;
 use domain::id::AssetId;
 use domain::rejection::{Rejection, Rule};
@@ -47,6 +51,12 @@ pub struct Options {
     /// The thumbnail, a file of its own.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub thumbnail_media_id: Option<AssetId>,
+    /// When YouTube makes a private video public, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub publish_at: Option<String>,
+    /// The playlists that it is put into.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub playlist_ids: Vec<String>,
 }
 
 /// Who sees a video (docs/videos, `status.privacyStatus`).
@@ -62,6 +72,17 @@ pub enum PrivacyStatus {
     Private,
 }
 
+impl PrivacyStatus {
+    /// The platform's own word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Unlisted => "unlisted",
+            Self::Private => "private",
+        }
+    }
+}
+
 impl Options {
     /// The options of a content that [`content`] made. Those of anything else have no title, and
     /// without one YouTube takes no video.
@@ -71,7 +92,7 @@ impl Options {
 }
 
 /// The post as YouTube will carry it.
-pub fn content(draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
+pub fn content(profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
     let mut fields = reader(NAME, draft);
     let mut segment = first_segment(NAME, draft);
     let title = read_title(&mut fields);
@@ -89,13 +110,23 @@ pub fn content(draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
             segment.text.clear();
         }
     }
+    let privacy_status = fields.choice("privacyStatus", &PRIVACY_STATUSES).unwrap_or_default();
+    let (publish_at, playlist_ids) = match profile {
+        Profile::Extended => (
+            extended::read_publish_at(&mut fields, privacy_status, draft.scheduled_at),
+            extended::read_playlists(&mut fields),
+        ),
+        Profile::Spec => extended::refuse(&mut fields),
+    };
     let options = Options {
         title,
         tags: read_tags(&mut fields),
-        privacy_status: fields.choice("privacyStatus", &PRIVACY_STATUSES).unwrap_or_default(),
+        privacy_status,
         made_for_kids: fields.flag("madeForKids").unwrap_or_default(),
         category_id: read_category(&mut fields),
         thumbnail_media_id: fields.id("thumbnailMediaId"),
+        publish_at,
+        playlist_ids,
     };
     refuse_chain(&mut fields);
     refuse_poll(&mut fields);

@@ -1,28 +1,22 @@
 //! Publishing on YouTube: open a session with the metadata, send the file in pieces, then the
-//! thumbnail, where the user gave one.
+//! thumbnail and the playlists, where the user named some.
 //!
 //! Invariant: only the last piece makes a video. A session whose last piece may have arrived is
 //! never replaced by a new one before the platform was asked; and once the id of the video is
 //! known, every way on leads to its receipt.
 
+mod after;
 mod upload;
 
 pub(super) use upload::{Answer, ask, read_answer};
 
-use super::options::Options;
-use super::{API, YouTube, errors};
-use crate::oauth;
-use crate::port::{Body, Call, Checkpoint, Part, Publish, Receipt, Reply, Step, View};
+use super::wire::Video;
+use super::{YouTube, errors};
+use crate::port::{Checkpoint, Publish, Receipt, Reply, Step, View};
 use domain::failure::{Effect, Failure};
-use http::Method;
+use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Duration;
-
-/// 60 s: assumed; a thumbnail has up to 50 MB.
-const THUMBNAIL_DEADLINE: Duration = Duration::from_secs(60);
-/// docs/thumbnails/set: the media types that it takes.
-const THUMBNAIL_TYPES: [&str; 2] = ["image/jpeg", "image/png"];
 
 /// A checkpoint as it is stored, with its version.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,9 +46,27 @@ pub(super) enum Stage {
         page: Option<String>,
     },
     /// The video is out; give it its thumbnail.
-    Illustrate { id: String },
+    Illustrate {
+        id: String,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        warnings: Vec<String>,
+    },
+    /// The video is out; put it into the playlist of this number.
+    Collect {
+        id: String,
+        list: usize,
+        /// When the playlist was seen without it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        looked_at: Option<Timestamp>,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        warnings: Vec<String>,
+    },
     /// The video is out, and nothing is left to do.
-    Done { id: String },
+    Done {
+        id: String,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        warnings: Vec<String>,
+    },
 }
 
 impl Publish for YouTube {
@@ -67,11 +79,9 @@ impl Publish for YouTube {
             Stage::Open => upload::open(view),
             Stage::Send { session, offset } => upload::send(&session, offset, view),
             Stage::Ask { session } | Stage::Search { session, .. } => ask(&session, view),
-            Stage::Illustrate { id } => match thumbnail(view) {
-                Some(asset) => illustrate(&id, asset, view),
-                None => return Step::Published(receipt(id)),
-            },
-            Stage::Done { id } => return Step::Published(receipt(id)),
+            stage @ (Stage::Illustrate { .. } | Stage::Collect { .. } | Stage::Done { .. }) => {
+                return after::next(stage, view);
+            }
         }))
     }
 
@@ -86,7 +96,9 @@ impl Publish for YouTube {
             Stage::Ask { session } | Stage::Search { session, .. } => {
                 upload::read(None, &session, reply, view)?
             }
-            Stage::Illustrate { id } | Stage::Done { id } => Stage::Done { id },
+            stage @ (Stage::Illustrate { .. } | Stage::Collect { .. } | Stage::Done { .. }) => {
+                after::read(stage, reply, view)
+            }
         };
         Ok(stage.save())
     }
@@ -94,7 +106,10 @@ impl Publish for YouTube {
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint {
         let stage = match (Stage::load(at).settled(view), why) {
             // A video without its thumbnail is published all the same.
-            (Stage::Illustrate { id } | Stage::Done { id }, _) => Stage::Done { id },
+            (
+                stage @ (Stage::Illustrate { .. } | Stage::Collect { .. } | Stage::Done { .. }),
+                why,
+            ) => after::recovered(stage, why, view),
             // The session holds the metadata and the file that were refused.
             (_, Failure::Content { .. } | Failure::Media { .. }) => Stage::Open,
             // What became of the last piece is asked by `reconcile`.
@@ -104,6 +119,14 @@ impl Publish for YouTube {
             (stage @ (Stage::Open | Stage::Ask { .. } | Stage::Search { .. }), _) => stage,
         };
         stage.save()
+    }
+
+    fn is_out(&self, at: &Checkpoint) -> bool {
+        after::warnings(&Stage::load(at)).is_some()
+    }
+
+    fn warnings(&self, at: &Checkpoint) -> Vec<String> {
+        after::warnings(&Stage::load(at)).map(<[String]>::to_vec).unwrap_or_default()
     }
 }
 
@@ -124,9 +147,9 @@ impl Stage {
         Checkpoint(serde_json::to_value(Stored::V1(self)).unwrap_or(Value::Null))
     }
 
-    /// The stage after the video got this id.
-    pub fn published(id: String, view: &View<'_>) -> Self {
-        if thumbnail(view).is_some() { Self::Illustrate { id } } else { Self::Done { id } }
+    /// The stage after the video came into being.
+    pub fn published(video: Video, view: &View<'_>) -> Self {
+        after::begin(video, view)
     }
 
     /// The stage after a session turned out to be gone.
@@ -151,27 +174,6 @@ impl Stage {
 
 fn receipt(id: String) -> Receipt {
     Receipt { permalink: format!("https://www.youtube.com/watch?v={id}"), remote_id: id }
-}
-
-/// The position of the thumbnail in [`View::assets`].
-fn thumbnail(view: &View<'_>) -> Option<usize> {
-    let wanted = Options::read(view.content).thumbnail_media_id?;
-    let is_it = |facts: &domain::content::AssetFacts| {
-        facts.id == wanted && THUMBNAIL_TYPES.contains(&facts.mime.as_str())
-    };
-    view.assets.iter().position(is_it)
-}
-
-/// `thumbnails.set`: setting the same picture again changes nothing.
-fn illustrate(id: &str, asset: usize, view: &View<'_>) -> Call {
-    let uri =
-        format!("{API}/upload/youtube/v3/thumbnails/set?uploadType=media&videoId={}", word(id));
-    let facts = view.assets.get(asset);
-    let (mime, end) = facts.map_or(("image/jpeg", 0), |facts| (&facts.mime, facts.size_bytes));
-    let body = Body(vec![Part::Asset { asset, start: 0, end }]);
-    let request = oauth::request(Method::POST, &uri, Some(mime), body);
-    let (endpoint, effect) = ("thumbnails.set", Effect::Repeatable);
-    Call { endpoint, effect, request, deadline: THUMBNAIL_DEADLINE }
 }
 
 /// Something of the platform's, as a query takes it; it must not bend the request.

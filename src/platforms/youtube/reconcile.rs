@@ -7,7 +7,7 @@
 
 use super::options::Options;
 use super::publish::{Answer, Stage, ask, read_answer, word};
-use super::wire::{Listed, Playlist};
+use super::wire::{Listed, Playlist, Video, VideoStatus};
 use super::{API, YouTube, auth};
 use crate::oauth;
 use crate::port::{Body, Call, Checkpoint, Reconcile, Reply, Verdict, View};
@@ -40,7 +40,9 @@ impl Reconcile for YouTube {
                 Some(list(&uploads, page.as_deref()))
             }
             // Nothing is under way: the piece was never sent, or its answer came.
-            Stage::Open | Stage::Illustrate { .. } | Stage::Done { .. } => None,
+            Stage::Open | Stage::Illustrate { .. } | Stage::Collect { .. } | Stage::Done { .. } => {
+                None
+            }
         }
     }
 
@@ -90,7 +92,7 @@ impl Reconcile for YouTube {
                     verdict => verdict,
                 }
             }
-            Stage::Open | Stage::Illustrate { .. } | Stage::Done { .. } => {
+            Stage::Open | Stage::Illustrate { .. } | Stage::Collect { .. } | Stage::Done { .. } => {
                 Verdict::Undecided("no piece of this file was under way".into())
             }
         }
@@ -101,7 +103,7 @@ impl Reconcile for YouTube {
 fn told(session: String, reply: &Reply, view: &View<'_>) -> Verdict {
     let size = view.assets.first().map_or(0, |facts| facts.size_bytes);
     match read_answer(reply, size) {
-        Answer::Complete(id) => found(id, view),
+        Answer::Complete(video) => found(video, view),
         Answer::Open { offset, session: moved } => {
             let session = moved.unwrap_or(session);
             Verdict::Absent(Stage::Send { session, offset }.save())
@@ -171,7 +173,10 @@ impl Search {
             (Some(video), None) if video.snippet.resource_id.video_id.is_empty() => {
                 return Verdict::Undecided("the list does not name the video".into());
             }
-            (Some(video), None) => return found(video.snippet.resource_id.video_id.clone(), view),
+            (Some(video), None) => {
+                let id = video.snippet.resource_id.video_id.clone();
+                return found(Video { id, status: VideoStatus::default() }, view);
+            }
             (None, _) => {}
         }
         // A video that does not say when it was made proves nothing.
@@ -192,6 +197,7 @@ impl Listed {
     }
 }
 
-fn found(id: String, view: &View<'_>) -> Verdict {
-    Verdict::Found { checkpoint: Stage::published(id.clone(), view).save(), remote_id: id }
+fn found(video: Video, view: &View<'_>) -> Verdict {
+    let remote_id = video.id.clone();
+    Verdict::Found { checkpoint: Stage::published(video, view).save(), remote_id }
 }

@@ -48,6 +48,7 @@ enum Route<'a> {
     Videos,
     Delete,
     PlaylistItems,
+    InsertItem,
     Thumbnail,
     Feed,
     Watch,
@@ -96,6 +97,7 @@ impl YouTubeSim {
         match route {
             Route::Channels => listings::channels(state, caller, request),
             Route::PlaylistItems => listings::playlist(state, caller, request, now),
+            Route::InsertItem => listings::insert(state, caller, request),
             Route::Open => uploads::open(state, caller, request, now),
             Route::Chunk | Route::Finish | Route::Session => {
                 uploads::put(state, caller, request, now)
@@ -197,6 +199,7 @@ impl<'a> Route<'a> {
             ("POST", "/revoke") => Some(Self::Revoke),
             ("GET", "/youtube/v3/channels") => Some(Self::Channels),
             ("GET", "/youtube/v3/playlistItems") => Some(Self::PlaylistItems),
+            ("POST", "/youtube/v3/playlistItems") => Some(Self::InsertItem),
             ("GET", "/youtube/v3/videos") => Some(Self::Videos),
             ("DELETE", "/youtube/v3/videos") => Some(Self::Delete),
             ("POST", "/upload/youtube/v3/videos" | "/resumable/upload/youtube/v3/videos") => {
@@ -239,6 +242,7 @@ impl<'a> Route<'a> {
             Self::Videos => "videos.list",
             Self::Delete => "videos.delete",
             Self::PlaylistItems => "playlistItems.list",
+            Self::InsertItem => "playlistItems.insert",
             Self::Thumbnail => "thumbnails.set",
             Self::Feed | Self::Watch | Self::File(_) | Self::Picture(_) => "pages",
         }
@@ -251,7 +255,7 @@ impl<'a> Route<'a> {
             Self::Open | Self::Chunk | Self::Finish | Self::Session | Self::Thumbnail => {
                 &[UPLOAD, MANAGE, FORCE_SSL]
             }
-            Self::Delete => &[MANAGE, FORCE_SSL],
+            Self::Delete | Self::InsertItem => &[MANAGE, FORCE_SSL],
             Self::Consent
             | Self::Allow
             | Self::Token

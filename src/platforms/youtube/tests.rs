@@ -1,5 +1,8 @@
 //! The adapter against the simulator, in virtual time.
 
+mod caring;
+mod document;
+mod options;
 mod publishing;
 mod reconciling;
 mod refusing;

@@ -13,7 +13,7 @@ use serde_json::Value;
 #[derive(Debug, Serialize)]
 pub(super) struct InsertVideo<'a> {
     pub snippet: Snippet<'a>,
-    pub status: Status,
+    pub status: Status<'a>,
 }
 
 /// What is told of a video.
@@ -30,15 +30,56 @@ pub(super) struct Snippet<'a> {
 /// Who sees a video.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Status {
+pub(super) struct Status<'a> {
     pub privacy_status: PrivacyStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_at: Option<&'a str>,
     pub self_declared_made_for_kids: bool,
 }
 
+/// The body of `playlistItems.insert`.
+#[derive(Debug, Serialize)]
+pub(super) struct InsertItem<'a> {
+    pub snippet: ItemSnippet<'a>,
+}
+
+/// What is put where.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ItemSnippet<'a> {
+    pub playlist_id: &'a str,
+    pub resource_id: ResourceRef<'a>,
+}
+
+/// A video, named.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ResourceRef<'a> {
+    pub kind: &'static str,
+    pub video_id: &'a str,
+}
+
 /// A video, as an upload that is complete answers.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Video {
     pub id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub status: VideoStatus,
+}
+
+/// What YouTube makes of a video.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct VideoStatus {
+    #[serde(deserialize_with = "lenient")]
+    pub privacy_status: String,
+    /// `uploaded`, `processed`, `failed`, `rejected`, `deleted`.
+    #[serde(deserialize_with = "lenient")]
+    pub upload_status: String,
+    #[serde(deserialize_with = "lenient")]
+    pub failure_reason: String,
+    #[serde(deserialize_with = "lenient")]
+    pub rejection_reason: String,
 }
 
 /// The answer of `channels.list`. An account without a channel has no `items`.

@@ -1,8 +1,9 @@
 -- Counts one call in every quota, or in none.
 -- KEYS  1 the shard's prefix 2… the quotas, at most 16
--- ARGV  five for each quota in the same order, either
---       'window' calls_max window_ms how waiting: '' | 'lane' | 'queue', the name without prefix
---       'rate' calls per_ms burst ''
+-- ARGV  seven for each quota in the same order, either
+--       'window' calls_max window_ms how waiting ends_ms cost: how is '' | 'lane' | 'queue',
+--       waiting the name without prefix, ends_ms the end of a calendar's window or 0
+--       'rate' calls per_ms burst '' '' ''
 -- Reply {0, what is left of each, -1 for a rate…} when granted, else {when to ask again}
 --
 -- A window is a hash: `used` calls until `reset`; what a header told, `left` calls until `until`;
@@ -34,22 +35,27 @@ local function stretch(w, at, first)
   local rest = w.close - now
   if w.left * 10 >= w.most or w.left * w.length >= rest * w.most then return end
   local next = not w.is_new and tonumber(at[5]) or nil
-  if not next and 1 + waiting(ARGV[first + 3], ARGV[first + 4]) <= w.left then return end
-  if next and now < next then w.later = math.ceil(next) else w.next = now + rest / w.left end
+  local asked = w.cost * (1 + waiting(ARGV[first + 3], ARGV[first + 4]))
+  if not next and asked <= w.left then return end
+  if next and now < next then w.later = math.ceil(next)
+  else w.next = now + w.cost * rest / w.left end
 end
 
 local function window(key, first)
   local most, length = tonumber(ARGV[first + 1]), tonumber(ARGV[first + 2])
   local at = call('HMGET', key, 'used', 'reset', 'left', 'until', 'next')
   local used, reset, lag = tonumber(at[1] or 0), tonumber(at[2] or 0), lag_of(length)
+  local ends, cost = tonumber(ARGV[first + 5]), tonumber(ARGV[first + 6])
   local w = { key = key, most = most, length = length, is_new = reset <= now, later = 0 }
-  if w.is_new then used, reset = 0, now + length + lag end
-  w.left, w.reset, w.close = most - used, reset, reset - 2 * lag
-  if w.left <= 0 or now >= w.close then w.later = reset end
+  -- A calendar's end is known to the millisecond; whoever names one that is over has a clock
+  -- behind ours, and asks again.
+  if w.is_new then used, reset = 0, (ends > 0 and ends or now + length) + lag end
+  w.left, w.reset, w.close, w.cost = most - used, reset, reset - 2 * lag, cost
+  if w.left < cost or now >= w.close then w.later = math.max(reset, now + 1) end
   local told, til = tonumber(at[3]), tonumber(at[4] or 0)
   w.is_told, w.til = told and til > now, til
   if w.is_told then
-    if told <= 0 then w.later = math.max(w.later, til) end
+    if told < cost then w.later = math.max(w.later, til) end
     if told < w.left then w.left, w.close = told, til end
   end
   if w.later == 0 then stretch(w, at, first) end
@@ -68,7 +74,7 @@ end
 
 local asked, later = {}, 0
 for i = 2, #KEYS do
-  local first = i * 5 - 9
+  local first = i * 7 - 13
   local quota = ARGV[first] == 'rate' and rate or window
   asked[i - 1] = quota(KEYS[i], first)
   later = math.max(later, asked[i - 1].later)
@@ -83,14 +89,14 @@ for i, q in ipairs(asked) do
   else
     if q.is_new then
       call('HDEL', q.key, 'next')
-      call('HSET', q.key, 'used', 1, 'reset', q.reset)
+      call('HSET', q.key, 'used', q.cost, 'reset', q.reset)
     else
-      call('HINCRBY', q.key, 'used', 1)
+      call('HINCRBY', q.key, 'used', q.cost)
     end
-    if q.is_told then call('HINCRBY', q.key, 'left', -1) end
+    if q.is_told then call('HINCRBY', q.key, 'left', -q.cost) end
     if q.next then call('HSET', q.key, 'next', string.format('%.3f', q.next)) end
     if q.is_new then call('PEXPIREAT', q.key, math.max(q.reset, q.til) + 1000) end
-    reply[i + 1] = q.left - 1
+    reply[i + 1] = q.left - q.cost
   end
 end
 return reply

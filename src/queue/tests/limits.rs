@@ -8,13 +8,17 @@ use queue::{Behind, Counter, Permit, Queue, Quota};
 use std::time::Duration;
 
 fn window(key: &str, calls_max: u32, window_ms: u64) -> Quota {
-    Quota::Window { key: key.to_owned(), calls_max, window_ms, behind: Behind::Nobody }
+    windowed(key, calls_max, window_ms, Behind::Nobody)
+}
+
+fn windowed(key: &str, calls_max: u32, window_ms: u64, behind: Behind) -> Quota {
+    Quota::Window { key: key.to_owned(), calls_max, window_ms, ends_at: None, cost: 1, behind }
 }
 
 /// The window of an account whose jobs wait in the lane of [`wakeup`].
 fn crowded(calls_max: u32, window_ms: u64) -> Quota {
     let behind = Behind::Lane { queue: "publish:x".to_owned(), lane: "x:default:1".to_owned() };
-    Quota::Window { key: "x:post".to_owned(), calls_max, window_ms, behind }
+    windowed("x:post", calls_max, window_ms, behind)
 }
 
 async fn is_granted(queue: &Queue, quotas: &[Quota]) -> bool {
@@ -231,12 +235,7 @@ async fn what_fits_is_never_stretched() {
     let queue = redis.adopted().await;
     // Fifty videos at 09:00 under 100 a day.
     wait(&queue, 50).await;
-    let day = Quota::Window {
-        key: "videos".to_owned(),
-        calls_max: 100,
-        window_ms: 86_400_000,
-        behind: Behind::Queue("publish:x".to_owned()),
-    };
+    let day = windowed("videos", 100, 86_400_000, Behind::Queue("publish:x".to_owned()));
     assert_eq!(grants(&queue, &day, 50).await, 50);
     // A thread of 25 segments under 100 per 15 min, also where 70 went before it.
     let quarter = window("x:post", 100, 900_000);
@@ -343,4 +342,53 @@ async fn a_redis_that_forgot_grants_nothing_until_it_is_filled() {
     }
     queue.adopt(0, 2, &[], &[]).await.unwrap();
     assert!(is_granted(&queue, &day).await);
+}
+
+/// The window of a calendar that ends then; each call counts as so many.
+fn dated(ends_at: Timestamp, cost: u32) -> [Quota; 1] {
+    let (key, calls_max) = ("project:day".to_owned(), 100);
+    let (window_ms, ends_at, behind) = (86_400_000, Some(ends_at), Behind::Nobody);
+    [Quota::Window { key, calls_max, window_ms, ends_at, cost, behind }]
+}
+
+// case: L-calendar
+#[tokio::test]
+async fn the_window_of_a_calendar_ends_with_its_day_and_not_with_its_first_call() {
+    let redis = Redis::start().await;
+    let queue = redis.adopted().await;
+    let ends_at = queue.time().await.unwrap() + Duration::from_millis(2_500);
+    assert!(is_granted(&queue, &dated(ends_at, 100)).await);
+    let over = ends_at + Duration::from_secs(1);
+    assert_eq!(queue.meter(0, &dated(ends_at, 1)).await.unwrap(), Permit::Until(over));
+    until(&queue, over + Duration::from_millis(1)).await;
+    // Who still names the day that is over has a clock that is behind, and asks again.
+    assert!(!is_granted(&queue, &dated(ends_at, 1)).await);
+    let tomorrow = ends_at + Duration::from_secs(86_400);
+    assert!(is_granted(&queue, &dated(tomorrow, 1)).await);
+}
+
+// case: L-calendar
+#[tokio::test]
+async fn no_call_is_permitted_that_could_arrive_in_the_next_day() {
+    let redis = Redis::start().await;
+    let queue = redis.adopted().await;
+    let ends_at = queue.time().await.unwrap() + Duration::from_millis(900);
+    assert!(!is_granted(&queue, &dated(ends_at, 1)).await);
+}
+
+// case: L-units
+#[tokio::test]
+async fn calls_that_cost_more_take_more_of_a_shared_limit() {
+    let redis = Redis::start().await;
+    let queue = redis.adopted().await;
+    let ends_at = queue.time().await.unwrap() + Duration::from_secs(3_600);
+    let left = async |cost| match queue.meter(0, &dated(ends_at, cost)).await.unwrap() {
+        Permit::Granted { left } => left[0],
+        Permit::Until(_) => None,
+    };
+    assert_eq!(left(50).await, Some(50));
+    assert_eq!(left(1).await, Some(49));
+    assert_eq!(left(50).await, None, "it does not fit, and is counted in nothing");
+    assert_eq!(left(49).await, Some(0));
+    assert_eq!(left(1).await, None);
 }

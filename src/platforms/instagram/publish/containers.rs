@@ -2,7 +2,7 @@
 //!
 //! Invariant: everything here can be sent again; a container that is never published lapses.
 
-use super::{Container, Position, account, node};
+use super::{Container, Position, account, node, upload};
 use crate::instagram::options::Options;
 use crate::meta;
 use crate::port::{Call, View};
@@ -67,7 +67,11 @@ fn single(view: &View<'_>) -> Pairs {
 fn file(index: usize, film: &str, view: &View<'_>) -> Pairs {
     let url = address(index, view);
     if is_film(index, view) {
-        return vec![("media_type", film.into()), ("video_url", url)];
+        let source = match upload::is_sent(index, view) {
+            true => ("upload_type", "resumable".into()),
+            false => ("video_url", url),
+        };
+        return vec![("media_type", film.into()), source];
     }
     let described = files(view).get(index).and_then(|file| file.alt_text.clone());
     let mut pairs = vec![("image_url", url)];
@@ -93,7 +97,7 @@ fn files<'a>(view: &View<'a>) -> &'a [MediaUse] {
     view.content.segments.first().map_or(&[], |segment| &segment.media)
 }
 
-fn is_film(index: usize, view: &View<'_>) -> bool {
+pub(super) fn is_film(index: usize, view: &View<'_>) -> bool {
     view.assets.get(index).is_some_and(|asset| asset.kind == MediaKind::Video)
 }
 

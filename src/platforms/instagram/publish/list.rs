@@ -63,6 +63,7 @@ fn kind(view: &View<'_>) -> &'static str {
     match view.assets.first().map(|asset| asset.kind) {
         _ if files > 1 => "CAROUSEL_ALBUM",
         Some(MediaKind::Video) => "VIDEO",
-        Some(MediaKind::Image | MediaKind::Gif) | None => "IMAGE",
+        // Documents are refused before anything is scheduled.
+        Some(MediaKind::Image | MediaKind::Gif | MediaKind::Document) | None => "IMAGE",
     }
 }

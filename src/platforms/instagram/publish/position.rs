@@ -4,11 +4,11 @@
 //! new one.
 
 use super::{
-    CONTAINER_LIFE, Container, FIND_AFTER, FIND_LOOKS_MAX, NOT_READY_MAX, NOT_READY_WAIT,
-    PROCESSING_MAX, Position, REFUSALS_MAX, RENEWALS_MAX, Stage, Stored, containers,
+    CONTAINER_LIFE, Container, FIND_AFTER, FIND_LOOKS_MAX, LOOKS_MAX, NOT_READY_MAX,
+    NOT_READY_WAIT, Position, REFUSALS_MAX, RENEWALS_MAX, Stage, Stored, containers, upload,
 };
-use crate::instagram::errors;
-use crate::instagram::wire::Status;
+use crate::instagram::wire::{Made, Posts, Status};
+use crate::instagram::{VISIBILITY_DELAY, errors};
 use crate::meta;
 use crate::port::{Checkpoint, View};
 use domain::failure::Failure;
@@ -45,6 +45,34 @@ impl Position {
         Self::fresh(self.renewals.saturating_add(1))
     }
 
+    /// Everything anew, as if for the first time.
+    pub fn again(self) -> Self {
+        Self::fresh(0)
+    }
+
+    /// What comes in the place of a container that is of no use any more. Where its publication
+    /// was refused, the list is looked at first, for it could be out in spite of that.
+    pub fn replaced(self, anew: fn(Self) -> Self, view: &View<'_>) -> Self {
+        if self.refusals == 0 || view.intended_at.is_none() {
+            return anew(self);
+        }
+        Self { stage: Stage::Seek { look_at: view.now + VISIBILITY_DELAY }, ..self }
+    }
+
+    /// The position after the list was looked at for a post whose publication was refused.
+    pub fn seek(self, posts: &Posts, view: &View<'_>) -> Result<Self, Failure> {
+        let unknown = |detail: &str| Err(Failure::Unknown { detail: detail.into() });
+        if posts.found(view).next().is_some() {
+            return unknown("its publication was refused, and the list shows a post like it");
+        }
+        let is_whole = posts.paging.next.is_none()
+            || view.intended_at.is_some_and(|intended_at| posts.reaches_back(intended_at));
+        if is_whole {
+            return Ok(self.renewed());
+        }
+        unknown("its publication was refused, and the list does not reach back to it")
+    }
+
     /// The container of the post itself, once there is one.
     pub fn own(&self) -> Option<&Container> {
         self.own.as_ref()
@@ -66,18 +94,84 @@ impl Position {
         self.own.as_ref().or_else(|| self.items.get(self.finished))
     }
 
+    /// The container that was made last.
+    pub fn newest(&self) -> Option<&Container> {
+        self.own.as_ref().or(self.items.last())
+    }
+
+    /// The file of the container that was made last, where it has one alone.
+    pub fn newest_asset(&self) -> usize {
+        match self.own {
+            Some(_) => 0,
+            None => self.items.len().saturating_sub(1),
+        }
+    }
+
+    /// There are posts left of the day.
+    pub fn begin(&mut self) {
+        self.stage = match self.own {
+            Some(_) => Stage::Publish { search: None },
+            None => Stage::Create,
+        };
+    }
+
     /// A container was made.
-    pub fn make(&mut self, id: String, now: Timestamp, view: &View<'_>) {
-        let container = Container { id, made_at: now };
-        if self.items.len() < containers::items(view) {
+    pub fn make(&mut self, made: Made, now: Timestamp, view: &View<'_>) {
+        let Made { id, uri } = made;
+        let (items, container) = (containers::items(view), Container { id, made_at: now, uri });
+        let is_sent = if self.items.len() < items {
             self.items.push(container);
+            upload::is_sent(self.newest_asset(), view)
         } else {
             self.own = Some(container);
+            items == 0 && upload::is_sent(0, view)
+        };
+        if is_sent {
+            self.stage = Stage::Upload { offset: 0, tries: 0 };
+        } else {
+            self.go_on(now, view);
         }
-        // All items are made before the first is waited for, so that they are processed together.
-        if self.own.is_some() || self.items.len() == containers::items(view) {
-            self.stage = Stage::Check { looks: 0, look_at: now };
+    }
+
+    /// The newest container has what it needs. All items are made before the first is waited for,
+    /// so that they are processed together.
+    pub fn go_on(&mut self, now: Timestamp, view: &View<'_>) {
+        let is_last = self.own.is_some() || self.items.len() == containers::items(view);
+        self.stage = if is_last { Stage::Check { looks: 0, look_at: now } } else { Stage::Create };
+    }
+
+    /// The position after the newest container told how much of its film it has.
+    pub fn arrive(
+        mut self,
+        told: &Status,
+        now: Timestamp,
+        view: &View<'_>,
+    ) -> Result<Self, Failure> {
+        let Stage::Arrived { offset, tries } = self.stage else {
+            return self.look(told, now, view);
+        };
+        match told.status_code.as_str() {
+            "FINISHED" => self.go_on(now, view),
+            "IN_PROGRESS" if self.aged(now).is_none() => {
+                match upload::arrived(told, upload::size(&self, view)) {
+                    upload::Arrived::Whole => self.go_on(now, view),
+                    upload::Arrived::Part(bytes) if bytes > offset => {
+                        self.stage = Stage::Upload { offset: bytes, tries: 0 };
+                    }
+                    upload::Arrived::Part(bytes) if tries < upload::TRIES_MAX => {
+                        self.stage = Stage::Upload { offset: bytes, tries };
+                    }
+                    upload::Arrived::Part(_) => {
+                        return Err(meta::gone("nothing more of its film arrives"));
+                    }
+                    upload::Arrived::Untold => {
+                        return Err(meta::gone("it does not tell how much of its film it has"));
+                    }
+                }
+            }
+            _ => return self.look(told, now, view),
         }
+        Ok(self)
     }
 
     /// The position after a container told its state.
@@ -88,25 +182,34 @@ impl Position {
             return Ok(self);
         }
         if self.refusals >= REFUSALS_MAX || self.aged(now).is_some() {
-            return Ok(self.renewed());
+            let is_waiting = ["FINISHED", "IN_PROGRESS"].contains(&code);
+            // One that waits to be published still is not out.
+            return Ok(if is_waiting {
+                self.renewed()
+            } else {
+                self.replaced(Self::renewed, view)
+            });
         }
         match code {
             "FINISHED" | "PUBLISHED" => self.advance(now),
             "IN_PROGRESS" => {
-                let since = self.checked().map_or(now, |container| container.made_at);
-                if now.since(since) > PROCESSING_MAX {
-                    return Err(meta::gone("it was in processing for a quarter of an hour"));
-                }
                 let looks = match self.stage {
                     Stage::Check { looks, .. } => looks,
                     _ => 0,
                 };
+                if looks >= LOOKS_MAX {
+                    return Err(meta::gone("it was in processing for a quarter of an hour"));
+                }
                 let look_at = now + meta::check_after(looks);
                 self.stage = Stage::Check { looks: looks.saturating_add(1), look_at };
             }
             "ERROR" => {
                 let is_last = self.renewals >= RENEWALS_MAX;
-                return Err(errors::container_failure(&told.status, self.asset(view), is_last));
+                return Err(errors::container_failure(
+                    &told.status,
+                    (self.asset(view), is_last),
+                    now,
+                ));
             }
             "EXPIRED" => return Err(meta::gone("it is expired")),
             _ => return Err(meta::gone("its state is none of those documented")),
@@ -130,6 +233,7 @@ impl Position {
     /// The file of the container that was waited for, where it has one alone.
     fn asset(&self, view: &View<'_>) -> Option<usize> {
         match self.own {
+            None if matches!(self.stage, Stage::Arrived { .. }) => Some(self.newest_asset()),
             None => Some(self.finished),
             Some(_) => (view.assets.len() == 1).then_some(0),
         }
@@ -142,18 +246,18 @@ impl Position {
     }
 
     /// Instagram does not see its own containers yet: wait, or replace them when that lasts.
-    pub fn wait_for_containers(&mut self, now: Timestamp) {
+    pub fn wait_for_containers(mut self, view: &View<'_>) -> Self {
         let Some(oldest) = self.own.as_ref().or(self.items.first()) else {
-            return;
+            return self;
         };
-        if now.since(oldest.made_at) > NOT_READY_MAX {
-            *self = self.clone().renewed();
-            return;
+        if view.now.since(oldest.made_at) > NOT_READY_MAX {
+            return self.replaced(Self::renewed, view);
         }
         if self.items.len() == self.finished || self.own.is_some() {
             self.finished = 0;
-            self.stage = Stage::Check { looks: 0, look_at: now + NOT_READY_WAIT };
+            self.stage = Stage::Check { looks: 0, look_at: view.now + NOT_READY_WAIT };
         }
+        self
     }
 
     /// The list did not show the post yet.

@@ -1,12 +1,14 @@
 //! Containers of the simulated Instagram: what is told of a post, the files fetched for it, and
 //! the state that follows from both.
 
+use super::files::{self, File};
 use super::state::{Caller, Own, State, unknown_object};
+use super::upload::Upload;
 use super::{Done, Outcome, fields_asked, shown};
-use crate::meta::sim::{Refusal, fetched_type};
+use crate::meta::sim::Refusal;
 use crate::options::marked_words;
+use crate::sim::Fetch;
 use crate::sim::http::field;
-use crate::sim::{Fetch, Fetched};
 use domain::time::Timestamp;
 use serde_json::json;
 use std::time::Duration;
@@ -22,13 +24,9 @@ const MENTIONS_MAX: usize = 20;
 const COLLABORATORS_MAX: usize = 3;
 /// General knowledge.
 const ALT_TEXT_MAX: usize = 1_000;
-/// docs: 8 MB an image, 300 MB a film.
-const IMAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
-const FILM_BYTES_MAX: usize = 300 * 1024 * 1024;
-/// What stands behind a container's id in the key of its cover.
-const COVER: &str = "-cover";
-/// The parameters of a create; the token comes along.
-const PARAMETERS: [&str; 13] = [
+/// The parameters of a create; the token comes along. Meta passes over a name that it does not
+/// know, here it is refused: what would be dropped in silence is to be seen.
+pub(in crate::instagram) const PARAMETERS: [&str; 19] = [
     "access_token",
     "media_type",
     "image_url",
@@ -41,7 +39,14 @@ const PARAMETERS: [&str; 13] = [
     "share_to_feed",
     "collaborators",
     "alt_text",
+    "upload_type",
     "fields",
+    // Documented, and taken without an effect.
+    "audio_name",
+    "location_id",
+    "product_tags",
+    "trial_params",
+    "user_tags",
 ];
 
 /// What becomes of a container.
@@ -69,20 +74,9 @@ pub(super) struct Container {
     pub made_at: Timestamp,
     /// Its files: the image or film, then the cover.
     pub files: Vec<File>,
+    /// Its film is sent, not fetched.
+    pub upload: Option<Upload>,
     pub is_published: bool,
-}
-
-/// A file that Instagram fetches.
-#[derive(Debug, PartialEq)]
-pub(super) enum File {
-    Awaited,
-    /// It is not taken, for this reason.
-    Broken(u32),
-    Here {
-        mime: String,
-        bytes: Vec<u8>,
-        ready_at: Timestamp,
-    },
 }
 
 impl Container {
@@ -111,7 +105,12 @@ impl Container {
 }
 
 /// `POST /{user}/media`.
-pub(super) fn create(state: &mut State, caller: Caller, params: &str, now: Timestamp) -> Outcome {
+pub(super) fn create(
+    state: &mut State,
+    caller: Caller,
+    (params, uploads): (&str, &str),
+    now: Timestamp,
+) -> Outcome {
     check_names(params)?;
     let made = &state.account(caller.account).own.made;
     if Own::in_day(made, now) >= state.limits.containers_per_day {
@@ -121,11 +120,15 @@ pub(super) fn create(state: &mut State, caller: Caller, params: &str, now: Times
     }
     let (container, urls) = read(state, caller, params, now)?;
     let id = state.container_id();
-    let keys = [id.clone(), format!("{id}{COVER}")];
-    let fetches = keys.into_iter().zip(urls).map(|(key, url)| Fetch { key, url }).collect();
-    state.containers.insert(id.clone(), container);
+    let fetch = |(index, url)| Fetch { key: files::key(&id, index), url };
+    let fetches = urls.into_iter().map(fetch).collect();
+    let mut body = json!({ "id": id });
+    if container.upload.is_some() {
+        body["uri"] = format!("{uploads}/{id}").into();
+    }
+    state.containers.insert(id, container);
     state.account_mut(caller.account).own.made.push(now);
-    Ok(Done { body: json!({ "id": id }), is_kept: true, fetches, ..Done::default() })
+    Ok(Done { body, is_kept: true, fetches, ..Done::default() })
 }
 
 /// Every parameter is documented and stands once.
@@ -140,28 +143,31 @@ fn check_names(params: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The container that is asked for, and what has to be fetched for it.
+/// The container that is asked for, and what has to be fetched for it: position and address.
 fn read(
     state: &State,
     caller: Caller,
     params: &str,
     now: Timestamp,
-) -> Result<(Container, Vec<String>), Refusal> {
+) -> Result<(Container, Vec<(usize, String)>), Refusal> {
     let is_item = flag(params, "is_carousel_item")?.unwrap_or(false);
     let kind = kind(params, is_item)?;
     check_belonging(params, kind, is_item)?;
+    let is_sent = check_upload_type(params, caller)?;
     let mut urls = Vec::new();
     let source = match kind {
         Kind::Image => Some("image_url"),
-        Kind::Film | Kind::Reel => Some("video_url"),
+        Kind::Film | Kind::Reel => Some("video_url").filter(|_| !is_sent),
         Kind::Carousel => None,
     };
     if let Some(name) = source {
-        urls.push(address(params, name)?.ok_or_else(|| {
+        let url = address(params, name)?.ok_or_else(|| {
             Refusal::parameter(format!("(#100) The parameter {name} is required"))
-        })?);
+        })?;
+        urls.push((0, url));
     }
-    urls.extend(address(params, "cover_url")?);
+    urls.extend(address(params, "cover_url")?.map(|url| (1, url)));
+    let files = urls.len() + usize::from(is_sent);
     let children = match kind {
         Kind::Carousel => children(state, caller, params, now)?,
         Kind::Image | Kind::Film | Kind::Reel => Vec::new(),
@@ -185,10 +191,20 @@ fn read(
         is_shared_to_feed: flag(params, "share_to_feed")?.unwrap_or(true),
         children,
         made_at: now,
-        files: urls.iter().map(|_| File::Awaited).collect(),
+        files: (0..files).map(|_| File::Awaited).collect(),
+        upload: is_sent.then(Upload::default),
         is_published: false,
     };
     Ok((container, urls))
+}
+
+/// The film is sent. docs: only under Facebook Login; what the other one is told is assumed.
+fn check_upload_type(params: &str, caller: Caller) -> Result<bool, Refusal> {
+    match field(params, "upload_type").as_deref() {
+        None => Ok(false),
+        Some("resumable") if caller.is_facebook && field(params, "video_url").is_none() => Ok(true),
+        Some(_) => Err(Refusal::parameter("(#100) Param upload_type is not allowed")),
+    }
 }
 
 fn kind(params: &str, is_item: bool) -> Result<Kind, Refusal> {
@@ -210,7 +226,7 @@ fn kind(params: &str, is_item: bool) -> Result<Kind, Refusal> {
 fn check_belonging(params: &str, kind: Kind, is_item: bool) -> Result<(), Refusal> {
     let belongs = |name: &str| match name {
         "image_url" | "alt_text" => kind == Kind::Image,
-        "video_url" => matches!(kind, Kind::Film | Kind::Reel),
+        "video_url" | "upload_type" => matches!(kind, Kind::Film | Kind::Reel),
         "cover_url" | "thumb_offset" | "share_to_feed" => kind == Kind::Reel,
         "children" => kind == Kind::Carousel,
         "caption" | "collaborators" => !is_item,
@@ -334,45 +350,6 @@ fn wrong_type(name: &str, wanted: &str) -> Refusal {
     Refusal::parameter(format!("(#100) Param {name} must be {wanted}"))
 }
 
-/// Takes in what a fetch brought.
-pub(super) fn fetched(state: &mut State, key: &str, fetched: &Fetched, now: Timestamp) {
-    let (id, index) = key.strip_suffix(COVER).map_or((key, 0), |id| (id, 1));
-    let (stuck_until, processing_ms) = (state.stuck_until, state.limits.processing_ms);
-    let Some(container) = state.containers.get_mut(id) else {
-        return;
-    };
-    let is_film = index == 0 && container.kind != Kind::Image;
-    let processing = Duration::from_millis(if is_film { processing_ms } else { 0 });
-    let ready_at = (now + processing).max(stuck_until);
-    if let Some(file) = container.files.get_mut(index) {
-        *file = match reason(fetched, is_film) {
-            Some(reason) => File::Broken(reason),
-            None => {
-                let (mime, bytes) = (fetched_type(fetched).to_owned(), fetched.body.clone());
-                File::Here { mime, bytes, ready_at }
-            }
-        };
-    }
-}
-
-/// Why a file is not taken, in the documented numbers.
-fn reason(fetched: &Fetched, is_film: bool) -> Option<u32> {
-    let (mime, length) = (fetched_type(fetched), fetched.body.len());
-    match fetched.status {
-        0 => return Some(2_207_003),
-        200..=299 => {}
-        _ => return Some(2_207_052),
-    }
-    if is_film {
-        let is_taken = ["video/mp4", "video/quicktime"].contains(&mime) && length <= FILM_BYTES_MAX;
-        return (!is_taken || length == 0).then_some(2_207_026);
-    }
-    if mime != "image/jpeg" || length == 0 {
-        return Some(2_207_005);
-    }
-    (length > IMAGE_BYTES_MAX).then_some(2_207_004)
-}
-
 /// `GET /{container}?fields=status_code`.
 pub(super) fn status(
     state: &State,
@@ -383,7 +360,8 @@ pub(super) fn status(
     let known = ["id", "status", "status_code", "copyright_check_status", "video_status"];
     let asked = fields_asked(params, &known)?;
     let found = state.containers.get(id).filter(|found| found.account == caller.account);
-    let (code, reason) = found.ok_or_else(|| unknown_object(id))?.state(now);
+    let found = found.ok_or_else(|| unknown_object(id))?;
+    let (code, reason) = found.state(now);
     let told = match code {
         "PUBLISHED" => "Published: Media has been successfully published.".to_owned(),
         "EXPIRED" => "Expired: The container was not published within 24 hours.".to_owned(),
@@ -391,6 +369,7 @@ pub(super) fn status(
         "FINISHED" => "Finished: Media has been uploaded and it is ready to be published.".into(),
         _ => "In Progress: Media is still being processed.".to_owned(),
     };
-    let whole = json!({ "id": id, "status_code": code, "status": told });
+    let upload = found.upload.as_ref().map(|upload| upload.show(code));
+    let whole = json!({ "id": id, "status_code": code, "status": told, "video_status": upload });
     Ok(Done { body: shown(&whole, &asked), ..Done::default() })
 }

@@ -1,6 +1,7 @@
 //! The pages of the simulated Instagram that a person looks at: feed, one post, its files.
 
-use super::containers::{Container, File, Kind};
+use super::containers::{Container, Kind};
+use super::files::{self, File};
 use super::posts;
 use super::state::State;
 use crate::sim::http::typed;
@@ -29,7 +30,7 @@ pub(super) fn post(state: &State, code: &str, base: &str) -> Response<Vec<u8>> {
 
 /// `GET /file/{container}` and `GET /file/{container}-cover`: the bytes of a file.
 pub(super) fn file(state: &State, key: &str) -> Response<Vec<u8>> {
-    let (id, index) = key.strip_suffix("-cover").map_or((key, 0), |id| (id, 1));
+    let (id, index) = files::of_key(key);
     match state.containers.get(id).and_then(|container| container.files.get(index)) {
         Some(File::Here { mime, bytes, .. }) => typed(StatusCode::OK, mime, bytes.clone()),
         _ => page(StatusCode::NOT_FOUND, "Not found", "<h1>Not found</h1>"),
@@ -41,19 +42,19 @@ fn show(out: &mut String, state: &State, at: usize, base: &str) {
     let Some(container) = state.containers.get(&post.container) else {
         return;
     };
-    let mut files = Vec::new();
+    let mut shown = Vec::new();
     let whole = [post.container.clone()];
     let ids = if container.kind == Kind::Carousel { &container.children[..] } else { &whole };
     for id in ids {
         let Some(part) = state.containers.get(id) else { continue };
         for (index, stored) in part.files.iter().enumerate() {
             if let File::Here { mime, .. } = stored {
-                let end = if index == 0 { "" } else { "-cover" };
-                files.push((format!("{base}file/{id}{end}"), mime, &part.alt_text));
+                let key = files::key(id, index);
+                shown.push((format!("{base}file/{key}"), mime, &part.alt_text));
             }
         }
     }
-    let shown = files.iter().map(|(source, mime, told)| [source.as_str(), mime, told]);
+    let parts = shown.iter().map(|(source, mime, told)| [source.as_str(), mime, told]);
     let by = format!("@{}", state.account(post.account).handle);
     let link = format!("{base}{}", posts::path(at, container));
     let article = Article {
@@ -61,7 +62,7 @@ fn show(out: &mut String, state: &State, at: usize, base: &str) {
         at: post.at,
         link: &link,
         text: &container.caption,
-        files: shown.collect(),
+        files: parts.collect(),
         notes: notes(container),
         ..Article::default()
     };

@@ -2,7 +2,7 @@
 
 use super::containers::{self, Container, Kind};
 use super::state::{Caller, Own, State, unknown_object};
-use super::{Done, NAME, Outcome, VERSION, fields_asked, shown};
+use super::{Done, NAME, Outcome, fields_asked, shown};
 use crate::meta::sim::Refusal;
 use crate::sim::Accepted;
 use crate::sim::http::field;
@@ -16,7 +16,7 @@ const FIRST_POST: u64 = 17_920_000_000_000_000;
 const PAGE: usize = 25;
 const PAGE_MAX: usize = 100;
 /// What a post can be asked for.
-const FIELDS: [&str; 10] = [
+pub(in crate::instagram) const FIELDS: [&str; 10] = [
     "id",
     "permalink",
     "shortcode",
@@ -116,7 +116,7 @@ pub(super) fn get(state: &State, caller: Caller, id: &str, params: &str) -> Outc
 pub(super) fn list(
     state: &State,
     caller: Caller,
-    (params, base): (&str, &str),
+    (params, address): (&str, &str),
     now: Timestamp,
 ) -> Outcome {
     let asked = fields_asked(params, &FIELDS)?;
@@ -150,8 +150,7 @@ pub(super) fn list(
         let (before, after) = (id(*first).to_string(), id(*last).to_string());
         body["paging"] = json!({ "cursors": { "before": before, "after": after } });
         if found.next().is_some() {
-            let account = &state.account(caller.account).id;
-            let next = format!("{base}/{VERSION}/{account}/media?limit={limit}&after={after}");
+            let next = format!("{address}?limit={limit}&after={after}");
             body["paging"]["next"] = next.into();
         }
     }

@@ -67,6 +67,11 @@ pub(super) struct Limits {
     pub posts_per_day: usize,
     /// Containers of an account in a rolling day; docs: 400.
     pub containers_per_day: usize,
+    /// Bytes of an upload that are kept, before the line breaks.
+    pub upload_bytes_max: u64,
+    /// What the usage headers say, in percent: of the account, of the app.
+    pub account_usage_percent: u64,
+    pub app_usage_percent: u64,
 }
 
 impl Default for Limits {
@@ -75,9 +80,12 @@ impl Default for Limits {
             token_life_s: 60 * 86_400,
             refresh_age_s: 86_400,
             processing_ms: 1_000,
-            list_delay_ms: 0,
+            list_delay_ms: 1_000,
             posts_per_day: 50,
             containers_per_day: 400,
+            upload_bytes_max: 1 << 40,
+            account_usage_percent: 1,
+            app_usage_percent: 1,
         }
     }
 }
@@ -183,7 +191,7 @@ impl State {
         let token = self.tokens.caller(token, now)?;
         let is_facebook = !is_of_instagram(token);
         let host = header(&request.headers, "x-platform-host");
-        if host.is_some_and(|host| (host == "graph.facebook.com") != is_facebook) {
+        if host.is_some_and(|host| host.ends_with(".facebook.com") != is_facebook) {
             let told = "Invalid OAuth access token - Cannot parse access token";
             return Err(Refusal::new(400, (190, 0), told));
         }

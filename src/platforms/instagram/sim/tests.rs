@@ -1,5 +1,7 @@
 //! How strict the simulated Instagram is.
 
+mod uploads;
+
 use super::super::tests::{connected, image, limit, with_files};
 use crate::instagram::Instagram;
 use crate::meta;

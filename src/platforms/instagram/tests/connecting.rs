@@ -148,7 +148,7 @@ fn the_two_ways_have_hosts_and_tokens_of_their_own() {
     let token = rig.grant.as_ref().unwrap().access_token.clone();
     let pairs = [("grant_type", "ig_refresh_token"), ("access_token", token.as_str())];
     let reply = rig.carry_ready(&meta::get("oauth.refresh", url, &pairs));
-    assert_eq!(reply.status, StatusCode::NOT_FOUND);
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
 }
 
 #[test]

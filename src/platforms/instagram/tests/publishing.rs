@@ -1,6 +1,6 @@
 //! What goes out, and what is done when it does not.
 
-use super::{connected, count, image, limit, refused, told, with_files};
+use super::{connected, count, image, refused, told, with_files};
 use crate::instagram::Instagram;
 use crate::port::{Adapter, Publish, Step};
 use crate::rig::Rig;
@@ -22,7 +22,8 @@ fn an_image_goes_out_with_its_words() {
         let receipt = rig.publish(&content).unwrap();
         assert!(receipt.permalink.starts_with("https://www.instagram.com/p/"), "{receipt:?}");
         assert_eq!(rig.sim.accepted()[0].text, "Hello & good morning #tag");
-        let steps = ["media.create", "media.status", "media.publish", "media.get"];
+        let steps =
+            ["publishing_limit", "media.create", "media.status", "media.publish", "media.get"];
         assert_eq!(rig.calls[3..], steps, "{app}");
         assert_eq!(told(&rig, "/media", "alt_text"), [Some("file 0".to_owned())]);
     }
@@ -199,7 +200,7 @@ fn a_look_that_is_owed_stays_owed_when_it_is_refused() {
 fn a_refused_wording_is_told_anew() {
     let mut rig = connected("acme");
     let content = image(&mut rig, &"a".repeat(2_201));
-    let at = rig.start(&content);
+    let at = rig.until("media.create", &content);
     let (at, why) = rig.step(&at, &content).unwrap_err();
     let field = Some("text".to_owned());
     assert!(matches!(&why, Failure::Content { field: f, .. } if *f == field), "{why:?}");
@@ -237,39 +238,6 @@ fn silence_changes_nothing_about_a_publication() {
     let at = rig.until("media.publish", &content);
     let why = Failure::Unknown { detail: "no reply".into() };
     assert_eq!(Instagram.recover(&at, &why, &rig.view(&content)), at);
-}
-
-#[test]
-fn the_quota_of_posts_is_looked_at_hourly() {
-    let mut rig = connected("acme");
-    limit(&mut rig, json!({ "postsPerDay": 1 }));
-    let content = image(&mut rig, "one");
-    rig.publish(&content).unwrap();
-    let failure = rig.publish(&content).unwrap_err();
-    let Failure::RateLimit { scope: Scope::Account, retry_at, .. } = failure else {
-        panic!("{failure:?}");
-    };
-    assert_eq!(retry_at.since(rig.now), Duration::from_secs(3_600));
-    rig.wait(86_400);
-    rig.publish(&content).unwrap();
-}
-
-#[test]
-fn a_limit_opens_after_the_minutes_of_the_header() {
-    let mut rig = connected("acme");
-    let content = image(&mut rig, "one");
-    for (route, scope) in [(None, Scope::App), (Some("media.create"), Scope::Account)] {
-        let account = Some("acme".to_owned());
-        let route = route.map(str::to_owned);
-        rig.sim.control(&Control::Limit { account, route, reset_in_s: 90 }, rig.now);
-        let failure = rig.publish(&content).unwrap_err();
-        let Failure::RateLimit { scope: whose, retry_at, .. } = failure else {
-            panic!("{failure:?}");
-        };
-        assert_eq!((whose, retry_at.since(rig.now)), (scope, Duration::from_secs(120)));
-        rig.now = retry_at;
-        rig.publish(&content).unwrap();
-    }
 }
 
 #[test]

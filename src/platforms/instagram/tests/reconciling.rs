@@ -1,8 +1,8 @@
 //! Finding out what became of a publication that nobody answered.
 
-use super::{connected, count, image, limit};
+use super::{connected, count, image, limit, refused};
 use crate::instagram::Instagram;
-use crate::port::{Checkpoint, Publish, Reconcile, Reply, Step, Verdict};
+use crate::port::{Adapter, Checkpoint, Publish, Reconcile, Reply, Step, Verdict, View};
 use crate::rig::Rig;
 use domain::content::Content;
 use domain::failure::Failure;
@@ -215,4 +215,82 @@ fn a_post_without_words_is_adopted_only_when_its_container_says_that_it_is_out()
     assert!(matches!(verdict, Verdict::Found { .. }), "{verdict:?}");
     let verdict = told(&rig, &at, &content, [state("ERROR"), list]);
     assert!(matches!(verdict, Verdict::Undecided(_)), "{verdict:?}");
+}
+
+/// The position after a refused publication whose container then tells `state`, and the list
+/// `posts`.
+fn sought(rig: &mut Rig, [state, posts]: [&Value; 2]) -> (Result<Checkpoint, Failure>, Checkpoint) {
+    let (at, content) = due(rig);
+    rig.intended_at = Some(rig.now);
+    let at = refused(rig, &at, &content, (24, 2_207_006));
+    let view = rig.view(&content);
+    let answer = |body: &Value| Reply {
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        body: body.to_string().into_bytes(),
+        at: rig.now,
+    };
+    let at = Instagram.read(&at, &answer(state), &view).unwrap();
+    let Step::Wait(until) = Instagram.next(&at, &view) else { panic!("the list lags") };
+    assert_eq!(until.since(rig.now), Instagram.visibility_delay());
+    let later = View { now: until, ..view };
+    let Step::Call(call) = Instagram.next(&at, &later) else { panic!("the list is due") };
+    assert_eq!(call.endpoint, "media.list");
+    let read = Instagram.read(&at, &answer(posts), &later);
+    let next = match &read {
+        Ok(next) => next.clone(),
+        Err(why) => Instagram.recover(&at, why, &later),
+    };
+    (read, next)
+}
+
+// case: IG-seek
+#[test]
+fn a_lost_container_whose_publication_was_refused_is_replaced_only_after_a_look_in_the_list() {
+    let now = connected("acme").now + Duration::from_secs(600);
+    let more = json!({ "cursors": { "after": "9" }, "next": "https://graph.instagram.com/next" });
+    let ours = json!({ "data": [listed("5", "the one in question", now)] });
+    let none = json!({ "data": [listed("4", "another", now)] });
+    let short = json!({ "data": [listed("9", "another", now)], "paging": more });
+    let back = now - Duration::from_secs(600);
+    let long = json!({ "data": [listed("3", "another", back)], "paging": more });
+    for code in ["EXPIRED", "ERROR", "ODD"] {
+        let state = json!({ "status_code": code, "status": code });
+        for (posts, is_replaced) in [(&ours, false), (&none, true), (&short, false), (&long, true)]
+        {
+            let mut rig = connected("acme");
+            let (read, next) = sought(&mut rig, [&state, posts]);
+            assert_eq!(read.is_ok(), is_replaced, "{code} {posts}: {read:?}");
+            let content = Content::default();
+            let view = View { content: &content, ..rig.view(&content) };
+            let Step::Call(call) = Instagram.next(&next, &view) else { panic!("a call is due") };
+            if is_replaced {
+                assert_eq!(call.endpoint, "media.create");
+            } else {
+                assert!(matches!(read, Err(Failure::Unknown { .. })), "{read:?}");
+                let asked = Instagram.ask(&next, 0, &view).unwrap();
+                assert_eq!(asked.endpoint, "media.status", "it is asked as after silence");
+            }
+        }
+    }
+}
+
+// case: IG-seek
+#[test]
+fn a_look_that_finds_no_container_leads_to_the_list() {
+    for (code, subcode) in [(100, 33), (24, 2_207_006), (24, 2_207_020)] {
+        let mut rig = connected("acme");
+        let (at, content) = due(&mut rig);
+        rig.lose(&at, &content);
+        let at = refused(&rig, &at, &content, (24, 2_207_006));
+        let at = refused(&rig, &at, &content, (code, subcode));
+        rig.wait(60);
+        let (at, why) = rig.step(&at, &content).unwrap_err();
+        assert!(matches!(why, Failure::Unknown { .. }), "{why:?}");
+        let Verdict::Found { checkpoint, .. } = rig.ask(&at, &content) else {
+            panic!("it is out in spite of the refusal");
+        };
+        rig.publish_from(checkpoint, &content).unwrap();
+        assert_eq!(rig.sim.accepted().len(), 2);
+    }
 }

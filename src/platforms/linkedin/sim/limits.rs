@@ -1,7 +1,6 @@
 //! The figures of the simulated LinkedIn that a test may change, and its throttles by the day.
 
 use super::super::LIMITS;
-use super::super::version::VERSION;
 use super::refusal::Refusal;
 use super::state::{Caller, State};
 use domain::time::Timestamp;
@@ -30,20 +29,22 @@ pub(super) struct Limits {
     pub gives_refresh_tokens: bool,
     /// How long a fresh token is called revoked.
     fresh_token_grace_ms: u64,
-    /// How long an image is processed.
+    /// How long a file is processed.
     processing_ms: u64,
     /// The life of an upload's address.
     upload_life_s: u64,
+    /// How large the parts of a film are.
+    part_bytes: u64,
     /// How long a post stays out of answers.
     visibility_delay_ms: u64,
     /// How long the same words are refused.
     duplicate_window_s: u64,
-    /// Grants of people may not look at images.
+    /// Grants of people may not look at images and documents.
     pub hides_image_status: bool,
     /// The oldest version that is active.
     version_oldest: u32,
-    /// The newest version that is active.
-    version_newest: u32,
+    /// The newest version that is active; that of the present month without one.
+    version_newest: Option<u32>,
 }
 
 /// The calls of one day.
@@ -77,13 +78,15 @@ impl Default for Limits {
             processing_ms: 500,
             // A day: assumed, the answer names the end and the documentation no length.
             upload_life_s: 86_400,
+            // 4 MB: documented.
+            part_bytes: 4 * 1024 * 1024,
             visibility_delay_ms: 0,
             // A day: assumed, LinkedIn names none.
             duplicate_window_s: 86_400,
             hides_image_status: false,
             // A version lives at least twelve months.
             version_oldest: 202_508,
-            version_newest: VERSION.parse().unwrap_or_default(),
+            version_newest: None,
         }
     }
 }
@@ -107,9 +110,11 @@ impl Limits {
         serde_json::from_value(Value::Object(all)).map(|new| *self = new).is_ok()
     }
 
-    pub fn is_active(&self, version: u32) -> bool {
+    /// A version serves from its release, at the beginning of its month, until it is too old.
+    pub fn is_active(&self, version: u32, now: Timestamp) -> bool {
         let is_month = (1..=12).contains(&(version % 100));
-        is_month && (self.version_oldest..=self.version_newest).contains(&version)
+        let newest = self.version_newest.unwrap_or_else(|| month(now));
+        is_month && (self.version_oldest..=newest).contains(&version)
     }
 
     pub fn code_life(&self) -> Duration {
@@ -136,6 +141,10 @@ impl Limits {
         Duration::from_secs(self.upload_life_s)
     }
 
+    pub fn part_bytes(&self) -> u64 {
+        self.part_bytes.max(1)
+    }
+
     pub fn visibility_delay(&self) -> Duration {
         Duration::from_millis(self.visibility_delay_ms)
     }
@@ -143,6 +152,12 @@ impl Limits {
     pub fn duplicate_window(&self) -> Duration {
         Duration::from_secs(self.duplicate_window_s)
     }
+}
+
+/// The month of an instant as versions write it, as 202611.
+fn month(at: Timestamp) -> u32 {
+    let digits: String = at.to_string().chars().take(7).filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_default()
 }
 
 impl State {

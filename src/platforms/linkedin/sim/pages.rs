@@ -6,9 +6,10 @@ use super::posts::{self, Post};
 use super::state::State;
 use super::wire::Visibility;
 use crate::sim::http::{field, typed};
-use crate::sim::page::{self, Article, FEED_MAX, missing, page};
+use crate::sim::page::{self, Article, FEED_MAX, escaped, missing, page};
 use domain::time::Timestamp;
 use http::{Response, StatusCode};
+use std::fmt::Write as _;
 
 /// `GET /feed`: what is out, newest first.
 pub(super) fn feed(state: &State, now: Timestamp) -> Response<Vec<u8>> {
@@ -32,12 +33,12 @@ pub(super) fn post(state: &State, urn: &str) -> Response<Vec<u8>> {
     page(StatusCode::OK, "Post", &body)
 }
 
-/// `GET /media/{key}`: the bytes of an image.
+/// `GET /media/{key}`: the bytes of a file.
 pub(super) fn file(state: &State, key: &str) -> Response<Vec<u8>> {
-    let Some(image) = state.images.get(key).filter(|image| !image.bytes.is_empty()) else {
+    let Some(file) = state.files.get(key).filter(|file| !file.bytes.is_empty()) else {
         return page(StatusCode::NOT_FOUND, "Not found", "<h1>Not found</h1>");
     };
-    typed(StatusCode::OK, image.mime(), image.bytes.clone())
+    typed(StatusCode::OK, file.mime(), file.bytes.clone())
 }
 
 fn show(out: &mut String, state: &State, at: usize, base: &str) {
@@ -47,7 +48,7 @@ fn show(out: &mut String, state: &State, at: usize, base: &str) {
     let sources: Vec<String> =
         post.pictures.iter().map(|picture| format!("{base}media/{}", key(&picture.id))).collect();
     let files = post.pictures.iter().zip(&sources).map(|(picture, source)| {
-        let mime = state.image(&picture.id).map_or("image/jpeg", |image| image.mime());
+        let mime = state.file(&picture.id).map_or("image/jpeg", |file| file.mime());
         [source.as_str(), mime, picture.alt_text.as_deref().unwrap_or_default()]
     });
     let article = Article {
@@ -56,10 +57,18 @@ fn show(out: &mut String, state: &State, at: usize, base: &str) {
         link: &link,
         text: &post.text,
         files: files.collect(),
+        title: post.title.as_deref().unwrap_or_default(),
         notes: vec![seen_by(post)],
-        ..Article::default()
     };
     article.write(out);
+    if let Some(poll) = &post.poll {
+        out.push_str("<div class=poll>");
+        let lines = poll.options.iter().map(|option| &option.text);
+        for line in std::iter::once(&poll.question).chain(lines) {
+            let _ = write!(out, "<div>{}</div>", escaped(line));
+        }
+        out.push_str("</div>");
+    }
     out.push_str("</article>");
 }
 

@@ -1,10 +1,10 @@
 //! Posts of the simulated LinkedIn: create, the authors finder, get, delete.
 
-use super::images::Progress;
+use super::media::{Api, Progress};
 use super::profile::{listed, paging};
 use super::refusal::Refusal;
 use super::state::{Author, Caller, Kind, State};
-use super::wire::{Content, Create, Feed, Media, Picture, Visibility};
+use super::wire::{Content, Create, Feed, Media, Picture, Poll, Visibility};
 use super::{MEMBER, Outcome, decoded, json_body, little};
 use crate::sim::http::{empty, field, header, json, set};
 use crate::sim::{Accepted, Inbound};
@@ -20,6 +20,12 @@ const LENGTH_MAX: usize = 3_000;
 const ALT_TEXT_MAX: usize = 4_086;
 /// MultiImage API: the fewest and the most images.
 const SEVERAL: std::ops::RangeInclusive<usize> = 2..=20;
+/// Assumed to be that of an article's title.
+const TITLE_MAX: usize = 400;
+/// Poll API: the longest question, the fewest and the most options, the longest option.
+const QUESTION_MAX: usize = 140;
+const OPTIONS: std::ops::RangeInclusive<usize> = 2..=4;
+const OPTION_MAX: usize = 30;
 
 /// A post.
 #[derive(Debug, PartialEq)]
@@ -30,6 +36,9 @@ pub(super) struct Post {
     /// As it shows.
     pub text: String,
     pub pictures: Vec<Picture>,
+    /// Of a document.
+    pub title: Option<String>,
+    pub poll: Option<Poll>,
     pub visibility: Visibility,
     feed: Feed,
     is_reshare_disabled: bool,
@@ -37,10 +46,13 @@ pub(super) struct Post {
     pub is_deleted: bool,
 }
 
-/// The URN of the post at a position; one of several images is a `ugcPost`.
+/// The URN of the post at a position; one of several images, or of a film, is a `ugcPost`.
 pub(super) fn urn(state: &State, at: usize) -> String {
-    let is_several = state.posts.get(at).is_some_and(|post| post.pictures.len() > 1);
-    let kind = if is_several { "ugcPost" } else { "share" };
+    let is_rich = state.posts.get(at).is_some_and(|post| match post.pictures.as_slice() {
+        [one] => state.file(&one.id).is_some_and(|file| file.api == Api::Videos),
+        several => several.len() > 1,
+    });
+    let kind = if is_rich { "ugcPost" } else { "share" };
     format!("urn:li:{kind}:{}", FIRST_POST + at as u64)
 }
 
@@ -69,18 +81,19 @@ pub(super) fn create(
         let told = "NONE is for organizations";
         return Err(Refusal::input("INVALID_VALUE", "distribution/feedDistribution", told));
     }
-    let pictures = pictures(body.content.unwrap_or_default())?;
+    let Held { pictures, title, poll } = held(body.content.unwrap_or_default())?;
     let text = little::shown(&body.commentary);
     if text.encode_utf16().count() > LENGTH_MAX {
         let told = "The field is longer than 3000 characters";
         return Err(Refusal::input("FIELD_LENGTH_TOO_LONG", "commentary", told));
     }
-    if body.commentary.trim().is_empty() && pictures.is_empty() {
+    if body.commentary.trim().is_empty() && pictures.is_empty() && poll.is_none() {
         return Err(Refusal::input("MISSING_FIELD", "commentary", "A post holds text or media"));
     }
     for picture in &pictures {
         check_picture(state, caller, picture, now)?;
     }
+    check_title(state, &pictures, title.as_deref())?;
     if let Some(last) = account.own.wordings.get(&body.commentary) {
         let age = now.since(state.posts[*last].created_at);
         if !body.commentary.is_empty() && age < state.limits.duplicate_window() {
@@ -93,6 +106,8 @@ pub(super) fn create(
         commentary: body.commentary.clone(),
         text: text.clone(),
         pictures,
+        title,
+        poll,
         visibility: body.visibility,
         feed: body.distribution.feed_distribution,
         is_reshare_disabled: body.is_reshare_disabled_by_author,
@@ -111,20 +126,72 @@ pub(super) fn create(
     Ok(response)
 }
 
-/// The images of a post, however they were named.
-fn pictures(content: Content) -> Result<Vec<Picture>, Refusal> {
-    match (content.media, content.multi_image) {
-        (None, None) => Ok(Vec::new()),
-        (Some(Media { id, alt_text, .. }), None) => Ok(vec![Picture { id, alt_text }]),
-        (None, Some(several)) if SEVERAL.contains(&several.images.len()) => Ok(several.images),
-        (None, Some(_)) => {
+/// What a post holds besides its words.
+#[derive(Default)]
+struct Held {
+    pictures: Vec<Picture>,
+    title: Option<String>,
+    poll: Option<Poll>,
+}
+
+/// The content of a post, however it was named.
+fn held(content: Content) -> Result<Held, Refusal> {
+    match (content.media, content.multi_image, content.poll) {
+        (None, None, None) => Ok(Held::default()),
+        (Some(Media { id, title, alt_text }), None, None) => {
+            Ok(Held { pictures: vec![Picture { id, alt_text }], title, poll: None })
+        }
+        (None, Some(several), None) if SEVERAL.contains(&several.images.len()) => {
+            let is_image = |picture: &Picture| picture.id.starts_with("urn:li:image:");
+            if !several.images.iter().all(is_image) {
+                let told = "Several files have to be images";
+                return Err(Refusal::input("INVALID_VALUE", "content/multiImage/images", told));
+            }
+            Ok(Held { pictures: several.images, ..Held::default() })
+        }
+        (None, Some(_), None) => {
             let told = "There have to be 2 to 20 images";
             Err(Refusal::input("INVALID_VALUE", "content/multiImage/images", told))
         }
-        (Some(_), Some(_)) => {
-            Err(Refusal::input("INVALID_VALUE", "content", "There can be one kind of content"))
+        (None, None, Some(poll)) => {
+            check_poll(&poll)?;
+            Ok(Held { poll: Some(poll), ..Held::default() })
         }
+        _ => Err(Refusal::input("INVALID_VALUE", "content", "There can be one kind of content")),
     }
+}
+
+fn check_poll(poll: &Poll) -> Result<(), Refusal> {
+    let is_bound = |text: &str, most| (1..=most).contains(&text.chars().count());
+    if !is_bound(&poll.question, QUESTION_MAX) {
+        let told = "The question has 1 to 140 characters";
+        return Err(Refusal::input("FIELD_LENGTH_TOO_LONG", "content/poll/question", told));
+    }
+    if !OPTIONS.contains(&poll.options.len()) {
+        let told = "There have to be 2 to 4 options";
+        return Err(Refusal::input("INVALID_VALUE", "content/poll/options", told));
+    }
+    if !poll.options.iter().all(|option| is_bound(&option.text, OPTION_MAX)) {
+        let told = "An option has 1 to 30 characters";
+        return Err(Refusal::input("FIELD_LENGTH_TOO_LONG", "content/poll/options", told));
+    }
+    Ok(())
+}
+
+/// A document has a title; the others may have one.
+fn check_title(state: &State, files: &[Picture], title: Option<&str>) -> Result<(), Refusal> {
+    let is_document =
+        |file: &Picture| state.file(&file.id).is_some_and(|file| file.api == Api::Documents);
+    let length = title.map_or(0, |title| title.chars().count());
+    if files.iter().any(is_document) && length == 0 {
+        let told = "A document has a title";
+        return Err(Refusal::input("MISSING_FIELD", "content/media/title", told));
+    }
+    if length > TITLE_MAX {
+        let told = "The field is longer than 400 characters";
+        return Err(Refusal::input("FIELD_LENGTH_TOO_LONG", "content/media/title", told));
+    }
+    Ok(())
 }
 
 fn check_picture(
@@ -134,23 +201,23 @@ fn check_picture(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let invalid = |told: &str| Err(Refusal::input("INVALID_VALUE", "content/media/id", told));
-    let Some(image) = state.image(&picture.id) else {
-        return invalid("It is not an image");
+    let Some(file) = state.file(&picture.id) else {
+        return invalid("It is not a file of LinkedIn");
     };
-    if image.owner != caller.author {
-        return invalid("The owner of the image is not the author of the post");
+    if file.owner != caller.author {
+        return invalid("The owner of the file is not the author of the post");
     }
     if picture.alt_text.as_ref().is_some_and(|text| text.encode_utf16().count() > ALT_TEXT_MAX) {
         let told = "The field is longer than 4086 characters";
         return Err(Refusal::input("FIELD_LENGTH_TOO_LONG", "content/media/altText", told));
     }
-    let code = match state.progress(image, now) {
+    let code = match state.progress(file, now) {
         Progress::Available => return Ok(()),
         Progress::Waiting => "MEDIA_ASSET_WAITING_UPLOAD",
         Progress::Processing => "MEDIA_ASSET_PROCESSING",
         Progress::Failed => "MEDIA_ASSET_PROCESSING_FAILED",
     };
-    let told = format!("The image {} cannot be used", picture.id);
+    let told = format!("The file {} cannot be used", picture.id);
     Err(Refusal::api(StatusCode::BAD_REQUEST, None, code, &told))
 }
 
@@ -219,9 +286,17 @@ fn show(state: &State, at: usize) -> Value {
         "lastModifiedAt": post.created_at.ms(),
     });
     let picture = |picture: &Picture| json!({ "id": picture.id, "altText": picture.alt_text });
+    if let Some(poll) = &post.poll {
+        shown["content"] = json!({ "poll": poll });
+    }
     match post.pictures.as_slice() {
         [] => {}
-        [one] => shown["content"] = json!({ "media": picture(one) }),
+        [one] => {
+            shown["content"] = json!({ "media": picture(one) });
+            if let Some(title) = &post.title {
+                shown["content"]["media"]["title"] = title.clone().into();
+            }
+        }
         several => {
             let images: Vec<Value> = several.iter().map(picture).collect();
             shown["content"] = json!({ "multiImage": { "images": images } });

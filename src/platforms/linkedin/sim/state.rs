@@ -1,7 +1,7 @@
 //! What the simulated LinkedIn remembers.
 
-use super::images::Image;
 use super::limits::{Day, Limits, Whose};
+use super::media::File;
 use super::oauth::{Access, Code, Family};
 use super::posts::Post;
 use super::refusal::Refusal;
@@ -27,7 +27,7 @@ pub(super) struct State {
     pub refresh: HashMap<String, usize>,
     pub posts: Vec<Post>,
     /// By the key of the upload, which is a part of the URN.
-    pub images: HashMap<String, Image>,
+    pub files: HashMap<String, File>,
     pub accepted: Vec<Accepted>,
     pub limits: Limits,
     pub days: HashMap<(&'static str, Whose), Day>,

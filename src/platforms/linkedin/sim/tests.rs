@@ -1,5 +1,7 @@
 //! How strict the simulated LinkedIn is.
 
+mod films;
+
 use crate::linkedin::LinkedIn;
 use crate::linkedin::tests::{limit, page, person};
 use crate::rig::{Rig, form, post};
@@ -100,6 +102,7 @@ fn every_versioned_call_needs_its_headers() {
         ("linkedin-version", None, 400, "code", "VERSION_MISSING"),
         ("linkedin-version", Some("202401"), 426, "code", "NONEXISTENT_VERSION"),
         ("linkedin-version", Some("202613"), 426, "code", "NONEXISTENT_VERSION"),
+        ("linkedin-version", Some("202612"), 426, "code", "NONEXISTENT_VERSION"),
         ("x-restli-protocol-version", None, 400, "code", "ILLEGAL_ARGUMENT"),
         ("content-type", Some("text/plain"), 400, "code", "ILLEGAL_ARGUMENT"),
     ];
@@ -111,6 +114,14 @@ fn every_versioned_call_needs_its_headers() {
         }
         let (actual, answer) = send(&mut rig, request);
         assert_eq!((actual, &answer[member]), (status, &json!(told)), "{name}");
+    }
+    // Every version of the window serves; the newest is that of the month.
+    for version in ["202508", "202601", "202611"] {
+        let mut body = good(&rig);
+        body["commentary"] = version.into();
+        let mut request = request(&rig, Method::POST, "/rest/posts", &body);
+        request.headers.insert("linkedin-version", HeaderValue::from_static(version));
+        assert_eq!(send(&mut rig, request).0, 201, "{version}");
     }
     let spaced = request(&rig, Method::GET, "/rest/images/urn:li:image:1", &Value::Null);
     assert_eq!(send(&mut rig, spaced).0, 400);

@@ -59,15 +59,15 @@ pub(super) enum Feed {
 pub(super) struct Content {
     pub media: Option<Media>,
     pub multi_image: Option<MultiImage>,
+    pub poll: Option<Poll>,
 }
 
-/// The only image of a post.
+/// The only file of a post.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Media {
     pub id: String,
-    #[serde(rename = "title")]
-    pub _title: Option<String>,
+    pub title: Option<String>,
     pub alt_text: Option<String>,
 }
 
@@ -86,14 +86,75 @@ pub(super) struct Picture {
     pub alt_text: Option<String>,
 }
 
-/// The body of `POST /rest/images?action=initializeUpload`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Initialize {
-    pub initialize_upload_request: Owner,
+/// A question with answers to choose from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Poll {
+    pub question: String,
+    pub options: Vec<PollOption>,
+    pub settings: PollSettings,
 }
 
-/// Whose image it will be.
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PollOption {
+    pub text: String,
+}
+
+/// How long it is open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PollSettings {
+    pub duration: PollDuration,
+}
+
+/// The four that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum PollDuration {
+    OneDay,
+    ThreeDays,
+    SevenDays,
+    FourteenDays,
+}
+
+/// The body of `POST /rest/{images,documents,videos}?action=initializeUpload`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Initialize<T> {
+    pub initialize_upload_request: T,
+}
+
+/// What a film will be.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct InitializeFilm {
+    pub owner: String,
+    pub file_size_bytes: u64,
+    #[serde(default)]
+    pub upload_captions: bool,
+    #[serde(default)]
+    pub upload_thumbnail: bool,
+}
+
+/// The body of `POST /rest/videos?action=finalizeUpload`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Finalize {
+    pub finalize_upload_request: FinalizeUpload,
+}
+
+/// Which parts make up a film.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct FinalizeUpload {
+    pub video: String,
+    pub upload_token: String,
+    pub uploaded_part_ids: Vec<String>,
+}
+
+/// Whose file it will be.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Owner {

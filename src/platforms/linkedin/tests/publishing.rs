@@ -109,19 +109,6 @@ fn an_image_that_linkedin_cannot_read_is_a_media_failure() {
 }
 
 #[test]
-fn a_film_is_refused_before_its_bytes_leave() {
-    let mut rig = person("acme");
-    let film = rig.file(MediaKind::Video, vec![1; 100], None);
-    let content = Content {
-        segments: vec![Segment { text: "Watch".into(), media: vec![film] }],
-        ..Content::default()
-    };
-    let failure = rig.publish(&content).unwrap_err();
-    assert!(matches!(failure, Failure::Media { asset: Some(0), .. }), "{failure:?}");
-    assert_eq!(calls(&rig, "images.upload"), 0);
-}
-
-#[test]
 fn a_grant_that_may_not_look_gives_its_images_time() {
     let mut rig = person("acme");
     limit(&mut rig, json!({ "hidesImageStatus": true }));

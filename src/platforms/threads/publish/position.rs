@@ -1,9 +1,10 @@
 //! Where a delivery stands: the checkpoint of Threads and its moves.
 
-use super::super::wire::Listed;
-use super::{CONTAINER_LIFE, VISIBLE_WITHIN, segment};
+use super::operate::Operating;
+use super::{CONTAINER_LIFE, VISIBLE_WITHIN};
 use crate::meta;
 use crate::port::{Checkpoint, View};
+use domain::content::Segment;
 use domain::failure::Failure;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,14 +13,39 @@ use serde_json::Value;
 /// The checkpoint as it is stored, with its version.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "v")]
-enum Stored {
+pub(super) enum Stored {
     #[serde(rename = "1")]
     V1(Position),
+    /// Something else than publishing.
+    #[serde(rename = "1-operation")]
+    Operation(Operating),
+}
+
+impl Stored {
+    /// Reads a checkpoint. One that is not ours must never be taken for a fresh delivery: that
+    /// would publish again what is out.
+    pub fn load(at: &Checkpoint) -> Self {
+        match serde_json::from_value(at.0.clone()) {
+            Ok(stored) => stored,
+            Err(refused) => {
+                panic!("a checkpoint of Threads is readable by every later version: {refused}")
+            }
+        }
+    }
+
+    /// The checkpoint to store.
+    pub fn save(self) -> Checkpoint {
+        // Strings, numbers and instants always serialize.
+        Checkpoint(serde_json::to_value(self).unwrap_or(Value::Null))
+    }
 }
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(in super::super) struct Position {
+    /// The segments that are out, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub posts: Vec<Out>,
     /// The finished containers of a carousel's files, in order.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub children: Vec<Made>,
@@ -32,6 +58,19 @@ pub(in super::super) struct Position {
     pub look: Option<Look>,
     /// What comes next.
     pub stage: Stage,
+}
+
+/// A segment that is out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in super::super) struct Out {
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub link: Option<String>,
+    /// When it was known to be out: what answers it may have to wait until it is visible.
+    pub at: Timestamp,
+    /// The id is that of its container, for its own was never told.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_unlisted: bool,
 }
 
 /// A container.
@@ -47,6 +86,12 @@ pub(in super::super) struct Look {
     pub why: Why,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub page: Option<String>,
+    /// The pages so far reach back past the call.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub reaches_back: bool,
+    /// They showed the newest post of ours.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_seen: bool,
 }
 
 /// What the container said, so that the list is asked.
@@ -61,13 +106,21 @@ pub(in super::super) enum Why {
     Lost,
 }
 
-/// What comes next: for the next file of a carousel, or for the post.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What comes next: for the next file of a carousel, or for the segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub(in super::super) enum Stage {
-    /// Make the container.
-    #[default]
-    Create,
+    /// Ask how many posts the profile may still make; of a container that was refused for that,
+    /// before it is published again.
+    Quota {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        container: Option<Made>,
+    },
+    /// Make the container; not before `from`, when what it answers could not be seen yet.
+    Create {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        from: Option<Timestamp>,
+    },
     /// Ask, from `check_at` on, whether the container is ready.
     Check { container: Made, looks: u32, check_at: Timestamp },
     /// Publish the post's container.
@@ -84,32 +137,32 @@ pub(in super::super) enum Stage {
     },
 }
 
-impl Stage {
-    /// It is out, as this post of the list.
-    pub fn found(post: &Listed) -> Self {
-        match &post.permalink {
-            Some(link) => Self::Done { post: post.id.clone(), link: Some(link.clone()) },
-            None => Self::Link { post: post.id.clone() },
-        }
+impl Default for Stage {
+    fn default() -> Self {
+        Self::Create { from: None }
     }
 }
 
 impl Position {
-    /// Reads a checkpoint. One that is not ours must never be taken for a fresh delivery: that
-    /// would publish again what is out.
-    pub fn load(at: &Checkpoint) -> Self {
+    /// Where publishing stands; `None` where something else is done with a post.
+    pub fn load(at: &Checkpoint) -> Option<Self> {
+        match Stored::load(at) {
+            Stored::V1(position) => Some(position),
+            Stored::Operation(_) => None,
+        }
+    }
+
+    /// The same for a look, which does not break over a checkpoint of a later version.
+    pub fn peek(at: &Checkpoint) -> Option<Self> {
         match serde_json::from_value(at.0.clone()) {
-            Ok(Stored::V1(position)) => position,
-            Err(refused) => {
-                panic!("a checkpoint of Threads is readable by every later version: {refused}")
-            }
+            Ok(Stored::V1(position)) => Some(position),
+            Ok(Stored::Operation(_)) | Err(_) => None,
         }
     }
 
     /// The checkpoint to store.
     pub fn save(self) -> Checkpoint {
-        // Strings, numbers and instants always serialize.
-        Checkpoint(serde_json::to_value(Stored::V1(self)).unwrap_or(Value::Null))
+        Stored::V1(self).save()
     }
 
     /// The same at another stage; a look-up belongs to the stage it was made from.
@@ -117,27 +170,94 @@ impl Position {
         Self { stage, look: None, ..self }
     }
 
-    /// The file whose container is next, when the post is a carousel and has one left.
+    /// The segment that comes next; the last one when all are out.
+    pub fn segment<'a>(&self, view: &View<'a>) -> &'a Segment {
+        let segments = &view.content.segments;
+        match segments.get(self.posts.len()).or(segments.last()) {
+            Some(segment) => segment,
+            None => panic!("a post has a segment"),
+        }
+    }
+
+    /// What that segment answers.
+    pub fn parent(&self) -> Option<&Out> {
+        self.posts.last()
+    }
+
+    /// The position of that segment's first file in [`View::assets`].
+    pub fn first_asset(&self, view: &View<'_>) -> usize {
+        let before = view.content.segments.iter().take(self.posts.len());
+        before.map(|segment| segment.media.len()).sum()
+    }
+
+    /// The file whose container is next, when the segment is a carousel and has one left.
     pub fn child(&self, view: &View<'_>) -> Option<usize> {
-        let files = segment(view).media.len();
+        let files = self.segment(view).media.len();
         let next = self.children.len();
         (files > 1 && next < files).then_some(next)
+    }
+
+    /// No segment comes after this one.
+    pub fn is_last(&self, view: &View<'_>) -> bool {
+        self.posts.len() + 1 >= view.content.segments.len()
     }
 
     /// A container that is too old to be built upon. After a publication in doubt it stays: only
     /// it can tell whether the post is out.
     pub fn old(&self, now: Timestamp) -> Option<&Made> {
         let oldest = match &self.stage {
-            Stage::Create => self.children.first(),
+            Stage::Create { .. } => self.children.first(),
             Stage::Publish { container } => Some(container),
             _ => None,
         };
         oldest.filter(|made| !self.is_doubted && now.since(made.at) >= CONTAINER_LIFE)
     }
 
-    /// From the beginning: a file that stood in a carousel is not put into another one.
+    /// The segment from its beginning: a file that stood in a carousel is not put into another
+    /// one. What is out stays out.
     pub fn renewed(self) -> Self {
-        Self::default()
+        Self { posts: self.posts, ..Self::default() }
+    }
+
+    /// The segment is out under this id; its address is asked for where it is not known.
+    pub fn out_as(mut self, id: &str, link: Option<&str>, now: Timestamp, view: &View<'_>) -> Self {
+        let (id, link) = (id.to_owned(), link.map(str::to_owned));
+        self.posts.push(Out { id: id.clone(), link: link.clone(), at: now, is_unlisted: false });
+        match link {
+            Some(_) => self.advanced(view),
+            None => self.at(Stage::Link { post: id }),
+        }
+    }
+
+    /// The address of the segment that is out under this id, where it is known; then the next one.
+    pub fn linked(mut self, id: &str, link: Option<String>, view: &View<'_>) -> Self {
+        match self.posts.iter_mut().find(|out| out.id == id) {
+            Some(out) => out.link = link,
+            // A position that was written before chains were spoken.
+            None => {
+                let (id, at) = (id.to_owned(), view.now);
+                self.posts.push(Out { id, link, at, is_unlisted: false });
+            }
+        }
+        self.advanced(view)
+    }
+
+    /// The last segment is out, and its container stands for the id that is not told.
+    pub fn unlisted(mut self, container: &Made, now: Timestamp, view: &View<'_>) -> Self {
+        let id = container.id.clone();
+        self.posts.push(Out { id, link: None, at: now, is_unlisted: true });
+        self.advanced(view)
+    }
+
+    /// After a segment is out: the next one, or the end.
+    fn advanced(self, view: &View<'_>) -> Self {
+        let stage = match self.posts.first() {
+            Some(first) if self.posts.len() >= view.content.segments.len() => {
+                Stage::Done { post: first.id.clone(), link: first.link.clone() }
+            }
+            _ => Stage::default(),
+        };
+        Self { posts: self.posts, stage, ..Self::default() }
     }
 
     /// The container is looked at next.

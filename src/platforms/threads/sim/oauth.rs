@@ -46,6 +46,7 @@ pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Res
         Err(page) => return *page,
     };
     let account = state.sign_up(&handle);
+    state.permit(account, now);
     let code = state.tokens.code(&asked, account, now);
     asked.send_back(&code)
 }
@@ -82,7 +83,17 @@ pub(super) fn refresh(state: &mut State, params: &Params, now: Timestamp) -> Out
     grant_type(params, "th_refresh_token")?;
     let life = Duration::from_secs(state.limits.token_life_s);
     let age_min = Duration::from_secs(state.limits.refresh_age_s);
-    let token = state.tokens.renew(params.required("access_token")?, [life, age_min], now)?;
+    let old = params.required("access_token")?;
+    if let Some(account) = state.tokens.owner(old) {
+        state.check_permitted(account, now)?;
+    }
+    let token = state.tokens.renew(old, [life, age_min], now)?;
+    // docs, long-lived-tokens: the owner of a private profile has to log in again.
+    if let Some(account) = state.tokens.owner(&token)
+        && !state.accounts.at(account).own.is_private
+    {
+        state.permit(account, now);
+    }
     Ok(given(&token, life))
 }
 

@@ -3,7 +3,7 @@
 //! Links are relative, so that the pages work under any prefix.
 
 use super::containers;
-use super::posts::{code, files};
+use super::posts::{self, code, files};
 use super::state::State;
 use crate::sim::http::typed;
 use crate::sim::page::{self, Article, FEED_MAX, missing, page};
@@ -13,7 +13,8 @@ use http::{Response, StatusCode};
 /// `GET /feed`: what is out, newest first.
 pub(super) fn feed(state: &State, now: Timestamp) -> Response<Vec<u8>> {
     let mut articles = String::new();
-    for at in (0..state.posts.len()).rev().take(FEED_MAX) {
+    let out = (0..state.posts.len()).rev().filter(|at| !state.posts[*at].is_deleted);
+    for at in out.take(FEED_MAX) {
         show(&mut articles, state, at, "");
     }
     page::feed("Threads", now, &articles)
@@ -21,8 +22,9 @@ pub(super) fn feed(state: &State, now: Timestamp) -> Response<Vec<u8>> {
 
 /// `GET /@{handle}/post/{code}`: one post.
 pub(super) fn post(state: &State, handle: &str, wanted: &str) -> Response<Vec<u8>> {
-    let is_theirs = |post: &super::posts::Post| {
-        state.accounts.at(post.account).handle.eq_ignore_ascii_case(handle)
+    let is_theirs = |post: &posts::Post| {
+        let by = &state.accounts.at(post.account).handle;
+        by.eq_ignore_ascii_case(handle) && !post.is_deleted
     };
     let found = state.posts.iter().enumerate();
     let found = found.filter(|(_, post)| is_theirs(post)).find(|(at, _)| code(*at) == wanted);
@@ -54,14 +56,17 @@ fn show(out: &mut String, state: &State, at: usize, base: &str) {
         let mime = container.file.as_ref().map_or("", |file| file.mime.as_str());
         [source.as_str(), mime, container.alt_text.as_str()]
     });
-    let note = |word: &String| format!("Who may reply: {word}");
+    let mut notes: Vec<String> = container.poll.iter().map(|word| format!("○ {word}")).collect();
+    notes.extend(container.reply_control.iter().map(|word| format!("Who may reply: {word}")));
+    notes.extend(container.reply_to.map(|at| format!("In reply to {}", posts::id(at))));
+    notes.push(format!("Id {}", posts::id(at)));
     let article = Article {
         by: &by,
         at: post.created_at,
         link: &link,
         text: &container.text,
         files: shown.collect(),
-        notes: container.reply_control.iter().map(note).collect(),
+        notes,
         ..Article::default()
     };
     article.write(out);

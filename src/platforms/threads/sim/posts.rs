@@ -1,7 +1,8 @@
-//! Posts of the simulated Threads: the profile, the list, one post, the quota.
+//! Posts of the simulated Threads: the profile, the lists, one post, its end.
 
 use super::containers::{self, Container, Kind};
 use super::params::Params;
+use super::quotas;
 use super::state::State;
 use super::{Caller, Outcome, Refusal};
 use crate::sim::http::digest;
@@ -11,8 +12,6 @@ use std::time::Duration;
 
 /// Post ids begin here, apart from those of containers.
 const FIRST: u64 = 18_000_000_000_000_000;
-/// The window of the quotas, docs, overview.
-const DAY: Duration = Duration::from_secs(86_400);
 /// Characters of a shortcode.
 const CODE_CHARS: usize = 11;
 /// Posts on a page, without a wish and at most (the Graph API's limits).
@@ -20,7 +19,7 @@ const PAGE: usize = 25;
 const PAGE_MAX: usize = 100;
 
 /// The fields of a post, docs, retrieve-and-discover-posts.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "id",
     "media_product_type",
     "media_type",
@@ -34,7 +33,11 @@ const FIELDS: [&str; 13] = [
     "is_quote_post",
     "has_replies",
     "alt_text",
+    "poll_attachment",
 ];
+
+/// The fields that answers have beside those, docs, retrieve-and-manage-replies.
+const REPLY_FIELDS: [&str; 4] = ["is_reply", "is_reply_owned_by_me", "root_post", "replied_to"];
 
 /// A published container.
 #[derive(Debug, PartialEq)]
@@ -42,6 +45,7 @@ pub(super) struct Post {
     pub account: usize,
     pub container: usize,
     pub created_at: Timestamp,
+    pub is_deleted: bool,
 }
 
 /// The id of the post at a position.
@@ -66,13 +70,6 @@ pub(super) fn unknown(name: &str) -> Refusal {
     Refusal::new(400, (100, 33), told)
 }
 
-/// Posts of the last day.
-pub(super) fn used_today(state: &State, caller: Caller) -> usize {
-    let posts = state.accounts.at(caller.account).own.posts.iter().rev();
-    let is_recent = |at: &&usize| caller.now.since(state.posts[**at].created_at) < DAY;
-    posts.take_while(is_recent).count()
-}
-
 /// `GET /me`.
 pub(super) fn me(state: &State, params: &Params, caller: Caller) -> Outcome {
     params.only(&["fields"])?;
@@ -95,15 +92,19 @@ pub(super) fn me(state: &State, params: &Params, caller: Caller) -> Outcome {
 /// `GET /{post}`.
 pub(super) fn get(state: &State, id: &str, params: &Params, caller: Caller) -> Outcome {
     params.only(&["fields"])?;
-    let own = find(state, id).filter(|at| state.posts[*at].account == caller.account);
-    let fields = params.fields(&FIELDS)?;
+    let is_own = |post: &Post| post.account == caller.account && !post.is_deleted;
+    let own = find(state, id).filter(|at| is_own(&state.posts[*at]));
+    let known: Vec<&str> = FIELDS.into_iter().chain(REPLY_FIELDS).collect();
+    let fields = params.fields(&known)?;
     own.map(|at| show(state, at, &fields)).ok_or_else(|| unknown(id))
 }
 
-/// `GET /me/threads`: newest first.
-pub(super) fn list(state: &State, params: &Params, caller: Caller) -> Outcome {
+/// `GET /me/threads`, or `GET /me/replies`: newest first.
+pub(super) fn list(state: &State, params: &Params, is_of_replies: bool, caller: Caller) -> Outcome {
     params.only(&["fields", "limit", "since", "until", "after"])?;
-    let fields = params.fields(&FIELDS)?;
+    let more: &[&str] = if is_of_replies { &REPLY_FIELDS } else { &[] };
+    let known: Vec<&str> = FIELDS.iter().chain(more).copied().collect();
+    let fields = params.fields(&known)?;
     let limit = params.get("limit").map_or(Some(PAGE), |text| text.parse().ok());
     let limit = limit
         .filter(|limit| (1..=PAGE_MAX).contains(limit))
@@ -118,8 +119,12 @@ pub(super) fn list(state: &State, params: &Params, caller: Caller) -> Outcome {
     };
     let shown_until = caller.now - Duration::from_millis(state.limits.list_delay_ms);
     let listed = state.accounts.at(caller.account).own.posts.iter().rev().filter(|at| {
-        let made_at = state.posts[**at].created_at;
+        let post = &state.posts[**at];
+        let made_at = post.created_at;
+        let is_reply = state.containers[post.container].reply_to.is_some();
         **at < before
+            && !post.is_deleted
+            && is_reply == is_of_replies
             && made_at <= shown_until
             && since.is_none_or(|since| made_at >= since)
             && until.is_none_or(|until| made_at <= until)
@@ -135,20 +140,18 @@ pub(super) fn list(state: &State, params: &Params, caller: Caller) -> Outcome {
     Ok(answer)
 }
 
-/// `GET /me/threads_publishing_limit`.
-pub(super) fn quota(state: &State, params: &Params, caller: Caller) -> Outcome {
-    params.only(&["fields"])?;
-    let mut shown = Map::new();
-    for name in params.fields(&["quota_usage", "config"])? {
-        let value = match name {
-            "quota_usage" => json!(used_today(state, caller)),
-            _ => json!({
-                "quota_total": state.limits.posts_per_day, "quota_duration": DAY.as_secs(),
-            }),
-        };
-        shown.insert(name.into(), value);
+/// `DELETE /{post}`.
+pub(super) fn delete(state: &mut State, id: &str, params: &Params, caller: Caller) -> Outcome {
+    params.only(&[])?;
+    let own = find(state, id).filter(|at| state.posts[*at].account == caller.account);
+    let at = own.filter(|at| !state.posts[*at].is_deleted).ok_or_else(|| unknown(id))?;
+    if quotas::deletes(state, caller) >= state.limits.deletes_per_day as usize {
+        let told = "The account reached its maximum of deletions within a moving 24 hour period.";
+        return Err(Refusal::new(400, (9, 0), told));
     }
-    Ok(json!({ "data": [shown] }))
+    state.posts[at].is_deleted = true;
+    state.accounts.at_mut(caller.account).own.deleted_at.push(caller.now);
+    Ok(json!({ "success": true, "deleted_id": id }))
 }
 
 /// A post as the API shows it, with the fields that were asked for.
@@ -172,7 +175,12 @@ fn show(state: &State, at: usize, fields: &[&str]) -> Value {
             "text" => json!(Some(&container.text).filter(|text| !text.is_empty())),
             "timestamp" => json!(written(post.created_at)),
             "shortcode" => json!(code(at)),
-            "is_quote_post" | "has_replies" => json!(false),
+            "is_quote_post" => json!(false),
+            "has_replies" => json!(is_answered(state, at)),
+            "is_reply" | "is_reply_owned_by_me" => json!(container.reply_to.is_some()),
+            "replied_to" => json!(container.reply_to.map(|at| json!({ "id": id(at) }))),
+            "root_post" => json!(container.reply_to.map(|at| json!({ "id": id(root(state, at)) }))),
+            "poll_attachment" => poll(container),
             "alt_text" => json!(Some(&container.alt_text).filter(|text| !text.is_empty())),
             _ => continue,
         };
@@ -182,6 +190,28 @@ fn show(state: &State, at: usize, fields: &[&str]) -> Value {
         }
     }
     Value::Object(shown)
+}
+
+fn is_answered(state: &State, at: usize) -> bool {
+    let is_it = |post: &Post| state.containers[post.container].reply_to == Some(at);
+    state.posts[at..].iter().any(|post| is_it(post) && !post.is_deleted)
+}
+
+/// The post at the beginning of the chain that this one stands in.
+fn root(state: &State, mut at: usize) -> usize {
+    while let Some(parent) = state.containers[state.posts[at].container].reply_to {
+        at = parent;
+    }
+    at
+}
+
+/// The poll of a post, by the names of its options; nothing without one.
+fn poll(container: &Container) -> Value {
+    let names = ["option_a", "option_b", "option_c", "option_d"];
+    let options = names.into_iter().zip(&container.poll);
+    let object: Map<String, Value> =
+        options.map(|(name, option)| (name.to_owned(), json!(option))).collect();
+    if object.is_empty() { Value::Null } else { Value::Object(object) }
 }
 
 fn media_type(container: &Container) -> &'static str {

@@ -6,7 +6,8 @@ use super::{Caller, Refusal};
 use crate::meta::sim::Tokens;
 use crate::sim::accounts::{self, Accounts, Blocks};
 use crate::sim::{Accepted, Control};
-use crate::threads::{POSTS_PER_DAY, options};
+use crate::threads::limits::{DELETES_PER_DAY, POSTS_PER_DAY, REPLIES_PER_DAY};
+use crate::threads::options;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -30,6 +31,12 @@ pub(super) struct State {
 pub(super) struct Own {
     /// Positions in [`State::posts`], oldest first.
     pub posts: Vec<usize>,
+    /// When posts were deleted, oldest first.
+    pub deleted_at: Vec<Timestamp>,
+    /// The profile shows its posts to followers alone.
+    pub is_private: bool,
+    /// When the permissions end that its owner gave.
+    pub permitted_until: Timestamp,
 }
 
 /// The figures in force, in the shape of `GET /_sim/limits`.
@@ -42,12 +49,20 @@ pub(super) struct Limits {
     pub refresh_age_s: u64,
     /// How long a file is in processing.
     pub processing_ms: u64,
+    /// How long permissions last.
+    pub permission_life_s: u64,
     /// How long a container cannot be published yet.
     pub visible_after_ms: u64,
+    /// How long a post cannot be answered yet.
+    pub answerable_after_ms: u64,
     /// How long a post stays out of lists.
     pub list_delay_ms: u64,
     /// Posts of an account in a rolling day.
     pub posts_per_day: u32,
+    /// Replies of an account in a rolling day.
+    pub replies_per_day: u32,
+    /// Deletions of an account in a rolling day.
+    pub deletes_per_day: u32,
 }
 
 impl Default for Limits {
@@ -56,11 +71,16 @@ impl Default for Limits {
             // docs, long-lived-tokens: sixty days, renewed from an age of 24 h on.
             token_life_s: 60 * 86_400,
             refresh_age_s: 86_400,
+            // docs, long-lived-tokens: ninety days, longer only for a public profile.
+            permission_life_s: 90 * 86_400,
             // Ours: long enough to be seen, short enough for tests.
             processing_ms: 300,
             visible_after_ms: 0,
+            answerable_after_ms: 0,
             list_delay_ms: 0,
             posts_per_day: POSTS_PER_DAY,
+            replies_per_day: REPLIES_PER_DAY,
+            deletes_per_day: DELETES_PER_DAY,
         }
     }
 }
@@ -88,10 +108,27 @@ impl Limits {
 }
 
 impl State {
-    /// The account with this handle, made when it is named for the first time.
+    /// The account with this handle, made when it is named for the first time; one whose handle
+    /// begins with `private` is that.
     pub fn sign_up(&mut self, handle: &str) -> usize {
         let id = accounts::number(&format!("threads:{}", handle.to_lowercase()), 17).to_string();
-        self.accounts.sign_up(handle, id, Own::default)
+        let is_private = handle.to_lowercase().starts_with("private");
+        self.accounts.sign_up(handle, id, || Own { is_private, ..Own::default() })
+    }
+
+    /// The owner of an account has agreed, or is taken to agree on: that lasts from now on.
+    pub fn permit(&mut self, account: usize, now: Timestamp) {
+        let life = Duration::from_secs(self.limits.permission_life_s);
+        self.accounts.at_mut(account).own.permitted_until = now + life;
+    }
+
+    /// What the owner agreed to has not ended.
+    pub fn check_permitted(&self, account: usize, now: Timestamp) -> Result<(), Refusal> {
+        if now < self.accounts.at(account).own.permitted_until {
+            return Ok(());
+        }
+        let told = "Error validating access token: The user has not authorized application.";
+        Err(Refusal::new(400, (190, 458), told))
     }
 
     /// A path may name the caller alone, as `me` or by id.
@@ -106,6 +143,7 @@ impl State {
                 "id": account.id,
                 "handle": account.handle,
                 "kind": options::ACCOUNT_KIND,
+                "isPrivate": account.own.is_private,
                 "posts": account.own.posts.len(),
                 "grants": self.tokens.grants(at),
             })

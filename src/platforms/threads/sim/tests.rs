@@ -3,8 +3,9 @@
 use crate::rig::{Rig, form, post};
 use crate::sim::Inbound;
 use crate::threads::Threads;
-use crate::threads::tests::connected;
+use crate::threads::tests::{connected, limit};
 use domain::content::MediaKind;
+use domain::failure::Failure;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
@@ -230,4 +231,113 @@ fn every_answer_tells_its_account_and_its_date() {
     assert_eq!(answered.account, Some(rig.facts.remote_id.clone()));
     rig.sim.reset();
     assert_eq!(rig.sim.accounts(), json!([]));
+}
+
+fn published(rig: &mut Rig, pairs: &[(&str, &str)]) -> Value {
+    let made = create(rig, pairs);
+    let creation = [("creation_id", made["id"].as_str().unwrap())];
+    send(rig, Method::POST, "/v1.0/me/threads_publish", &creation)
+}
+
+#[test]
+fn a_poll_has_two_to_four_options_in_order_and_belongs_to_a_text() {
+    let mut rig = connected("acme");
+    let wide = "a".repeat(26);
+    let refused = [
+        json!({ "option_a": "a" }),
+        json!({ "option_a": "a", "option_c": "c" }),
+        json!({ "option_a": "a", "option_b": "" }),
+        json!({ "option_a": "a", "option_b": wide }),
+        json!({ "option_a": "a", "option_b": 2 }),
+        json!({ "option_a": "a", "option_b": "b", "option_e": "e" }),
+        json!({ "option_a": "a", "option_b": "b", "duration": 60 }),
+        json!(["a", "b"]),
+    ];
+    let text = [("media_type", "TEXT"), ("text", "Well?")];
+    for poll in refused {
+        let poll = poll.to_string();
+        let answer = create(&mut rig, &[text[0], text[1], ("poll_attachment", &poll)]);
+        assert_eq!(code(&answer).0, 100, "{poll}");
+    }
+    let poll = json!({ "option_a": "a", "option_b": "b", "option_c": "c", "option_d": "d" });
+    let poll = poll.to_string();
+    let image = [("media_type", "IMAGE"), ("image_url", "https://media.example/m/0")];
+    let answer = create(&mut rig, &[image[0], image[1], ("poll_attachment", &poll)]);
+    assert_eq!(code(&answer).0, 100);
+    let out = published(&mut rig, &[text[0], text[1], ("poll_attachment", &poll)]);
+    let path = format!("/v1.0/{}", out["id"].as_str().unwrap());
+    let shown = send(&mut rig, Method::GET, &path, &[("fields", "poll_attachment")]);
+    assert_eq!(shown["poll_attachment"]["option_d"], "d");
+}
+
+#[test]
+fn only_a_post_of_ones_own_that_is_visible_can_be_answered() {
+    let mut rig = connected("acme");
+    limit(&mut rig, json!({ "answerableAfterMs": 5_000 }));
+    let out = published(&mut rig, &[("media_type", "TEXT"), ("text", "one")]);
+    let id = out["id"].as_str().unwrap().to_owned();
+    let answer = [("media_type", "TEXT"), ("text", "two"), ("reply_to_id", id.as_str())];
+    assert_eq!(code(&create(&mut rig, &answer)), (24, 4_279_009), "it is too young");
+    let nothing = [answer[0], answer[1], ("reply_to_id", "1")];
+    assert_eq!(code(&create(&mut rig, &nothing)), (24, 4_279_009));
+    rig.wait(5);
+    published(&mut rig, &answer);
+    let fields = ("fields", "id,is_reply,replied_to,root_post,has_replies");
+    let listed = send(&mut rig, Method::GET, "/v1.0/me/replies", &[fields]);
+    assert_eq!(listed["data"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["data"][0]["replied_to"]["id"], id.as_str());
+    assert_eq!(listed["data"][0]["root_post"]["id"], id.as_str());
+    let listed = send(&mut rig, Method::GET, "/v1.0/me/threads", &[("fields", "id,has_replies")]);
+    assert_eq!(listed["data"], json!([{ "id": id, "has_replies": true }]));
+    let identity = rig.connect("beta").ok().unwrap().remove(0);
+    rig.grant = Some(identity.grant);
+    assert_eq!(code(&create(&mut rig, &answer)).0, 10, "another account's");
+}
+
+#[test]
+fn each_quota_counts_a_rolling_day_of_its_own() {
+    let mut rig = connected("acme");
+    limit(&mut rig, json!({ "postsPerDay": 2, "repliesPerDay": 1 }));
+    let text = ("media_type", "TEXT");
+    let out = published(&mut rig, &[text, ("text", "one")]);
+    let id = out["id"].as_str().unwrap().to_owned();
+    let answer = [text, ("text", "two"), ("reply_to_id", id.as_str())];
+    assert!(published(&mut rig, &answer)["id"].is_string());
+    assert_eq!(code(&published(&mut rig, &answer)).0, 9);
+    assert!(published(&mut rig, &[text, ("text", "three")])["id"].is_string());
+    assert_eq!(code(&published(&mut rig, &[text, ("text", "four")])), (9, 2_207_042));
+    let fields = [("fields", "quota_usage,config,reply_quota_usage,reply_config")];
+    let quota = |rig: &mut Rig| {
+        send(rig, Method::GET, "/v1.0/me/threads_publishing_limit", &fields)["data"][0].clone()
+    };
+    let told = quota(&mut rig);
+    assert_eq!((&told["quota_usage"], &told["reply_quota_usage"]), (&json!(2), &json!(1)));
+    assert_eq!(told["reply_config"], json!({ "quota_total": 1, "quota_duration": 86_400 }));
+    rig.wait(86_400);
+    assert_eq!(quota(&mut rig)["quota_usage"], 0);
+    assert!(published(&mut rig, &answer)["id"].is_string());
+    let fields = [("fields", "location_search_quota_usage")];
+    let path = "/v1.0/me/threads_publishing_limit";
+    assert_eq!(code(&send(&mut rig, Method::GET, path, &fields)).0, 10, "it was not agreed to");
+}
+
+#[test]
+fn a_private_profile_has_to_agree_again_after_ninety_days() {
+    const DAY: u64 = 86_400;
+    for (handle, goes_on) in [("acme", true), ("private-acme", false)] {
+        let mut rig = connected(handle);
+        for _ in 0..2 {
+            rig.wait(40 * DAY);
+            rig.refresh().unwrap();
+        }
+        rig.publish(&post("on the eightieth day")).unwrap();
+        rig.wait(11 * DAY);
+        let ended = rig.publish(&post("on the ninety-first"));
+        let is_refused = matches!(ended, Err(Failure::Auth { revoked: true, .. }));
+        assert_eq!((ended.is_ok(), is_refused), (goes_on, !goes_on), "{handle}: {ended:?}");
+        assert_eq!(rig.refresh().is_ok(), goes_on, "{handle}");
+        let identity = rig.connect(handle).ok().unwrap().remove(0);
+        rig.grant = Some(identity.grant);
+        rig.publish(&post("agreed again")).unwrap();
+    }
 }

@@ -1,6 +1,6 @@
 //! Every refusal at every step: nothing is lost, and nothing goes out twice.
 
-use super::{connected, pictures};
+use super::{chain, connected, pictures};
 use crate::port::{Adapter, Checkpoint, Publish, Reply, Step, Verdict};
 use crate::rig::{Rig, post};
 use crate::threads::Threads;
@@ -70,10 +70,22 @@ fn refused(
     }
 }
 
+/// A kind of post.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Carousel,
+    Chain,
+}
+
 /// Refuses at one step, where the call arrived all the same or not. `false` without such a step.
-fn goes_on(is_carousel: bool, step: usize, refusal: &(u16, Value), has_arrived: bool) -> bool {
+fn goes_on(kind: Kind, step: usize, refusal: &(u16, Value), has_arrived: bool) -> bool {
     let mut rig = connected("acme");
-    let content = if is_carousel { pictures(&mut rig, 2) } else { post("Hello") };
+    let content = match kind {
+        Kind::Text => post("Hello"),
+        Kind::Carousel => pictures(&mut rig, 2),
+        Kind::Chain => chain(&["one", "two", "three"]),
+    };
     let mut at = rig.start(&content);
     for _ in 0..step {
         match rig.step(&at, &content).unwrap() {
@@ -92,18 +104,26 @@ fn goes_on(is_carousel: bool, step: usize, refusal: &(u16, Value), has_arrived: 
     }
     let at = refused(&mut rig, &at, &content, refusal);
     let receipt = rig.publish_from(at, &content).unwrap();
-    let accepted = rig.sim.accepted();
-    assert_eq!(accepted.len(), 1, "step {step}: {refusal:?}");
-    assert_eq!(accepted[0].remote_id, receipt.remote_id, "step {step}: {refusal:?}");
+    let out: Vec<&str> = rig.sim.accepted().iter().map(|accepted| &*accepted.text).collect();
+    let wanted: Vec<&str> = content.segments.iter().map(|segment| &*segment.text).collect();
+    assert_eq!(out, wanted, "{kind:?}, step {step}: {refusal:?}");
+    let first = &rig.sim.accepted()[0].remote_id;
+    assert_eq!(first, &receipt.remote_id, "{kind:?}, step {step}: {refusal:?}");
     true
 }
 
 #[test]
 fn any_refusal_at_any_step_ends_in_one_post() {
     for refusal in refusals() {
-        for (is_carousel, has_arrived) in [(false, false), (false, true), (true, true)] {
-            let ended =
-                (0..STEPS_MAX).find(|step| !goes_on(is_carousel, *step, &refusal, has_arrived));
+        let kinds = [
+            (Kind::Text, false),
+            (Kind::Text, true),
+            (Kind::Carousel, true),
+            (Kind::Chain, false),
+            (Kind::Chain, true),
+        ];
+        for (kind, has_arrived) in kinds {
+            let ended = (0..STEPS_MAX).find(|step| !goes_on(kind, *step, &refusal, has_arrived));
             assert!(ended.is_some_and(|steps| steps > 3), "{refusal:?}");
         }
     }

@@ -72,7 +72,8 @@ pub(super) fn call(position: &Position, view: &View<'_>) -> Call {
                 media_type: &facts.mime,
                 total_bytes: facts.size_bytes,
                 media_category: match facts.kind {
-                    MediaKind::Image => "tweet_image",
+                    // Documents are refused before anything is scheduled.
+                    MediaKind::Image | MediaKind::Document => "tweet_image",
                     MediaKind::Gif => "tweet_gif",
                     MediaKind::Video if is_long(facts) => "amplify_video",
                     MediaKind::Video => "tweet_video",

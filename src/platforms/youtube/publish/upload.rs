@@ -31,7 +31,7 @@ const PIECE_DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) enum Answer {
     /// The file is whole, and this is the video.
-    Complete(String),
+    Complete(Video),
     /// So many bytes are kept; the session may have moved.
     Open { offset: u64, session: Option<String> },
     /// Nobody knows it any more.
@@ -52,6 +52,7 @@ pub(super) fn open(view: &View<'_>) -> Call {
         },
         status: Status {
             privacy_status: options.privacy_status,
+            publish_at: options.publish_at.as_deref(),
             self_declared_made_for_kids: options.made_for_kids,
         },
     };
@@ -100,7 +101,7 @@ pub(super) fn read(
     view: &View<'_>,
 ) -> Result<Stage, Failure> {
     match read_answer(reply, video(view).size_bytes) {
-        Answer::Complete(id) => Ok(Stage::published(id, view)),
+        Answer::Complete(video) => Ok(Stage::published(video, view)),
         // An answer without progress is a failed try, or it would go on for ever. That no video
         // has been made is certain all the same.
         Answer::Open { offset, .. } if sent.is_some_and(|sent| offset <= sent) => {
@@ -123,7 +124,7 @@ pub(super) fn read(
 pub(in super::super) fn read_answer(reply: &Reply, size: u64) -> Answer {
     match reply.status {
         StatusCode::OK | StatusCode::CREATED => match serde_json::from_slice(&reply.body) {
-            Ok(Video { id }) if !id.is_empty() => Answer::Complete(id),
+            Ok::<Video, _>(video) if !video.id.is_empty() => Answer::Complete(video),
             _ => Answer::Unreadable,
         },
         StatusCode::PERMANENT_REDIRECT => match kept(reply) {
@@ -187,6 +188,7 @@ fn set(request: &mut Request<Body>, name: HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::wire::VideoStatus;
     use super::*;
     use domain::time::Timestamp;
     use http::HeaderMap;
@@ -238,7 +240,10 @@ mod tests {
         let session = Some(moved.to_owned());
         assert_eq!(answer(308, &[("location", moved)], ""), Answer::Open { offset: 0, session });
         assert_eq!(answer(308, &[("location", "/elsewhere")], ""), open(0));
-        assert_eq!(answer(201, &[], r#"{"id":"v1"}"#), Answer::Complete("v1".into()));
+        assert_eq!(
+            answer(201, &[], r#"{"id":"v1"}"#),
+            Answer::Complete(Video { id: "v1".into(), status: VideoStatus::default() })
+        );
         assert_eq!(answer(200, &[], r#"{"id":""}"#), Answer::Unreadable);
         assert_eq!(answer(200, &[], "<html>"), Answer::Unreadable);
         assert_eq!(answer(410, &[], ""), Answer::Gone);

@@ -2,6 +2,7 @@
 
 use super::refusal::Refusal;
 use super::state::{Caller, State};
+use super::wire::InsertItem;
 use super::{Outcome, found, parameter};
 use crate::sim::Inbound;
 use domain::time::Timestamp;
@@ -57,7 +58,8 @@ pub(super) fn channels(state: &State, caller: Caller, request: &Inbound) -> Outc
     found(&answer)
 }
 
-/// `GET /youtube/v3/playlistItems?part=…&playlistId=…`: a channel's uploads, newest first.
+/// `GET /youtube/v3/playlistItems?part=…&playlistId=…`: a channel's uploads, newest first, or what
+/// was put into another of its playlists.
 pub(super) fn playlist(
     state: &State,
     caller: Caller,
@@ -69,16 +71,13 @@ pub(super) fn playlist(
         let told = "No filter selected. Expected one of: playlistId, id";
         return Err(Refusal::parameter("missingRequiredParameter", "playlistId", told));
     };
-    let Some(account) = state.account_by_uploads(&id) else {
-        let told = "The playlist identified with the request's playlistId parameter cannot be \
-                    found.";
-        let cause = ["youtube.playlistItem", "playlistNotFound"];
-        return Err(Refusal::api(StatusCode::NOT_FOUND, cause, told));
-    };
+    let Some((owner, listed)) = videos_in(state, &id) else { return Err(no_playlist()) };
     let delay = Duration::from_millis(state.limits.visibility_delay_ms);
-    let videos = state.account(account).own.videos.iter().rev().map(|at| &state.videos[*at]);
+    let only = parameter(request, "videoId");
+    let videos = listed.into_iter().map(|at| &state.videos[at]);
     let videos: Vec<_> = videos
         .filter(|video| video.is_seen_by(caller.account) && video.created_at + delay <= now)
+        .filter(|video| only.as_ref().is_none_or(|id| video.id == *id))
         .collect();
     let size = page_size(request)?;
     let start = page_start(request)?;
@@ -91,7 +90,7 @@ pub(super) fn playlist(
             let value = match part.as_str() {
                 "snippet" => json!({
                     "publishedAt": video.created_at,
-                    "channelId": state.account(account).id,
+                    "channelId": state.account(owner).id,
                     "title": video.snippet.title,
                     "description": video.snippet.description,
                     "playlistId": id,
@@ -118,6 +117,75 @@ pub(super) fn playlist(
         answer["nextPageToken"] = format!("from-{end}").into();
     }
     found(&answer)
+}
+
+/// `POST /youtube/v3/playlistItems?part=snippet`: the same video may be in a playlist twice.
+pub(super) fn insert(state: &mut State, caller: Caller, request: &Inbound) -> Outcome {
+    if parts(request, &["id", "snippet", "contentDetails", "status"])?
+        .iter()
+        .all(|p| p != "snippet")
+    {
+        return Err(Refusal::parameter("unexpectedPart", "part", "Unexpected part: snippet"));
+    }
+    let item: InsertItem = serde_json::from_slice(&request.body).map_err(|refused| {
+        Refusal::unreadable(&format!("Invalid JSON payload received. {refused}"))
+    })?;
+    let domain = "youtube.playlistItem";
+    let bad = |reason, told: &str| Refusal::api(StatusCode::BAD_REQUEST, [domain, reason], told);
+    let list = item.snippet.playlist_id;
+    let named = item.snippet.resource_id;
+    if list.is_empty() {
+        return Err(bad("playlistIdRequired", "The playlist ID is missing."));
+    }
+    if named.kind != "youtube#video" {
+        return Err(bad("invalidResourceType", "The resource type is not supported."));
+    }
+    if named.video_id.is_empty() {
+        return Err(bad("resourceIdRequired", "The resource ID is missing."));
+    }
+    let Some((owner, listed)) = videos_in(state, &list).filter(|_| !list.starts_with("UU")) else {
+        return Err(no_playlist());
+    };
+    let forbidden = |reason, told: &str| Err(Refusal::forbidden([domain, reason], told));
+    if owner != caller.account {
+        let told = "The request is not properly authorized to insert the playlist item.";
+        return forbidden("playlistItemsNotAccessible", told);
+    }
+    if listed.len() >= state.limits.playlist_videos_max {
+        let told = "The playlist already contains the maximum allowed number of items.";
+        return forbidden("playlistContainsMaximumNumberOfVideos", told);
+    }
+    let seen = state.video(&named.video_id);
+    let Some(at) = seen.filter(|at| state.videos[*at].is_seen_by(caller.account)) else {
+        let told = "The video that you are trying to add cannot be found.";
+        return Err(Refusal::api(StatusCode::NOT_FOUND, [domain, "videoNotFound"], told));
+    };
+    let position = listed.len();
+    state.account_mut(owner).own.lists.entry(list.clone()).or_default().push(at);
+    found(&json!({
+        "kind": "youtube#playlistItem",
+        "id": format!("{list}.{position}"),
+        "snippet": {
+            "playlistId": list,
+            "position": position,
+            "resourceId": { "kind": "youtube#video", "videoId": named.video_id },
+        },
+    }))
+}
+
+/// Whose playlist it is, and its videos: the uploads newest first, others as they were put there.
+fn videos_in(state: &State, playlist: &str) -> Option<(usize, Vec<usize>)> {
+    if let Some(owner) = state.account_by_uploads(playlist) {
+        return Some((owner, state.account(owner).own.videos.iter().rev().copied().collect()));
+    }
+    let owner = state.account_by_playlist(playlist)?;
+    let listed = state.account(owner).own.lists.get(playlist).cloned().unwrap_or_default();
+    Some((owner, listed.into_iter().filter(|at| !state.videos[*at].is_deleted).collect()))
+}
+
+fn no_playlist() -> Refusal {
+    let told = "The playlist identified with the request's playlistId parameter cannot be found.";
+    Refusal::api(StatusCode::NOT_FOUND, ["youtube.playlistItem", "playlistNotFound"], told)
 }
 
 fn parts(request: &Inbound, known: &[&str]) -> Result<Vec<String>, Refusal> {

@@ -1,7 +1,7 @@
 //! The limits of the simulated YouTube: two buckets for a project, which fill at midnight Pacific,
 //! and figures that tests shorten.
 
-use super::super::pacific::next_midnight;
+use super::super::DAY_IN;
 use super::refusal::Refusal;
 use super::state::State;
 use domain::time::Timestamp;
@@ -33,6 +33,13 @@ pub(super) struct Limits {
     pub processing_s: u64,
     /// How long a video stays out of the list of uploads.
     pub visibility_delay_ms: u64,
+    /// Videos of one playlist.
+    pub playlist_videos_max: usize,
+    /// Every video becomes private, whatever was asked for: what unverified projects had until
+    /// 2026-11-02, and what settings of a channel can still do.
+    pub only_private: bool,
+    /// A session moves with every answer that it goes on with.
+    pub moves_sessions: bool,
 }
 
 impl Default for Limits {
@@ -53,6 +60,10 @@ impl Default for Limits {
             // Assumed: a short film; hours happen.
             processing_s: 10,
             visibility_delay_ms: 0,
+            // General knowledge; the reference names no figure.
+            playlist_videos_max: 5_000,
+            only_private: false,
+            moves_sessions: false,
         }
     }
 }
@@ -97,7 +108,7 @@ fn cost(route: &str) -> Option<(Bucket, u64)> {
     match route {
         "videos.open" => Some((Bucket::Inserts, 1)),
         "channels.list" | "videos.list" | "playlistItems.list" => Some((Bucket::Units, 1)),
-        "videos.delete" | "thumbnails.set" => Some((Bucket::Units, 50)),
+        "videos.delete" | "thumbnails.set" | "playlistItems.insert" => Some((Bucket::Units, 50)),
         _ => None,
     }
 }
@@ -112,7 +123,7 @@ impl State {
             Bucket::Inserts => self.limits.inserts_max,
             Bucket::Units => self.limits.units_max,
         };
-        let fresh = Used { count: 0, ends_at: next_midnight(now) };
+        let fresh = Used { count: 0, ends_at: DAY_IN.next_midnight(now) };
         let used = self.used.entry((app, bucket)).or_insert(fresh);
         if used.ends_at <= now {
             *used = fresh;

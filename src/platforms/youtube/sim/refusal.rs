@@ -72,6 +72,11 @@ impl Refusal {
         Self { status: StatusCode::NOT_FOUND, body: Value::Null }
     }
 
+    /// The uploader's answer for a session that has ended.
+    pub fn gone() -> Self {
+        Self { status: StatusCode::GONE, body: Value::Null }
+    }
+
     /// OAuth's shape.
     pub fn oauth(status: StatusCode, error: &str, told: &str) -> Self {
         Self { status, body: json!({ "error": error, "error_description": told }) }
@@ -79,7 +84,10 @@ impl Refusal {
 
     pub fn respond(&self) -> Response<Vec<u8>> {
         match &self.body {
-            Value::Null => typed(self.status, "text/plain; charset=utf-8", b"Not Found".to_vec()),
+            Value::Null => {
+                let told = self.status.canonical_reason().unwrap_or_default();
+                typed(self.status, "text/plain; charset=utf-8", told.into())
+            }
             body => json(self.status, body),
         }
     }

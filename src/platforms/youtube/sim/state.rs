@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// The digits of a channel's number; ids are `UC` and 22 characters long.
 const CHANNEL_DIGITS: u32 = 19;
+/// The characters of a channel's id behind `UC`.
+const CHANNEL_CHARS: usize = 22;
 /// The characters of a video's id.
 const VIDEO_CHARS: usize = 11;
 
@@ -50,6 +52,8 @@ pub(super) type Account = accounts::Account<Own>;
 pub(super) struct Own {
     /// Positions in [`State::videos`], oldest first.
     pub videos: Vec<usize>,
+    /// What was put into its other playlists, as positions too.
+    pub lists: HashMap<String, Vec<usize>>,
 }
 
 /// On whose behalf, and through which project, a call is made.
@@ -89,6 +93,13 @@ impl State {
     pub fn account_by_uploads(&self, playlist: &str) -> Option<usize> {
         let channel = playlist.strip_prefix("UU").map(|rest| format!("UC{rest}"))?;
         self.accounts.by_id(&channel)
+    }
+
+    /// The account that another playlist belongs to. Each has as many as are asked for: their ids
+    /// are the channel's with another beginning, and anything after it.
+    pub fn account_by_playlist(&self, playlist: &str) -> Option<usize> {
+        let rest = playlist.strip_prefix("PL")?;
+        self.accounts.by_id(&format!("UC{}", rest.get(..CHANNEL_CHARS)?))
     }
 
     /// Every handle, in the order of sign-up.

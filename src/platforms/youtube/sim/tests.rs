@@ -1,18 +1,22 @@
 //! How strict the simulated YouTube is.
 
+mod consenting;
+
 use crate::port::Auth;
-use crate::rig::{Rig, VERIFIER, form};
+use crate::rig::{Rig, form};
 use crate::sim::http::field;
 use crate::sim::{Control, Inbound};
 use crate::youtube::YouTube;
 use crate::youtube::tests::{GRAIN, connected};
 use http::header::{AUTHORIZATION, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
 const OPEN: &str = "/upload/youtube/v3/videos?uploadType=resumable&part=snippet%2Cstatus";
 const JSON: (&str, &str) = ("content-type", "application/json; charset=UTF-8");
 const FILM: (&str, &str) = ("x-upload-content-type", "video/mp4");
+const NARROW: &str = "https://www.googleapis.com/auth/youtube.upload \
+                      https://www.googleapis.com/auth/youtube.readonly";
 const MANAGE: &str = "https://www.googleapis.com/auth/youtube";
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -218,13 +222,53 @@ fn a_video_is_processed_over_time() {
 }
 
 #[test]
+fn a_video_is_rejected_with_its_reason() {
+    let mut rig = connected("unverified-acme");
+    let films = [b"one".as_slice(), b"one", b"OVERLONG film", b"two"];
+    let ids: Vec<String> = films.iter().map(|film| upload(&mut rig, film)).collect();
+    rig.wait(11);
+    let path = format!("/youtube/v3/videos?part=status&id={}", ids.join(","));
+    let shown = send(&mut rig, ["GET", &path], &[], b"").2;
+    let told = |at: usize, name: &str| shown["items"][at]["status"][name].clone();
+    assert_eq!(told(0, "uploadStatus"), "processed");
+    assert_eq!(
+        (told(1, "uploadStatus"), told(1, "rejectionReason")),
+        (json!("rejected"), json!("duplicate"))
+    );
+    assert_eq!(told(2, "rejectionReason"), "length");
+    assert_eq!(told(3, "rejectionReason"), Value::Null);
+}
+
+#[test]
+fn a_session_that_has_ended_is_gone_and_one_that_moves_answers_only_there() {
+    let mut rig = connected("acme");
+    let old = session(&mut rig, 2 * GRAIN);
+    rig.sim.control(&Control::Limits { limits: json!({ "movesSessions": true }) }, rig.now);
+    let size = 2 * GRAIN;
+    let range = format!("bytes 0-{}/{size}", GRAIN - 1);
+    let line = ["PUT", old.as_str()];
+    let (status, headers, _) = send(&mut rig, line, &[("content-range", &range)], &[7; GRAIN]);
+    assert_eq!(status, 308);
+    let moved = headers[LOCATION].to_str().unwrap();
+    let moved = moved.strip_prefix("http://127.0.0.1:8090/youtube").unwrap().to_owned();
+    let ask = format!("bytes */{size}");
+    assert_eq!(put(&mut rig, &old, &ask, b"").0, 404);
+    rig.sim.control(&Control::Limits { limits: json!({ "movesSessions": false }) }, rig.now);
+    assert_eq!(put(&mut rig, &moved, &ask, b"").1, Some(format!("bytes=0-{}", GRAIN - 1)));
+    rig.wait(7 * 86_400);
+    rig.refresh().unwrap();
+    assert_eq!(put(&mut rig, &moved, &ask, b"").0, 410);
+}
+
+#[test]
 fn only_a_wider_scope_deletes() {
     let mut rig = connected("acme");
+    agree(&mut rig, "acme", NARROW);
     let id = upload(&mut rig, &[1; 50]);
     let path = format!("/youtube/v3/videos?id={id}");
     let (status, _, reason) = send(&mut rig, ["DELETE", &path], &[], b"");
     assert_eq!((status, reason), (403, json!("insufficientPermissions")));
-    widen(&mut rig, "acme");
+    agree(&mut rig, "acme", MANAGE);
     assert_eq!(send(&mut rig, ["DELETE", &path], &[], b"").0, 204);
     let (status, _, reason) = send(&mut rig, ["DELETE", &path], &[], b"");
     assert_eq!((status, reason), (404, json!("videoNotFound")));
@@ -232,11 +276,11 @@ fn only_a_wider_scope_deletes() {
     assert_eq!(listed["items"], json!([]));
 }
 
-/// Consents once more, with a scope that manages everything; the scopes from before stay.
-fn widen(rig: &mut Rig, handle: &str) {
+/// Consents once more; the scopes from before stay where the wider one is asked for.
+fn agree(rig: &mut Rig, handle: &str, scope: &str) {
     let query = consent(&[
-        ("scope", MANAGE),
-        ("include_granted_scopes", "true"),
+        ("scope", scope),
+        ("include_granted_scopes", if scope == MANAGE { "true" } else { "false" }),
         ("access_type", "offline"),
         ("prompt", "consent"),
         ("account", handle),
@@ -257,75 +301,6 @@ fn consent(more: &[(&str, &str)]) -> String {
     ];
     asked.extend(more);
     form(&asked)
-}
-
-#[test]
-fn a_refresh_token_comes_only_offline_and_with_consent() {
-    let mut rig = Rig::new(&YouTube, "default");
-    let redeemed = |rig: &mut Rig, more: &[(&str, &str)]| {
-        let scopes = ("scope", "https://www.googleapis.com/auth/youtube.upload");
-        let query = consent(&[&[scopes, ("account", "acme")], more].concat());
-        let (_, headers, _) = send(rig, ["POST", "/o/oauth2/v2/auth"], &[], query.as_bytes());
-        let target = headers[LOCATION].to_str().unwrap().to_owned();
-        let code = field(target.split_once('?').unwrap().1, "code").unwrap();
-        let call = YouTube.exchange(&rig.app.clone(), &code, None);
-        rig.carry_ready(&call).json()["refresh_token"].is_string()
-    };
-    assert!(!redeemed(&mut rig, &[]), "online");
-    let offline = ("access_type", "offline");
-    assert!(!redeemed(&mut rig, &[offline]), "the consent was given before");
-    assert!(redeemed(&mut rig, &[offline, ("prompt", "consent")]));
-}
-
-#[test]
-fn the_token_endpoint_knows_its_clients_and_their_addresses() {
-    let mut rig = Rig::new(&YouTube, "default");
-    let told = |rig: &mut Rig| {
-        let code = rig.consent("acme");
-        let reply = rig.carry_ready(&YouTube.exchange(&rig.app.clone(), &code, Some(VERIFIER)));
-        (reply.status, reply.json()["error"].clone())
-    };
-    rig.app.client_secret = "wrong".into();
-    assert_eq!(told(&mut rig), (StatusCode::UNAUTHORIZED, json!("invalid_client")));
-    rig.app.client_secret = crate::sim::CLIENT_SECRET.into();
-    let code = rig.consent("acme");
-    rig.app.redirect_uri = "https://app.example/elsewhere".into();
-    let reply = rig.carry_ready(&YouTube.exchange(&rig.app.clone(), &code, Some(VERIFIER)));
-    assert_eq!(reply.json()["error"], "redirect_uri_mismatch");
-    for query in [
-        consent(&[("scope", "https://www.googleapis.com/auth/drive")]),
-        consent(&[("scope", MANAGE), ("access_type", "sometimes")]),
-        consent(&[("scope", MANAGE), ("prompt", "always")]),
-        consent(&[]),
-    ] {
-        let path = format!("/o/oauth2/v2/auth?{query}");
-        assert_eq!(send(&mut rig, ["GET", &path], &[], b"").0, 400, "{query}");
-    }
-}
-
-#[test]
-fn the_hundred_and_first_refresh_token_ends_the_first() {
-    let mut rig = connected("acme");
-    let first = rig.grant.clone();
-    for _ in 0..99 {
-        rig.connect("acme").ok().unwrap();
-    }
-    rig.refresh().unwrap();
-    rig.grant = None;
-    rig.connect("acme").ok().unwrap();
-    rig.grant = first;
-    rig.refresh().unwrap_err();
-}
-
-#[test]
-fn a_revoked_token_ends_its_grant() {
-    let mut rig = connected("acme");
-    let token = rig.grant.clone().unwrap().refresh_token.unwrap();
-    let body = form(&[("token", &token)]);
-    assert_eq!(send(&mut rig, ["POST", "/revoke"], &[], body.as_bytes()).0, 200);
-    let (status, _, told) = send(&mut rig, ["POST", "/revoke"], &[], body.as_bytes());
-    assert_eq!((status, &told["error"]), (400, &json!("invalid_token")));
-    rig.refresh().unwrap_err();
 }
 
 #[test]

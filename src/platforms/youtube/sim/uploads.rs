@@ -112,9 +112,12 @@ pub(super) fn open(
 pub(super) fn put(state: &mut State, caller: Caller, request: &Inbound, now: Timestamp) -> Outcome {
     let id = parameter(request, "upload_id").ok_or_else(Refusal::not_found)?;
     let kept_max = state.limits.kept_bytes_max;
-    let session = state.sessions.get_mut(&id);
-    let session = session.filter(|s| s.owner == caller.account && s.expires_at > now);
+    let session = state.sessions.get_mut(&id).filter(|s| s.owner == caller.account);
     let session = session.ok_or_else(Refusal::not_found)?;
+    // Which of the two a session that has ended answers with is not documented; both are seen.
+    if session.expires_at <= now {
+        return Err(Refusal::gone());
+    }
     if let Some(at) = session.video {
         return done(state, at, now);
     }
@@ -131,7 +134,16 @@ pub(super) fn put(state: &mut State, caller: Caller, request: &Inbound, now: Tim
         return done(state, at, now);
     }
     let mut response = empty(StatusCode::PERMANENT_REDIRECT);
-    if let Some(last) = session.bytes.len().checked_sub(1) {
+    let kept = session.bytes.len();
+    if state.limits.moves_sessions {
+        let moved = state.token("upload");
+        let address = format!("{}{}?upload_id={moved}", request.base, request.path);
+        set(&mut response, LOCATION.as_str(), &address);
+        if let Some(session) = state.sessions.remove(&id) {
+            state.sessions.insert(moved, session);
+        }
+    }
+    if let Some(last) = kept.checked_sub(1) {
         set(&mut response, RANGE.as_str(), &format!("bytes=0-{last}"));
     }
     Ok(response)
@@ -175,11 +187,15 @@ fn finish(state: &mut State, id: &str, caller: Caller, now: Timestamp) -> usize 
         return at;
     };
     session.video = Some(at);
+    let mut status = session.status.clone();
+    if state.limits.only_private {
+        status.privacy_status = Privacy::Private;
+    }
     let video = Video {
         id: video_id,
         account: caller.account,
         snippet: session.snippet.clone(),
-        status: session.status.clone(),
+        status,
         mime: session.mime.clone(),
         bytes: std::mem::take(&mut session.bytes),
         thumbnail: None,

@@ -21,6 +21,8 @@ const PARTS: [&str; 6] =
     ["id", "snippet", "status", "contentDetails", "processingDetails", "fileDetails"];
 /// A file whose bytes begin so cannot be processed.
 const BROKEN: &[u8] = b"UNSUPPORTED";
+/// A file whose bytes begin so is longer than a channel without verification may have.
+const LONG: &[u8] = b"OVERLONG";
 
 /// A video.
 #[derive(Debug, PartialEq)]
@@ -49,6 +51,8 @@ enum Progress {
     Working,
     Ready,
     Failed,
+    /// For this reason (docs/videos, `status.rejectionReason`).
+    Rejected(&'static str),
 }
 
 impl Video {
@@ -58,9 +62,20 @@ impl Video {
             Progress::Working
         } else if self.bytes.starts_with(BROKEN) {
             Progress::Failed
+        } else if self.bytes.starts_with(LONG) && !state.account(self.account).is_verified() {
+            Progress::Rejected("length")
+        } else if self.is_second(state) {
+            Progress::Rejected("duplicate")
         } else {
             Progress::Ready
         }
+    }
+
+    /// The channel has an older living video of the same bytes.
+    fn is_second(&self, state: &State) -> bool {
+        let videos = state.account(self.account).own.videos.iter().map(|at| &state.videos[*at]);
+        let mut older = videos.take_while(|video| video.id != self.id);
+        older.any(|video| !video.is_deleted && video.bytes == self.bytes)
     }
 
     /// Others see everything but private videos.
@@ -213,6 +228,7 @@ fn status(state: &State, video: &Video, now: Timestamp) -> Value {
             Progress::Working => "uploaded",
             Progress::Ready => "processed",
             Progress::Failed => "failed",
+            Progress::Rejected(_) => "rejected",
         },
         "privacyStatus": told.privacy_status.name(),
         "license": told.license.name(),
@@ -222,8 +238,10 @@ fn status(state: &State, video: &Video, now: Timestamp) -> Value {
         "selfDeclaredMadeForKids": told.self_declared_made_for_kids,
         "containsSyntheticMedia": told.contains_synthetic_media.unwrap_or(false),
     });
-    if video.progress(state, now) == Progress::Failed {
-        shown["failureReason"] = "codec".into();
+    match video.progress(state, now) {
+        Progress::Failed => shown["failureReason"] = "codec".into(),
+        Progress::Rejected(reason) => shown["rejectionReason"] = reason.into(),
+        Progress::Working | Progress::Ready => {}
     }
     if let Some(publish_at) = &told.publish_at {
         shown["publishAt"] = publish_at.as_str().into();
@@ -245,6 +263,7 @@ fn processing(state: &State, video: &Video, now: Timestamp) -> Value {
             })
         }
         Progress::Ready => json!({ "processingStatus": "succeeded" }),
+        Progress::Rejected(_) => json!({ "processingStatus": "terminated" }),
         Progress::Failed => {
             json!({ "processingStatus": "failed", "processingFailureReason": "transcodeFailed" })
         }

@@ -41,6 +41,35 @@ pub(super) struct Status {
     pub contains_synthetic_media: Option<bool>,
 }
 
+/// The body of `playlistItems.insert`, discovery revision 20261104, `PlaylistItem`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct InsertItem {
+    #[serde(rename = "kind")]
+    pub _kind: Option<String>,
+    pub snippet: ItemSnippet,
+}
+
+/// What is put where.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct ItemSnippet {
+    #[serde(default)]
+    pub playlist_id: String,
+    #[serde(rename = "position")]
+    pub _position: Option<u64>,
+    #[serde(default)]
+    pub resource_id: ResourceId,
+}
+
+/// A resource, named.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub(super) struct ResourceId {
+    pub kind: String,
+    pub video_id: String,
+}
+
 /// Who sees a video; without a word of it everybody, since 2026-11-02.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,9 +1,10 @@
-//! When a day ends in California, where Google's daily quotas begin anew.
+//! When a day begins and ends in the zones by whose calendar platforms count.
 //!
-//! Invariant: pure arithmetic after the rules of the United States since 2007 (15 U.S.C. 260a):
-//! summer time from the second Sunday of March to the first Sunday of November, at 2:00.
+//! Invariant: pure arithmetic. Pacific time follows the rules of the United States since 2007
+//! (15 U.S.C. 260a): summer time from the second Sunday of March to the first Sunday of November,
+//! at 2:00.
 
-use domain::time::Timestamp;
+use crate::time::Timestamp;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -11,8 +12,39 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const STANDARD_HOURS: i64 = 8;
 const SUMMER_HOURS: i64 = 7;
 
-/// The first midnight in America/Los_Angeles after `at`.
-pub(super) fn next_midnight(at: Timestamp) -> Timestamp {
+/// A zone with a calendar of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zone {
+    /// Universal time.
+    Utc,
+    /// America/Los_Angeles.
+    Pacific,
+}
+
+impl Zone {
+    /// The first midnight after an instant.
+    pub fn next_midnight(self, at: Timestamp) -> Timestamp {
+        match self {
+            Self::Utc => Timestamp::from_ms((at.ms().div_euclid(DAY_MS) + 1) * DAY_MS),
+            Self::Pacific => next_midnight(at),
+        }
+    }
+
+    /// The last midnight up to an instant.
+    pub fn last_midnight(self, at: Timestamp) -> Timestamp {
+        // No day is longer than 25 hours, so the first midnight after this is not too late.
+        let mut last = self.next_midnight(Timestamp::from_ms(at.ms() - 26 * HOUR_MS));
+        loop {
+            let next = self.next_midnight(last);
+            if next > at {
+                return last;
+            }
+            last = next;
+        }
+    }
+}
+
+fn next_midnight(at: Timestamp) -> Timestamp {
     let behind = if is_summer(at.ms()) { SUMMER_HOURS } else { STANDARD_HOURS };
     let tomorrow = (at.ms() - behind * HOUR_MS).div_euclid(DAY_MS) + 1;
     // The clocks change at two, so midnight of that day still has the old time.
@@ -64,7 +96,23 @@ mod tests {
 
     fn check(at: &str, midnight: &str) {
         let at = Timestamp::parse(at).unwrap();
-        assert_eq!(next_midnight(at), Timestamp::parse(midnight).unwrap(), "after {at}");
+        let midnight = Timestamp::parse(midnight).unwrap();
+        assert_eq!(Zone::Pacific.next_midnight(at), midnight, "after {at}");
+        assert_eq!(Zone::Pacific.last_midnight(midnight), midnight);
+        let before = Timestamp::from_ms(midnight.ms() - 1);
+        assert!(Zone::Pacific.last_midnight(before) <= at);
+        assert_eq!(Zone::Pacific.next_midnight(before), midnight);
+    }
+
+    #[test]
+    fn a_day_of_universal_time_ends_at_its_midnight() {
+        let at = |text| Timestamp::parse(text).unwrap();
+        let noon = at("2026-11-23T12:00:00Z");
+        assert_eq!(Zone::Utc.next_midnight(noon), at("2026-11-24T00:00:00Z"));
+        assert_eq!(Zone::Utc.last_midnight(noon), at("2026-11-23T00:00:00Z"));
+        let midnight = at("2026-11-23T00:00:00Z");
+        assert_eq!(Zone::Utc.last_midnight(midnight), midnight);
+        assert_eq!(Zone::Utc.next_midnight(midnight), at("2026-11-24T00:00:00Z"));
     }
 
     #[test]

@@ -222,6 +222,9 @@ fn everything(rig: &mut Rig) {
     let why = Failure::Transient { detail: "no reply".into() };
     let at = YouTube.recover(&at, &why, &rig.view(&content));
     rig.publish_from(at, &content).unwrap();
+    // Whoever looks for it finds no other of its title.
+    let mut content = content;
+    content.options.insert("title".into(), json!("Another film"));
     let at = rig.until_irreversible(&content);
     rig.lose(&at, &content);
     rig.wait(120);

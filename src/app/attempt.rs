@@ -347,7 +347,8 @@ impl<'a> Attempt<'a> {
         if matches!(failure, Failure::Auth { .. }) {
             let stored = self.app.0.store.credential(self.row.account).await?;
             token_was_stale = stored.version != self.row.credential.version;
-            refreshed_at = stored.refreshed_at;
+            // Where nothing newer can be had, what is refused counts as fresh.
+            refreshed_at = if self.can_renew() { stored.refreshed_at } else { self.now() };
         }
         Ok(History {
             attempts: u32::try_from(self.row.attempts).unwrap_or(0) + 1,
@@ -362,6 +363,13 @@ impl<'a> Attempt<'a> {
             ask_at: self.now() + Duration::from_secs(1),
             chance: base::rng::chance(),
         })
+    }
+
+    /// The platform gave means to renew this grant.
+    fn can_renew(&self) -> bool {
+        let settings = self.app.0.settings.platforms.get(&self.row.platform);
+        let registration = settings.and_then(|all| all.registrations.get(&self.row.app));
+        registration.is_some_and(|app| self.adapter.auth().refresh(app, &self.grant).is_some())
     }
 
     /// Obeys a decision. `None` when the lease goes on: the token was renewed.

@@ -40,7 +40,7 @@ pub struct History {
     pub not_after: Option<Timestamp>,
     /// An earlier irreversible call of this delivery ended without an answer.
     pub has_doubt: bool,
-    /// When the account's token was last refreshed or granted.
+    /// When the account's token was last refreshed or granted; now, where it cannot be refreshed.
     pub refreshed_at: Timestamp,
     /// The call was signed with an older token than the one now stored.
     pub token_was_stale: bool,

@@ -2,7 +2,7 @@
 
 use crate::support::ageing::{age, version};
 use crate::support::scene::{Account, delivery};
-use crate::support::{Scene, eventually};
+use crate::support::{Scene, eventually, files};
 use domain::id::{AccountId, DeliveryId};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -108,6 +108,26 @@ async fn many_posts_of_an_account_with_a_refused_token_ask_for_one_new_one() {
         scene.published(post).await;
     }
     assert_eq!(version(scene.fleet, &account).await, 2);
+}
+
+// case: A-unexplained
+#[tokio::test]
+async fn one_refusal_without_a_reason_disconnects_no_account_that_has_nothing_newer() {
+    let scene = Scene::open("unexplained").await;
+    // A Page's token cannot be renewed: a person has to sign in again.
+    let account = scene.connect_on(("instagram", None), "unexplained").await;
+    let error = json!({"code": 190, "type": "OAuthException", "message": "Invalid token"});
+    let refusal = json!({"kind": "serverError", "status": 400, "body": {"error": error}});
+    scene.fault(&account, refusal).await;
+    let picture = scene.api.upload(files::jpeg(1_080, 1_080), "a.jpg").await;
+    let text = format!("Unexplained, {}", scene.brand);
+    let post = json!({"text": text, "media": [{"id": picture}], "accounts": [account.id]});
+    let post = scene.post(post).await;
+    let is_parked = |shown: &Value| delivery(shown, &account)["status"] == "parked";
+    let shown = scene.until(&post, "the account rests", is_parked).await;
+    let wait_s = delivery(&shown, &account)["retryAfter"].as_i64().unwrap();
+    assert!((240..=300).contains(&wait_s), "{shown}");
+    assert_eq!(account_shown(&scene, &account).await["status"], "connected");
 }
 
 // case: spec-A6

@@ -7,6 +7,9 @@ use std::fmt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// Looks at what is out, at once: they are few and may come late.
+const FOLLOW_CONCURRENCY: usize = 4;
+
 /// A worker's duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -16,7 +19,7 @@ pub enum Role {
     FanOut,
     /// Publishes deliveries.
     Publish,
-    /// Asks what became of calls.
+    /// Asks what became of calls, and of posts that are out.
     Reconcile,
     /// Renews tokens.
     Refresh,
@@ -79,6 +82,10 @@ pub(crate) fn spawn(
             let options = WorkerOptions::new(app::queues::RECONCILE, config.reconcile_concurrency);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
                 app::reconcile::reconcile(&app, &job).await
+            });
+            let options = WorkerOptions::new(app::queues::FOLLOW, FOLLOW_CONCURRENCY);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::follow::follow(&app, &job).await
             });
         }
         Role::Refresh => {

@@ -98,6 +98,18 @@ impl<'a> Attempt<'a> {
             Stay::Never => return quarantine::end(app, claimed, &row).await.map(Begun::Over),
         }
         crash::point_of("publish.after_load", claimed.subject);
+        let mut attempt = Self::assemble(app, claimed, kind, (row, loaded_at)).await?;
+        attempt.log.add(attempt.now(), Fact::Begun);
+        Ok(Begun::Work(Box::new(attempt)))
+    }
+
+    /// Everything that work on a loaded delivery needs.
+    pub async fn assemble(
+        app: &'a App,
+        claimed: &'a Claimed,
+        kind: JobKind,
+        (row, loaded_at): (Loaded, Instant),
+    ) -> Result<Self, Fault> {
         let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
         let adapter = platform.adapter().context("a stored platform has no adapter")?;
         let content = platform.content(Profile::Extended, &row.draft, &mut Vec::new());
@@ -123,8 +135,7 @@ impl<'a> Attempt<'a> {
             row,
         };
         attempt.checkpoint = stored.unwrap_or_else(|| adapter.publish().start(&attempt.view()));
-        attempt.log.add(attempt.now(), Fact::Begun);
-        Ok(Begun::Work(Box::new(attempt)))
+        Ok(attempt)
     }
 
     /// The present by the database's clock, as far as this process can carry it on.

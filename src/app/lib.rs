@@ -14,6 +14,7 @@ pub mod connect;
 mod counters;
 mod courier;
 pub mod fan_out;
+pub mod follow;
 mod grants;
 mod material;
 pub mod media;
@@ -58,7 +59,7 @@ use vault::{DataKey, KeyRing};
 
 /// The names of the queues.
 pub mod queues {
-    pub use crate::targets::{FAN_OUT, RECONCILE, REFRESH, publish_queue};
+    pub use crate::targets::{FAN_OUT, FOLLOW, RECONCILE, REFRESH, publish_queue};
 }
 
 /// How far ahead Redis is told of a wake-up.
@@ -192,7 +193,7 @@ async fn load(
     asked: Vec<(JobKind, DeliveryId)>,
 ) -> Result<Vec<Option<Loaded>>, Fault> {
     let mut answers: Vec<Option<Loaded>> = vec![None; asked.len()];
-    for kind in [JobKind::Publish, JobKind::Reconcile] {
+    for kind in [JobKind::Publish, JobKind::Reconcile, JobKind::Follow] {
         let (places, ids): (Vec<usize>, Vec<DeliveryId>) = asked
             .iter()
             .enumerate()

@@ -11,6 +11,8 @@ pub fn publish_queue(platform: &str) -> String {
 
 /// The queue of a kind of job that is shared by the platforms.
 pub const RECONCILE: &str = "reconcile";
+/// The queue of looks at what is out.
+pub const FOLLOW: &str = "follow";
 /// The queue of fan-outs.
 pub const FAN_OUT: &str = "fan_out";
 /// The queue of token refreshes.

@@ -69,12 +69,14 @@ impl Log {
         {
             page.push(Line { at: against.now, fact });
         }
-        if page.lines.is_empty() {
-            return None;
-        }
+        let has_lines = !page.lines.is_empty();
+        has_lines.then(|| Told { role: role(against.kind), lines: Self(page).lines() })
+    }
+
+    /// These lines, as they are stored.
+    pub fn lines(&self) -> Value {
         // Words, numbers and instants always serialize.
-        let lines = serde_json::to_value(Stored::V1(page)).unwrap_or(Value::Null);
-        Some(Told { role: role(against.kind), lines })
+        serde_json::to_value(Stored::V1(self.0.clone())).unwrap_or(Value::Null)
     }
 }
 
@@ -82,6 +84,7 @@ impl Log {
 const fn role(kind: JobKind) -> &'static str {
     match kind {
         JobKind::Reconcile => "reconcile",
+        JobKind::Follow => "follow",
         JobKind::Publish | JobKind::FanOut | JobKind::Refresh => "publish",
     }
 }

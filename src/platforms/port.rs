@@ -313,6 +313,15 @@ pub trait Publish: Send + Sync {
     fn warnings(&self, _at: &Checkpoint) -> Vec<String> {
         Vec::new()
     }
+    /// The question what the platform has made of a post that is out by this checkpoint, where it
+    /// goes on working on one; most do not.
+    fn follow(&self, _at: &Checkpoint) -> Option<Call> {
+        None
+    }
+    /// What a successful answer to [`Publish::follow`] shows.
+    fn followed(&self, _at: &Checkpoint, _reply: &Reply, _view: &View<'_>) -> Followed {
+        Followed::Working
+    }
     /// The segments that are out by this checkpoint, in order, on the account of this handle; none
     /// where a post has only one.
     fn segments(&self, _at: &Checkpoint, _handle: &str) -> Vec<Receipt> {
@@ -323,6 +332,16 @@ pub trait Publish: Send + Sync {
     fn learned(&self, _at: &Checkpoint, _reply: &Reply) -> Option<AccountFacts> {
         None
     }
+}
+
+/// How far the platform is with a post that is out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    /// It is still at work.
+    Working,
+    /// It has done all it will do, and this is what its user should know, in sentences without a
+    /// full stop; nothing when all went well.
+    Over(Vec<String>),
 }
 
 /// What asking the platform showed.

@@ -19,6 +19,8 @@ pub enum JobKind {
     Reconcile,
     /// Renew the grant of an account.
     Refresh,
+    /// Look what the platform made of a delivery that is out.
+    Follow,
 }
 
 impl JobKind {
@@ -29,6 +31,7 @@ impl JobKind {
             Self::Publish => "publish",
             Self::Reconcile => "reconcile",
             Self::Refresh => "refresh",
+            Self::Follow => "follow",
         }
     }
 }

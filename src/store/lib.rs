@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod deliveries;
 pub mod doubts;
 pub mod events;
+mod follows;
 pub mod gates;
 mod histories;
 pub mod intents;

@@ -14,6 +14,7 @@ mod everywhere;
 mod failures;
 mod film;
 mod flush;
+mod followed;
 mod limit;
 mod list;
 mod media;

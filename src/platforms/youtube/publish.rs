@@ -12,7 +12,7 @@ pub(super) use upload::{Answer, ask, read_answer};
 
 use super::wire::Video;
 use super::{YouTube, errors};
-use crate::port::{Checkpoint, Publish, Receipt, Reply, Step, View};
+use crate::port::{Call, Checkpoint, Followed, Publish, Receipt, Reply, Step, View};
 use domain::failure::{Effect, Failure};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,17 @@ impl Publish for YouTube {
 
     fn is_out(&self, at: &Checkpoint) -> bool {
         after::warnings(&Stage::load(at)).is_some()
+    }
+
+    fn follow(&self, at: &Checkpoint) -> Option<Call> {
+        match Stage::load(at) {
+            Stage::Done { id, .. } => Some(after::look_at(&id)),
+            _ => None,
+        }
+    }
+
+    fn followed(&self, at: &Checkpoint, reply: &Reply, view: &View<'_>) -> Followed {
+        after::seen(&Stage::load(at), reply, view)
     }
 
     fn warnings(&self, at: &Checkpoint) -> Vec<String> {

@@ -7,7 +7,7 @@
 
 use super::options::Options;
 use super::publish::{Answer, Stage, ask, read_answer, word};
-use super::wire::{Listed, Playlist, Video, VideoStatus};
+use super::wire::{Listed, Playlist, Video};
 use super::{API, YouTube, auth};
 use crate::oauth;
 use crate::port::{Body, Call, Checkpoint, Reconcile, Reply, Verdict, View};
@@ -175,7 +175,7 @@ impl Search {
             }
             (Some(video), None) => {
                 let id = video.snippet.resource_id.video_id.clone();
-                return found(Video { id, status: VideoStatus::default() }, view);
+                return found(Video { id, ..Video::default() }, view);
             }
             (None, _) => {}
         }

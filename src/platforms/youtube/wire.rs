@@ -60,11 +60,30 @@ pub(super) struct ResourceRef<'a> {
 }
 
 /// A video, as an upload that is complete answers.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Video {
     pub id: String,
     #[serde(default, deserialize_with = "lenient")]
     pub status: VideoStatus,
+    #[serde(default, deserialize_with = "lenient")]
+    pub processing_details: ProcessingDetails,
+}
+
+/// How far YouTube is with a video; for its owner alone.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ProcessingDetails {
+    /// `processing`, `succeeded`, `failed`, `terminated`.
+    #[serde(deserialize_with = "lenient")]
+    pub processing_status: String,
+}
+
+/// The answer of `videos.list`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Videos {
+    /// Required here: an answer without it says nothing.
+    pub items: Vec<Video>,
 }
 
 /// What YouTube makes of a video.

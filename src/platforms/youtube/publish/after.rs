@@ -4,11 +4,11 @@
 //! Invariant: every way through here leads to the receipt, and no call here makes a video.
 
 use super::super::options::Options;
-use super::super::wire::{InsertItem, ItemSnippet, Playlist, ResourceRef, Video};
+use super::super::wire::{InsertItem, ItemSnippet, Playlist, ResourceRef, Video, Videos};
 use super::super::{API, errors};
 use super::{Stage, receipt, word};
 use crate::oauth;
-use crate::port::{Body, Call, Part, Reply, Step, View};
+use crate::port::{Body, Call, Followed, Part, Reply, Step, View};
 use domain::failure::{Effect, Failure};
 use domain::time::Timestamp;
 use http::Method;
@@ -150,6 +150,40 @@ fn surprises(video: &Video, view: &View<'_>) -> Vec<String> {
         _ => {}
     }
     told
+}
+
+/// `videos.list` of a video that is out: what YouTube makes of it takes up to hours.
+pub(super) fn look_at(id: &str) -> Call {
+    let query = format!("part=status,processingDetails&id={}", word(id));
+    let uri = format!("{API}/youtube/v3/videos?{query}");
+    let request = oauth::request(Method::GET, &uri, None, Body::empty());
+    let (endpoint, effect) = ("videos.list", Effect::Repeatable);
+    Call { endpoint, effect, request, deadline: DEADLINE }
+}
+
+/// What that look shows. What was told with the receipt is not told again.
+pub(super) fn seen(stage: &Stage, reply: &Reply, view: &View<'_>) -> Followed {
+    let Ok(Videos { items }) = serde_json::from_slice(&reply.body) else {
+        return Followed::Working;
+    };
+    let Some(video) = items.into_iter().next() else {
+        return Followed::Over(vec!["The video is not on YouTube any more".to_owned()]);
+    };
+    let is_over = match video.status.upload_status.as_str() {
+        "failed" | "rejected" | "deleted" => true,
+        // Until YouTube says so, it may still find something.
+        "processed" => video.processing_details.processing_status != "processing",
+        _ => false,
+    };
+    if !is_over {
+        return Followed::Working;
+    }
+    let mut told = surprises(&video, view);
+    if video.status.upload_status == "deleted" {
+        told.push("The video is not on YouTube any more".to_owned());
+    }
+    told.retain(|warning| warnings(stage).is_none_or(|known| !known.contains(warning)));
+    Followed::Over(told)
 }
 
 /// The position of the thumbnail in [`View::assets`].

@@ -188,7 +188,6 @@ fn set(request: &mut Request<Body>, name: HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::wire::VideoStatus;
     use super::*;
     use domain::time::Timestamp;
     use http::HeaderMap;
@@ -242,7 +241,7 @@ mod tests {
         assert_eq!(answer(308, &[("location", "/elsewhere")], ""), open(0));
         assert_eq!(
             answer(201, &[], r#"{"id":"v1"}"#),
-            Answer::Complete(Video { id: "v1".into(), status: VideoStatus::default() })
+            Answer::Complete(Video { id: "v1".into(), ..Video::default() })
         );
         assert_eq!(answer(200, &[], r#"{"id":""}"#), Answer::Unreadable);
         assert_eq!(answer(200, &[], "<html>"), Answer::Unreadable);

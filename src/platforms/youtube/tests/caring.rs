@@ -1,7 +1,7 @@
 //! What is done for a video that is out, and what is told where it does not go as asked.
 
 use super::{call, connected, count, film, illustrated, kept, set_limits};
-use crate::port::{Checkpoint, Publish, Receipt, Step};
+use crate::port::{Checkpoint, Followed, Publish, Receipt, Step};
 use crate::rig::Rig;
 use crate::sim::Control;
 use crate::youtube::YouTube;
@@ -181,4 +181,38 @@ fn a_limit_behind_the_receipt_costs_the_playlist_alone() {
     let (_, warnings) = cared(&mut rig, &content);
     assert!(warnings[0].contains("rateLimitExceeded"), "{warnings:?}");
     assert_eq!(rig.sim.accepted().len(), 1);
+}
+
+/// What a look at the video shows.
+fn seen(rig: &mut Rig, at: &Checkpoint, content: &Content) -> Followed {
+    let reply = rig.carry(&YouTube.follow(at).expect("it is out"));
+    YouTube.followed(at, &reply, &rig.view(content))
+}
+
+/// The checkpoint of a film that is out.
+fn out(rig: &mut Rig, content: &Content) -> Checkpoint {
+    let mut at = rig.start(content);
+    while let Ok(Ok(next)) = rig.step(&at, content) {
+        assert_eq!(YouTube.follow(&at).map(|call| call.endpoint), None);
+        at = next;
+    }
+    at
+}
+
+// case: Y-follow
+#[test]
+fn what_youtube_makes_of_a_video_later_is_seen() {
+    let mut rig = connected("acme");
+    let content = film(&mut rig, 5_000);
+    let first = out(&mut rig, &content);
+    let second = out(&mut rig, &content);
+    assert_eq!(seen(&mut rig, &first, &content), Followed::Working);
+    rig.wait(20);
+    assert_eq!(seen(&mut rig, &first, &content), Followed::Over(vec![]));
+    let Followed::Over(told) = seen(&mut rig, &second, &content) else { panic!("it is over") };
+    assert_eq!(told, ["YouTube rejected the video: duplicate"]);
+    // What was told with the receipt is not told again.
+    let mut known = second.clone();
+    known.0["warnings"] = json!(told);
+    assert_eq!(seen(&mut rig, &known, &content), Followed::Over(vec![]));
 }

@@ -4,6 +4,7 @@
 //! The document is that of YouTube Data API v3, revision 20261104, found through
 //! `POSTFLEET_SPECS`; without it the comparison is skipped, and says so.
 
+use super::Stage;
 use super::caring::{list, listed};
 use super::{call, connected, elsewhere, film, illustrated, set_limits};
 use crate::port::{Platform, Publish, Verdict};
@@ -220,7 +221,9 @@ fn everything(rig: &mut Rig) {
     ];
     whole.options.extend(options.map(|(name, value)| (name.to_owned(), value)));
     let whole = listed(whole, &[&list(rig, ""), &list(rig, "-b")]);
-    rig.publish(&whole).unwrap();
+    let out = rig.publish(&whole).unwrap();
+    let done = Stage::Done { id: out.remote_id, warnings: Vec::new() }.save();
+    rig.carry(&crate::port::Publish::follow(&YouTube, &done).unwrap());
     (rig.files, rig.assets) = (vec![], vec![]);
     let content = film(rig, 40 * super::GRAIN);
     let at = rig.until("videos.chunk", &content);
@@ -264,6 +267,7 @@ fn every_request_is_as_documented() {
     let expected = [
         "GET /youtube/v3/channels",
         "GET /youtube/v3/playlistItems",
+        "GET /youtube/v3/videos",
         "POST /upload/youtube/v3/thumbnails/set",
         "POST /upload/youtube/v3/videos",
         "POST /youtube/v3/playlistItems",

@@ -22,7 +22,7 @@ use store::jobs::{Arm, JobKind};
 /// When a post is looked at, from its irreversible call on. A film may be worked on for hours
 /// (YouTube, docs/videos, `processingDetails`).
 const LOOKS: [Duration; 5] = [
-    Duration::from_secs(60),
+    Duration::from_secs(2 * 60),
     Duration::from_secs(10 * 60),
     Duration::from_secs(3_600),
     Duration::from_secs(6 * 3_600),

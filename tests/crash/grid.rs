@@ -141,6 +141,10 @@ impl<'f> Grid<'f> {
             extents.push((*kind, extent(&self.scene.whole(&post).await)));
         }
         self.crew.dismiss_all();
+        // A later look at a film is not what this is about, and a relay that has told of it passes
+        // over what is due before.
+        let mut db = self.scene.fleet.postgres().await;
+        sqlx::query("DELETE FROM jobs WHERE kind = 'follow'").execute(&mut db).await.unwrap();
         extents
     }
 

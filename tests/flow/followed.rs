@@ -28,7 +28,7 @@ async fn a_video_that_is_rejected_later_says_so_and_stays_published() {
         let mut told = Vec::new();
         for post in &posts {
             let id: DeliveryId = delivery(post, &account)["id"].as_str().unwrap().parse().unwrap();
-            // Nobody waits a minute here for the first look, or ten for the second.
+            // Nobody waits two minutes here for the first look, or ten for the second.
             let hurry = "UPDATE jobs SET due_at = clock_timestamp(),
                              generation = nextval('job_generation')
                          WHERE kind = 'follow' AND subject = $1 AND due_at > clock_timestamp()";

@@ -116,6 +116,8 @@ async fn one_refusal_without_a_reason_disconnects_no_account_that_has_nothing_ne
     let scene = Scene::open("unexplained").await;
     // A Page's token cannot be renewed: a person has to sign in again.
     let account = scene.connect_on(("instagram", None), "unexplained").await;
+    // One that was just granted is not renewed in any case.
+    age(scene.fleet, &account, Duration::from_secs(3_600)).await;
     let error = json!({"code": 190, "type": "OAuthException", "message": "Invalid token"});
     let refusal = json!({"kind": "serverError", "status": 400, "body": {"error": error}});
     scene.fault(&account, refusal).await;

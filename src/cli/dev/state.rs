@@ -228,8 +228,8 @@ mod tests {
 
     #[test]
     fn as_root_the_database_lies_where_user_postgres_may_enter() {
-        let (one, other) = (Path::new("/root/a"), Path::new("/root/b"));
-        assert_eq!(postgres_home(one, false), Path::new("/root/a/postgres"));
+        let (one, other) = (Path::new("/srv/a"), Path::new("/srv/b"));
+        assert_eq!(postgres_home(one, false), Path::new("/srv/a/postgres"));
         assert!(postgres_home(one, true).starts_with("/var/lib"));
         assert_ne!(postgres_home(one, true), postgres_home(other, true));
     }

@@ -32,4 +32,5 @@ mod timeline;
 mod tokens;
 mod unknown;
 mod unmapped;
+mod versions;
 mod why;

@@ -211,7 +211,7 @@ async fn chains(fleet: &Fleet) -> Vec<Told> {
         "count": 1});
     stage.fault(limit).await;
     let b = stage.post(thread(&stage)).await;
-    let b = stage.told(&b, "chain limited", "out so far: 1 of 3 parts").await;
+    let b = stage.told(&b, "chain limited", "it goes on then; out so far: 1 of 3 parts").await;
     vec![a, b]
 }
 

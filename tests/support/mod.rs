@@ -5,6 +5,7 @@
 pub mod ageing;
 pub mod alone;
 pub mod api;
+pub mod browser;
 pub mod files;
 pub mod fleet;
 pub mod scene;
@@ -14,6 +15,7 @@ pub mod worker;
 
 pub use alone::Alone;
 pub use api::{Answer, Api};
+pub use browser::Browser;
 pub use fleet::Fleet;
 pub use scene::{Account, Scene};
 pub use wait::{eventually, say, turn};

@@ -69,8 +69,7 @@ impl Browser {
         fs::create_dir_all(&root).unwrap();
         let mut guardian = Command::new("sh");
         guardian.arg(GUARDIAN).arg("false").arg(&root).process_group(0).stdin(Stdio::piped());
-        let mut guardian =
-            guardian.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut guardian = guardian.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut command = Command::new(driver);
         // The guardian knows its processes by the folder that they name.
         command.arg("--port=0").arg(format!("--log-path={}", root.join("driver.log").display()));

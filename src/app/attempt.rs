@@ -183,7 +183,7 @@ impl<'a> Attempt<'a> {
         Address {
             tenant: self.row.tenant,
             platform: &self.row.platform,
-            app: &self.row.app,
+            app: self.row.app_key(),
             account: self.row.account,
         }
     }

@@ -136,7 +136,7 @@ async fn try_arm(app: &App, id: AccountId) -> Result<(), Fault> {
     let address = Address {
         tenant: account.tenant,
         platform: &account.platform,
-        app: &account.app,
+        app: account.app_key(),
         account: id,
     };
     let wake = Arm {

@@ -44,11 +44,14 @@ const POSTING_ROLES: [&str; 4] =
 const ORGANIZATION_URN: &str = "urn:li:organization:";
 
 static FOR_PEOPLE: OAuthProfile = OAuthProfile {
+    title: "LinkedIn – a person",
+    note: "Posts appear under your own name.",
     authorize_url: AUTHORIZE_URL,
     // A verifier makes the exchange fail with 401 `invalid_client` (seen live 2026-09).
     uses_pkce: false,
     scope_separator: ' ',
     scopes: &["openid", "profile", "email", "w_member_social"],
+    needed: &["openid", "profile", "w_member_social"],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
@@ -56,7 +59,10 @@ static FOR_PEOPLE: OAuthProfile = OAuthProfile {
 };
 
 static FOR_ORGANIZATIONS: OAuthProfile = OAuthProfile {
+    title: "LinkedIn – a company page",
+    note: "Pages that you may post for; you choose among them afterwards.",
     scopes: &["w_organization_social", "r_organization_social", "rw_organization_admin"],
+    needed: &["w_organization_social", "rw_organization_admin"],
     ..FOR_PEOPLE
 };
 

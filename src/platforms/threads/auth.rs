@@ -15,6 +15,8 @@ use std::time::Duration;
 const SHORT_LIFE: Duration = Duration::from_secs(3_600);
 
 static PROFILE: OAuthProfile = OAuthProfile {
+    title: "Threads",
+    note: "The profile you are signed in with.",
     authorize_url: "https://threads.net/oauth/authorize",
     // Not documented, and its sibling Facebook fails on a verifier.
     uses_pkce: false,
@@ -28,6 +30,7 @@ static PROFILE: OAuthProfile = OAuthProfile {
         "threads_manage_replies",
         "threads_read_replies",
     ],
+    needed: &["threads_basic", "threads_content_publish"],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
@@ -73,13 +76,17 @@ impl Auth for Threads {
             Ok(grant) => grant,
             Err(failure) => return Identifying::Refused(failure),
         };
-        let Some(told) = replies.get(1) else {
+        self.identify_imported(app, &grant, &replies[1..])
+    }
+
+    fn identify_imported(&self, _app: &App, grant: &Grant, replies: &[Reply]) -> Identifying {
+        let Some(told) = replies.first() else {
             let mut call = whoami();
-            self.sign(&mut call.request, &grant);
+            self.sign(&mut call.request, grant);
             return Identifying::ask(call);
         };
         match read_user(told) {
-            Ok(facts) => Identifying::Done(vec![Identity { facts, grant }]),
+            Ok(facts) => Identifying::Done(vec![Identity { facts, grant: grant.clone() }]),
             Err(failure) => Identifying::Refused(failure),
         }
     }

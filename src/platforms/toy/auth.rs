@@ -16,10 +16,13 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const LIFE: Duration = Duration::from_secs(365 * 86_400);
 
 static PROFILE: OAuthProfile = OAuthProfile {
+    title: "Toy",
+    note: "Any toy.",
     authorize_url: "https://toy.example/authorize",
     uses_pkce: false,
     scope_separator: ' ',
     scopes: &["post"],
+    needed: &["post"],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,

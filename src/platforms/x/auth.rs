@@ -24,10 +24,14 @@ const ACCESS_LIFE: Duration = Duration::from_secs(7_200);
 const DEADLINE: Duration = Duration::from_secs(30);
 
 static PROFILE: OAuthProfile = OAuthProfile {
+    title: "X",
+    note: "The account you are signed in with; with Premium it may write long posts.",
     authorize_url: "https://x.com/i/oauth2/authorize",
     uses_pkce: true,
     scope_separator: ' ',
     scopes: &["tweet.read", "tweet.write", "users.read", "media.write", "offline.access"],
+    // Without the last two it posts words alone, for two hours.
+    needed: &["tweet.read", "tweet.write", "users.read"],
     extra: &[],
     client_auth: ClientAuth::Basic,
     rotates_refresh_token: true,

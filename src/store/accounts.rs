@@ -2,6 +2,7 @@
 
 use crate::{Store, convert};
 use base::{Context, Fault};
+use domain::account::Status;
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
 use sqlx::postgres::PgRow;
@@ -29,8 +30,14 @@ pub struct Account {
     pub handle: String,
     /// The kind that capabilities depend on.
     pub kind: String,
-    /// Its owner has to connect it again, for this reason.
-    pub needs_reconnect: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// Why, where it is not connected.
+    pub status_reason: Option<String>,
+    /// Since when.
+    pub status_at: Timestamp,
+    /// What its owner allowed, where the platform told.
+    pub scopes: Option<Vec<String>>,
     /// When it was connected last.
     pub connected_at: Timestamp,
 }
@@ -40,15 +47,24 @@ impl Account {
     pub fn app_key(&self) -> &str {
         self.own_app_key.as_deref().unwrap_or(&self.app)
     }
+
+    /// Why nothing can be published on it before somebody connects it again.
+    pub fn needs_reconnect(&self) -> Option<&str> {
+        match self.status {
+            Status::Connected => None,
+            Status::NeedsReconnect | Status::Disconnected | Status::Damaged => {
+                Some(self.status_reason.as_deref().unwrap_or_default())
+            }
+        }
+    }
 }
 
 const COLUMNS: &str =
-    "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.own_app_key, a.remote_id, a.handle, a.kind,
-    a.status, a.status_reason, a.connected_at FROM accounts a";
+    "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.own_app_key, a.remote_id,
+    a.handle, a.kind, a.status, a.status_reason, a.status_at, a.scopes, a.connected_at
+    FROM accounts a";
 
 pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
-    let status: String = row.try_get("status")?;
-    let reason: Option<String> = row.try_get("status_reason")?;
     Ok(Account {
         id: convert::id(row, "id")?,
         tenant: convert::id(row, "tenant_id")?,
@@ -59,7 +75,10 @@ pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
         remote_id: row.try_get("remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
-        needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
+        status: convert::word(row, "status", Status::parse)?,
+        status_reason: row.try_get("status_reason")?,
+        status_at: convert::time(row, "status_at")?,
+        scopes: row.try_get("scopes")?,
         connected_at: convert::time(row, "connected_at")?,
     })
 }
@@ -157,7 +176,7 @@ impl Store {
         let done = sqlx::query(
             "WITH marked AS (
                  UPDATE accounts SET status = 'needs_reconnect', status_reason = $3,
-                     updated_at = clock_timestamp()
+                     status_at = clock_timestamp(), updated_at = clock_timestamp()
                  WHERE id = $2 AND tenant_id = $1 AND status = 'connected' RETURNING handle)
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT $1, 'account.needs_reconnect', $4,

@@ -28,6 +28,8 @@ pub struct Connection<'a> {
     pub handle: &'a str,
     /// The kind that capabilities depend on.
     pub kind: &'a str,
+    /// What its owner allowed, where the platform told.
+    pub scopes: Option<&'a [String]>,
     /// When its access token ends.
     pub expires_at: Timestamp,
 }
@@ -113,14 +115,15 @@ async fn write_account(
              WHERE brand_id = $3 AND platform = $4 AND app = $5 AND remote_id = $6 FOR UPDATE
          ), account AS (
              INSERT INTO accounts (id, tenant_id, brand_id, platform, app, remote_id, handle,
-                 kind, own_app_key, status)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'connected')
+                 kind, own_app_key, scopes, status)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $11, 'connected')
              ON CONFLICT (brand_id, platform, app, remote_id) DO UPDATE
              SET handle = EXCLUDED.handle, kind = EXCLUDED.kind,
-                 own_app_key = EXCLUDED.own_app_key, status = 'connected', status_reason = NULL,
+                 own_app_key = EXCLUDED.own_app_key, scopes = EXCLUDED.scopes,
+                 status = 'connected', status_reason = NULL, status_at = clock_timestamp(),
                  connected_at = clock_timestamp(), updated_at = clock_timestamp()
              RETURNING id, tenant_id, brand_id, platform, app, own_app_key, remote_id, handle,
-                 kind, status, status_reason, connected_at
+                 kind, status, status_reason, status_at, scopes, connected_at
          ), event AS (
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT tenant_id, 'account.connected', $10 || replace(id::text, '-', ''),
@@ -142,6 +145,7 @@ async fn write_account(
     .bind(connection.kind)
     .bind(connection.own_app_key)
     .bind(format!("{}_", <domain::id::kind::Account as domain::id::Kind>::PREFIX))
+    .bind(connection.scopes)
     .fetch_one(tx)
     .await?;
     Ok(Written { account: account_of(&row)?, old_lane: row.try_get("old_lane")? })

@@ -167,7 +167,7 @@ pub(super) async fn finish(
         return Ok(Err(conflict("state_damaged", message)));
     };
     let speaker = Speaker { platform, auth, registration: &registration };
-    let found = match of_code(app, speaker, code, &verifier).await {
+    let found = match of_code(app, speaker, code, verifier.expose()).await {
         Ok(found) => found,
         Err(refused) => return Ok(Err(refused)),
     };

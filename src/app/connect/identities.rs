@@ -45,7 +45,10 @@ pub(super) async fn of_code(
     };
     let grant = grant.map_err(|failure| refused(platform, &failure))?;
     let notes = compare_scopes(platform, profile, &grant)?;
-    let identities = ask(app, speaker, &grant, Auth::identify).await?;
+    let identities = ask(app, speaker, &grant, |auth, app, grant, replies| {
+        auth.identify(app, grant, replies)
+    })
+    .await?;
     Ok(Brought { identities, notes })
 }
 
@@ -55,7 +58,10 @@ pub(super) async fn of_import(
     speaker: Speaker<'_>,
     grant: &Grant,
 ) -> Result<Vec<Identity>, Refused> {
-    ask(app, speaker, grant, Auth::identify_imported).await
+    ask(app, speaker, grant, |auth, app, grant, replies| {
+        auth.identify_imported(app, grant, replies)
+    })
+    .await
 }
 
 type Identify = fn(&dyn Auth, &Registration, &Grant, &[platforms::Reply]) -> Identifying;

@@ -27,6 +27,8 @@ use platforms::{Auth, Platform};
 use serde_json::json;
 use std::time::Duration;
 
+pub(crate) use urls::read_entry;
+
 /// Links, sessions and states that are over are remembered so long, to tell latecomers why.
 const MEMORY: Duration = Duration::from_secs(86_400);
 /// Rows of each kind that one sweep forgets.

@@ -5,6 +5,7 @@ use crate::App;
 use base::digest::hex;
 use base::{Context, Fault};
 use domain::id::TenantId;
+use domain::secret::Secret;
 use platforms::{AccountFacts, Grant, Identity};
 use vault::Associated;
 use zeroize::Zeroizing;
@@ -39,7 +40,7 @@ pub(super) async fn open_verifier(
     tenant: TenantId,
     (platform, state_sha256): (&str, &[u8]),
     sealed: &[u8],
-) -> Result<Option<Zeroizing<String>>, Fault> {
+) -> Result<Option<Secret>, Fault> {
     let key = app.data_key(tenant).await?;
     let subject = hex(state_sha256);
     let associated = associated(tenant, &subject, platform, "oauth_states.verifier");
@@ -50,8 +51,7 @@ pub(super) async fn open_verifier(
             return Ok(None);
         }
     };
-    let text = std::str::from_utf8(clear.bytes()).ok();
-    Ok(text.map(|text| Zeroizing::new(text.to_owned())))
+    Ok(std::str::from_utf8(clear.bytes()).ok().map(Secret::from))
 }
 
 /// Seals identities with their grants.

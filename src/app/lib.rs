@@ -164,6 +164,11 @@ impl App {
         }))
     }
 
+    /// Where browsers reach us, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.0.settings.public_url
+    }
+
     /// Postgres and Redis answer.
     ///
     /// # Errors

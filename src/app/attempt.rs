@@ -4,7 +4,7 @@ use crate::material::Material;
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
-use crate::{App, checkpoints, grants, publish, show, wakeup};
+use crate::{App, checkpoints, grants, publish, registrations, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
 use base::{Context, Fault, clock, crash};
@@ -183,7 +183,7 @@ impl<'a> Attempt<'a> {
         Address {
             tenant: self.row.tenant,
             platform: &self.row.platform,
-            app: &self.row.app,
+            app: self.row.app_key(),
             account: self.row.account,
         }
     }
@@ -359,7 +359,7 @@ impl<'a> Attempt<'a> {
             let stored = self.app.0.store.credential(self.row.account).await?;
             token_was_stale = stored.version != self.row.credential.version;
             // Where nothing newer can be had, what is refused counts as fresh.
-            refreshed_at = if self.can_renew() { stored.refreshed_at } else { self.now() };
+            refreshed_at = if self.can_renew().await? { stored.refreshed_at } else { self.now() };
         }
         Ok(History {
             attempts: u32::try_from(self.row.attempts).unwrap_or(0) + 1,
@@ -377,10 +377,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// The platform gave means to renew this grant.
-    fn can_renew(&self) -> bool {
-        let settings = self.app.0.settings.platforms.get(&self.row.platform);
-        let registration = settings.and_then(|all| all.registrations.get(&self.row.app));
-        registration.is_some_and(|app| self.adapter.auth().refresh(app, &self.grant).is_some())
+    async fn can_renew(&self) -> Result<bool, Fault> {
+        let (row, way) = (&self.row, (self.row.platform.as_str(), self.row.app.as_str()));
+        let own = row.own_app_key.as_deref();
+        let registration = registrations::of(self.app, row.tenant, way, own).await?;
+        let auth = self.adapter.auth();
+        Ok(registration.is_some_and(|app| auth.refresh(&app, &self.grant).is_some()))
     }
 
     /// Obeys a decision. `None` when the lease goes on: the token was renewed.

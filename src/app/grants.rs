@@ -8,9 +8,6 @@ use std::sync::Arc;
 use store::credentials::Credential;
 use vault::{Associated, DataKey, Wrapped};
 
-/// Verifiers are sealed once and never change.
-const VERIFIER_VERSION: i64 = 1;
-
 impl App {
     /// The tenant's data key, opened once per process.
     pub(crate) async fn data_key(&self, tenant: TenantId) -> Result<Arc<DataKey>, Fault> {
@@ -45,8 +42,7 @@ pub(crate) async fn open(
         version: credential.version,
     };
     let clear = key.open(&associated, &credential.sealed).context("opening a grant")?;
-    // The error of serde would repeat what it read.
-    serde_json::from_slice(clear.bytes()).map_err(|_| Fault::new("a grant is not readable"))
+    Grant::of_clear(clear.bytes()).context("a grant is not readable")
 }
 
 /// Seals a grant for an account at a version.
@@ -72,33 +68,5 @@ pub(crate) fn seal_with(
 ) -> Result<Vec<u8>, Fault> {
     let subject = account.to_string();
     let associated = Associated { tenant, subject: &subject, platform, field: "grant", version };
-    let plain = serde_json::to_vec(grant).map_err(|_| Fault::new("a grant cannot be written"))?;
-    Ok(key.seal(&associated, &plain))
-}
-
-/// Seals a PKCE verifier while the browser is away.
-pub(crate) async fn seal_verifier(
-    app: &App,
-    tenant: TenantId,
-    platform: &str,
-    verifier: &str,
-) -> Result<Vec<u8>, Fault> {
-    let key = app.data_key(tenant).await?;
-    Ok(key.seal(&verifier_of(tenant, platform), verifier.as_bytes()))
-}
-
-/// Opens a PKCE verifier.
-pub(crate) async fn open_verifier(
-    app: &App,
-    tenant: TenantId,
-    platform: &str,
-    sealed: &[u8],
-) -> Result<String, Fault> {
-    let key = app.data_key(tenant).await?;
-    let clear = key.open(&verifier_of(tenant, platform), sealed).context("opening a verifier")?;
-    String::from_utf8(clear.bytes().to_vec()).map_err(|_| Fault::new("a verifier is not text"))
-}
-
-fn verifier_of(tenant: TenantId, platform: &str) -> Associated<'_> {
-    Associated { tenant, subject: "oauth", platform, field: "verifier", version: VERIFIER_VERSION }
+    Ok(key.seal(&associated, &grant.to_clear()))
 }

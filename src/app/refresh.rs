@@ -5,11 +5,12 @@
 
 use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
-use crate::{App, courier, grants};
+use crate::{App, courier, grants, registrations};
 use base::{Context, Fault, clock};
 use domain::failure::Failure;
 use domain::id::AccountId;
 use domain::time::Timestamp;
+use platforms::OAuthProfile;
 use queue::{Claimed, Outcome};
 use std::time::Duration;
 use store::crashes::Culprit;
@@ -69,11 +70,11 @@ async fn call(app: &App, turn: RefreshTurn, registration: &str) -> Result<Renewa
     let account = app.0.store.account(turn.credential.account).await?;
     let platform = platforms::find(&account.platform).context("a stored platform is unknown")?;
     let auth = platform.adapter().context("a stored platform has no adapter")?.auth();
-    let settings = app.0.settings.platforms.get(platform.name());
-    let registration = settings
-        .and_then(|settings| settings.registrations.get(registration))
-        .context(format!("[platforms.{}] has no app {registration:?}", platform.name()))?;
     let tenant = account.tenant;
+    let (way, own) = ((platform.name(), registration), account.own_app_key.as_deref());
+    let registration = &registrations::of(app, tenant, way, own)
+        .await?
+        .context(format!("there is no registration {registration:?} on {}", way.0))?;
     let old = grants::open(app, tenant, platform.name(), &turn.credential).await?;
     let Some(call) = auth.refresh(registration, &old) else {
         let detail = "the platform gave no means to renew this token".to_owned();
@@ -136,21 +137,31 @@ async fn try_arm(app: &App, id: AccountId) -> Result<(), Fault> {
     let address = Address {
         tenant: account.tenant,
         platform: &account.platform,
-        app: &account.app,
+        app: account.app_key(),
         account: id,
     };
-    let wake = Arm {
-        kind: JobKind::Refresh,
-        queue: targets::REFRESH.to_owned(),
-        subject: id.uuid(),
-        shard: app.shard(&address.app_key()),
-        group: address.group(),
-        lane: address.lane(),
-        due_at: Some(credential.expires_at - auth.profile(&account.app).refresh_before),
-    };
+    let wake = owed(app, address, auth.profile(&account.app), credential.expires_at);
     let job = app.0.store.arm_job(wake).await?;
     app.wake(&[job]).await;
     Ok(())
+}
+
+/// The next refresh of an account whose token ends at an instant.
+pub(crate) fn owed(
+    app: &App,
+    address: Address<'_>,
+    profile: &OAuthProfile,
+    expires_at: Timestamp,
+) -> Arm {
+    Arm {
+        kind: JobKind::Refresh,
+        queue: targets::REFRESH.to_owned(),
+        subject: address.account.uuid(),
+        shard: app.shard(&address.app_key()),
+        group: address.group(),
+        lane: address.lane(),
+        due_at: Some(expires_at - profile.refresh_before),
+    }
 }
 
 /// Works on the refresh of a claimed job.
@@ -175,7 +186,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     let id = AccountId::new(claimed.subject);
     let account = app.0.store.account(id).await?;
     let drop = || app.0.store.drop_job(JobKind::Refresh, claimed.subject, claimed.generation);
-    if account.needs_reconnect.is_some() {
+    if account.needs_reconnect().is_some() {
         drop().await?;
         return Ok(Outcome::Done);
     }

@@ -25,10 +25,16 @@ pub struct Address<'a> {
     pub tenant: TenantId,
     /// On which platform.
     pub platform: &'a str,
-    /// Through which of our registrations.
+    /// Through which registration, as queues and gates call it: a tenant's own has another key
+    /// than the installation's.
     pub app: &'a str,
     /// Which account.
     pub account: AccountId,
+}
+
+/// The key of a tenant's own registration: what it uses up and whom it holds is the tenant's alone.
+pub(crate) fn own_app_key(tenant: TenantId, app: &str) -> String {
+    format!("{app}@{}", tenant.uuid().simple())
 }
 
 impl Address<'_> {

@@ -33,7 +33,11 @@ impl Fleet {
         let key_file = config.vault.key_file.as_deref().context("vault.key_file is not set")?;
         let ring = KeyRing::open(key_file).context("opening vault.key_file")?;
         let library = Library::open(&config.media)?;
-        let settings = Settings::read(&config.server.public_url, &config.platforms)?;
+        let settings = Settings::read(
+            &config.server.public_url,
+            &config.server.return_urls,
+            &config.platforms,
+        )?;
         let orders = if settings.is_loopback() { crash::arm() } else { 0 };
         if orders > 0 {
             tracing::warn!(orders, "crash points are armed");

@@ -1,5 +1,6 @@
 //! The traits that an adapter folder implements and the values that cross them.
 
+use crate::grant::Grant;
 use crate::sim::Simulator;
 use crate::times;
 use domain::capability::{Capabilities, Profile};
@@ -8,6 +9,7 @@ use domain::failure::{Effect, Failure};
 use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
+use domain::secret::Secret;
 use domain::time::Timestamp;
 use domain::zone::Zone;
 use http::{HeaderMap, Request, StatusCode, Uri};
@@ -121,7 +123,7 @@ pub enum Operation {
 }
 
 /// One part of a request body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Part {
     /// Bytes made by the adapter.
     Inline(Vec<u8>),
@@ -167,7 +169,7 @@ impl Body {
 }
 
 /// One HTTP request, not yet signed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Call {
     /// The name that limits, metrics and the ledger know it by, as `tweets.create`.
     pub endpoint: &'static str,
@@ -180,7 +182,7 @@ pub struct Call {
 }
 
 /// The answer to a call, whole.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reply {
     /// The HTTP status.
     pub status: StatusCode,
@@ -393,27 +395,16 @@ pub trait Reconcile: Send + Sync {
 }
 
 /// Our OAuth registration on a platform.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct App {
     /// Which registration, where a platform has several; `default` otherwise.
     pub name: String,
     /// The public identifier.
     pub client_id: String,
-    /// The secret, in clear, in memory only.
-    pub client_secret: String,
+    /// The secret.
+    pub client_secret: Secret,
     /// Where the platform sends the browser back to.
     pub redirect_uri: String,
-}
-
-/// Tokens in clear. No `Debug`, no `Serialize` beyond the vault.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    /// Signs calls.
-    pub access_token: String,
-    /// Renews the access token, where the platform gives one.
-    pub refresh_token: Option<String>,
-    /// When the access token ends.
-    pub expires_at: Timestamp,
 }
 
 /// How a platform wants the client to prove itself at the token endpoint.
@@ -428,6 +419,10 @@ pub enum ClientAuth {
 /// The facts of a platform's OAuth that need no code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OAuthProfile {
+    /// What a person who is about to connect calls this way, as `Toy – a page`.
+    pub title: &'static str,
+    /// Whom it is for, in a sentence.
+    pub note: &'static str,
     /// Where the browser is sent.
     pub authorize_url: &'static str,
     /// Send a PKCE challenge (S256) and verifier.
@@ -436,6 +431,8 @@ pub struct OAuthProfile {
     pub scope_separator: char,
     /// What we ask for.
     pub scopes: &'static [&'static str],
+    /// Those of them that nothing can be published without.
+    pub needed: &'static [&'static str],
     /// Further query parameters of the authorize URL.
     pub extra: &'static [(&'static str, &'static str)],
     /// How the client proves itself.
@@ -490,8 +487,16 @@ pub trait Auth: Send + Sync {
     /// Finds out whom a fresh grant belongs to, from the replies to the calls asked for so far.
     /// What a platform wants done before a grant is worth keeping happens here too.
     fn identify(&self, app: &App, grant: &Grant, replies: &[Reply]) -> Identifying;
+    /// The same for a grant that was obtained elsewhere, which is worth keeping as it is.
+    fn identify_imported(&self, app: &App, grant: &Grant, replies: &[Reply]) -> Identifying {
+        self.identify(app, grant, replies)
+    }
     /// The call that renews a grant, or `None` when only a reconnect helps.
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call>;
+    /// The call that takes a grant back at the platform, where it has one.
+    fn revoke(&self, _app: &App, _grant: &Grant) -> Option<Call> {
+        None
+    }
     /// The grant in the answer to [`Auth::exchange`] or [`Auth::refresh`].
     ///
     /// # Errors

@@ -2,10 +2,11 @@
 
 use crate::{Store, convert};
 use base::{Context, Fault};
+use domain::account::Status;
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
 use sqlx::postgres::PgRow;
-use sqlx::{Row, Transaction};
+use sqlx::Row;
 use uuid::Uuid;
 
 /// An account as it is stored.
@@ -21,55 +22,63 @@ pub struct Account {
     pub platform: String,
     /// Our registration it is connected through.
     pub app: String,
+    /// The key of the tenant's own registration, where it is one.
+    pub own_app_key: Option<String>,
     /// The platform's id of it.
     pub remote_id: String,
     /// The name a person knows it by.
     pub handle: String,
     /// The kind that capabilities depend on.
     pub kind: String,
-    /// Its owner has to connect it again, for this reason.
-    pub needs_reconnect: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// Why, where it is not connected.
+    pub status_reason: Option<String>,
+    /// Since when.
+    pub status_at: Timestamp,
+    /// What its owner allowed, where the platform told.
+    pub scopes: Option<Vec<String>>,
     /// When it was connected last.
     pub connected_at: Timestamp,
 }
 
-/// What connecting learnt, with the sealed grant.
-pub struct Connection<'a> {
-    /// The id to use if the account is new.
-    pub id: AccountId,
-    /// Of whom.
-    pub tenant: TenantId,
-    /// Of which brand.
-    pub brand: BrandId,
-    /// The platform's name.
-    pub platform: &'a str,
-    /// Our registration.
-    pub app: &'a str,
-    /// The platform's id of the account.
-    pub remote_id: &'a str,
-    /// The name a person knows it by.
-    pub handle: &'a str,
-    /// The kind that capabilities depend on.
-    pub kind: &'a str,
+impl Account {
+    /// What lanes, groups, gates and counters call the registration that it is connected through.
+    pub fn app_key(&self) -> &str {
+        self.own_app_key.as_deref().unwrap_or(&self.app)
+    }
+
+    /// Why nothing can be published on it before somebody connects it again.
+    pub fn needs_reconnect(&self) -> Option<&str> {
+        match self.status {
+            Status::Connected => None,
+            Status::NeedsReconnect | Status::Disconnected | Status::Damaged => {
+                Some(self.status_reason.as_deref().unwrap_or_default())
+            }
+        }
+    }
 }
 
 const COLUMNS: &str =
-    "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle, a.kind,
-    a.status, a.status_reason, a.connected_at FROM accounts a";
+    "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.own_app_key, a.remote_id,
+    a.handle, a.kind, a.status, a.status_reason, a.status_at, a.scopes, a.connected_at
+    FROM accounts a";
 
-fn account_of(row: &PgRow) -> Result<Account, Fault> {
-    let status: String = row.try_get("status")?;
-    let reason: Option<String> = row.try_get("status_reason")?;
+pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
     Ok(Account {
         id: convert::id(row, "id")?,
         tenant: convert::id(row, "tenant_id")?,
         brand_id: convert::id(row, "brand_id")?,
         platform: row.try_get("platform")?,
         app: row.try_get("app")?,
+        own_app_key: row.try_get("own_app_key")?,
         remote_id: row.try_get("remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
-        needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
+        status: convert::word(row, "status", Status::parse)?,
+        status_reason: row.try_get("status_reason")?,
+        status_at: convert::time(row, "status_at")?,
+        scopes: row.try_get("scopes")?,
         connected_at: convert::time(row, "connected_at")?,
     })
 }
@@ -154,78 +163,6 @@ impl Store {
         account_of(&row)
     }
 
-    /// Writes an account and its first or new grant in one transaction. `seal` gets the account's
-    /// id and the version to bind the grant to.
-    ///
-    /// # Errors
-    /// When Postgres fails or the grant cannot be sealed.
-    pub async fn connect_account(
-        &self,
-        connection: &Connection<'_>,
-        expires_at: Timestamp,
-        seal: impl FnOnce(AccountId, i64) -> Result<Vec<u8>, Fault>,
-    ) -> Result<Account, Fault> {
-        let mut tx = self.pool.begin().await?;
-        let row = sqlx::query(
-            "INSERT INTO accounts (id, tenant_id, brand_id, platform, app, remote_id, handle,
-                 kind, status)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected')
-             ON CONFLICT (brand_id, platform, app, remote_id) DO UPDATE
-             SET handle = EXCLUDED.handle, kind = EXCLUDED.kind, status = 'connected',
-                 status_reason = NULL, connected_at = clock_timestamp(),
-                 updated_at = clock_timestamp()
-             RETURNING id, tenant_id, brand_id, platform, app, remote_id, handle, kind, status,
-                 status_reason, connected_at",
-        )
-        .bind(connection.id.uuid())
-        .bind(connection.tenant.uuid())
-        .bind(connection.brand.uuid())
-        .bind(connection.platform)
-        .bind(connection.app)
-        .bind(connection.remote_id)
-        .bind(connection.handle)
-        .bind(connection.kind)
-        .fetch_one(&mut *tx)
-        .await?;
-        let account = account_of(&row)?;
-        Self::replace_grant(&mut tx, connection.tenant, account.id, expires_at, seal).await?;
-        tx.commit().await?;
-        Ok(account)
-    }
-
-    async fn replace_grant(
-        tx: &mut Transaction<'_, sqlx::Postgres>,
-        tenant: TenantId,
-        account: AccountId,
-        expires_at: Timestamp,
-        seal: impl FnOnce(AccountId, i64) -> Result<Vec<u8>, Fault>,
-    ) -> Result<(), Fault> {
-        let old = sqlx::query("SELECT version FROM credentials WHERE account_id = $1 FOR UPDATE")
-            .bind(account.uuid())
-            .fetch_optional(&mut **tx)
-            .await?;
-        let version = match old {
-            Some(row) => row.try_get::<i64, _>("version")? + 1,
-            None => 1,
-        };
-        sqlx::query(
-            "INSERT INTO credentials (account_id, tenant_id, sealed, version, expires_at)
-             VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (account_id) DO UPDATE
-             SET sealed = EXCLUDED.sealed, version = EXCLUDED.version,
-                 expires_at = EXCLUDED.expires_at, refreshed_at = clock_timestamp(),
-                 refresh_deadline_at = NULL, refresh_doubts = 0",
-        )
-        .bind(account.uuid())
-        .bind(tenant.uuid())
-        .bind(seal(account, version)?)
-        .bind(version)
-        .bind(convert::at(expires_at))
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
     /// Marks an account as needing its owner, once; `true` for the caller who did it.
     ///
     /// # Errors
@@ -239,7 +176,7 @@ impl Store {
         let done = sqlx::query(
             "WITH marked AS (
                  UPDATE accounts SET status = 'needs_reconnect', status_reason = $3,
-                     updated_at = clock_timestamp()
+                     status_at = clock_timestamp(), updated_at = clock_timestamp()
                  WHERE id = $2 AND tenant_id = $1 AND status = 'connected' RETURNING handle)
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT $1, 'account.needs_reconnect', $4,

@@ -5,6 +5,8 @@
 
 pub mod accounts;
 pub mod assets;
+pub mod choices;
+pub mod connections;
 pub mod convert;
 pub mod crashes;
 pub mod credentials;
@@ -17,6 +19,7 @@ mod histories;
 pub mod intents;
 pub mod jobs;
 pub mod ledger;
+pub mod oauth_apps;
 pub mod oauth_states;
 pub mod posts;
 pub mod reviews;
@@ -24,6 +27,7 @@ pub mod settles;
 pub mod situations;
 pub mod tenants;
 pub mod unmapped;
+pub mod visits;
 mod warm;
 
 use base::{Context, Fault};

@@ -3,6 +3,7 @@
 use super::*;
 use crate::fan_out::objection;
 use chance::Chance;
+use domain::account::Status;
 use domain::content::MediaKind;
 use domain::id::Id;
 use domain::time::Timestamp;
@@ -128,10 +129,14 @@ fn account(platform: &str, kind: &str) -> Account {
         brand_id: Id::new(Uuid::from_u128(3)),
         platform: platform.to_owned(),
         app: "default".to_owned(),
+        own_app_key: None,
         remote_id: "1".to_owned(),
         handle: "@acme".to_owned(),
         kind: kind.to_owned(),
-        needs_reconnect: None,
+        status: Status::Connected,
+        status_reason: None,
+        status_at: Timestamp::from_seconds(1),
+        scopes: None,
         connected_at: Timestamp::from_seconds(1),
     }
 }

@@ -9,12 +9,13 @@ use super::options::ACCOUNT_KIND;
 use super::version::VERSION;
 use super::wire::{Page, Pages, Profile, Token, Tokens};
 use super::{Instagram, errors};
+use crate::grant::Grant;
 use crate::meta;
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
+use domain::time::Timestamp;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
 use std::time::Duration;
@@ -52,6 +53,9 @@ static FACEBOOK: Flavour = Flavour {
     api: "https://graph.facebook.com",
     sends_films: true,
     profile: OAuthProfile {
+        title: "Instagram – through a Facebook Page",
+        note: "Business and Creator accounts that are linked to a Page; you choose among them \
+               afterwards.",
         authorize_url: "https://www.facebook.com/v25.0/dialog/oauth",
         scopes: &[
             "instagram_basic",
@@ -59,6 +63,7 @@ static FACEBOOK: Flavour = Flavour {
             "pages_show_list",
             "pages_read_engagement",
         ],
+        needed: &["instagram_basic", "instagram_content_publish", "pages_show_list"],
         // Nothing renews a Page's token. A week is left to a person for the reconnect.
         refresh_before: Duration::from_secs(7 * 86_400),
         ..SHARED
@@ -69,8 +74,11 @@ static INSTAGRAM: Flavour = Flavour {
     api: "https://graph.instagram.com",
     sends_films: false,
     profile: OAuthProfile {
+        title: "Instagram – directly",
+        note: "The Business or Creator account you are signed in with; no Page is needed.",
         authorize_url: "https://www.instagram.com/oauth/authorize",
         scopes: &["instagram_business_basic", "instagram_business_content_publish"],
+        needed: &["instagram_business_basic", "instagram_business_content_publish"],
         // From the seventh day on: an expired token cannot be renewed, so there is much room.
         refresh_before: Duration::from_secs(53 * 86_400),
         ..SHARED
@@ -79,10 +87,13 @@ static INSTAGRAM: Flavour = Flavour {
 
 /// Both: no PKCE, for Facebook's dialog drops the challenge and then refuses the verifier.
 const SHARED: OAuthProfile = OAuthProfile {
+    title: "",
+    note: "",
     authorize_url: "",
     uses_pkce: false,
     scope_separator: ',',
     scopes: &[],
+    needed: &[],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
@@ -108,7 +119,7 @@ impl Auth for Instagram {
         if !request.headers().contains_key("file_size") {
             return meta::sign(request, grant);
         }
-        let words = format!("OAuth {}", grant.access_token);
+        let words = format!("OAuth {}", grant.access_token.expose());
         // A token with an odd character goes out unsigned, and is refused.
         if let Ok(mut value) = HeaderValue::from_str(&words) {
             value.set_sensitive(true);
@@ -121,7 +132,7 @@ impl Auth for Instagram {
         let code = code.trim_end_matches("#_");
         let mut pairs = vec![
             ("client_id", app.client_id.as_str()),
-            ("client_secret", &app.client_secret),
+            ("client_secret", app.client_secret.expose()),
             ("redirect_uri", &app.redirect_uri),
             ("code", code),
         ];
@@ -139,23 +150,16 @@ impl Auth for Instagram {
         let Some((first, rest)) = replies.split_first() else {
             return Identifying::ask(lengthening(app, grant));
         };
-        let long = match self.read_grant(first, Some(grant)) {
-            Ok(long) => long,
-            Err(failure) => return Identifying::Refused(failure),
-        };
-        let found = if app.name == INSTAGRAM_LOGIN {
-            read_profile(&long, rest)
-        } else {
-            read_pages(first, rest)
-        };
-        match found {
-            Ok(Found::Ask(mut call)) => {
-                self.sign(&mut call.request, &long);
-                Identifying::Ask { after: Duration::ZERO, call }
-            }
-            Ok(Found::Identities(identities)) => Identifying::Done(identities),
+        match self.read_grant(first, Some(grant)) {
+            Ok(long) => self.find(app, &long, first.at, rest),
             Err(failure) => Identifying::Refused(failure),
         }
+    }
+
+    fn identify_imported(&self, app: &App, grant: &Grant, replies: &[Reply]) -> Identifying {
+        // Pages have tokens of their own, and those count from when they were handed out.
+        let begun_at = replies.first().map_or(grant.expires_at, |reply| reply.at);
+        self.find(app, grant, begun_at, replies)
     }
 
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call> {
@@ -163,7 +167,8 @@ impl Auth for Instagram {
             return None;
         }
         let url = format!("{}/refresh_access_token", INSTAGRAM.api);
-        let pairs = [("grant_type", "ig_refresh_token"), ("access_token", &grant.access_token)];
+        let pairs =
+            [("grant_type", "ig_refresh_token"), ("access_token", grant.access_token.expose())];
         Some(meta::get("oauth.refresh", &url, &pairs))
     }
 
@@ -190,7 +195,32 @@ impl Auth for Instagram {
             serde_json::from_slice(&reply.body).map_err(|_| meta::unreadable(effect, reply))?;
         let Token { access_token, expires_in } = token;
         let expires_at = reply.at + expires_in.map_or(life, Duration::from_secs);
-        Ok(Grant { access_token, refresh_token: None, expires_at })
+        Ok(Grant { access_token, refresh_token: None, expires_at, scopes: None })
+    }
+}
+
+impl Instagram {
+    /// Who is behind a token of sixty days that was there at `consent_at`.
+    fn find(
+        &self,
+        app: &App,
+        long: &Grant,
+        consent_at: Timestamp,
+        replies: &[Reply],
+    ) -> Identifying {
+        let found = if app.name == INSTAGRAM_LOGIN {
+            read_profile(long, replies)
+        } else {
+            read_pages(consent_at, replies)
+        };
+        match found {
+            Ok(Found::Ask(mut call)) => {
+                self.sign(&mut call.request, long);
+                Identifying::Ask { after: Duration::ZERO, call }
+            }
+            Ok(Found::Identities(identities)) => Identifying::Done(identities),
+            Err(failure) => Identifying::Refused(failure),
+        }
     }
 }
 
@@ -202,7 +232,7 @@ enum Found {
 
 /// The call that makes sixty days of an hour.
 fn lengthening(app: &App, grant: &Grant) -> Call {
-    let (secret, token) = (app.client_secret.as_str(), grant.access_token.as_str());
+    let (secret, token) = (app.client_secret.expose(), grant.access_token.expose());
     if app.name == INSTAGRAM_LOGIN {
         let kind = ("grant_type", "ig_exchange_token");
         let pairs = [kind, ("client_secret", secret), ("access_token", token)];
@@ -243,7 +273,7 @@ fn read_profile(long: &Grant, replies: &[Reply]) -> Result<Found, Failure> {
 }
 
 /// Facebook Login: every Page with a professional account behind it, each with its own token.
-fn read_pages(consent: &Reply, replies: &[Reply]) -> Result<Found, Failure> {
+fn read_pages(consent_at: Timestamp, replies: &[Reply]) -> Result<Found, Failure> {
     let mut identities = Vec::new();
     let mut after = None;
     for reply in replies {
@@ -251,7 +281,8 @@ fn read_pages(consent: &Reply, replies: &[Reply]) -> Result<Found, Failure> {
         let grant = |access_token| Grant {
             access_token,
             refresh_token: None,
-            expires_at: consent.at + PAGE_TOKEN_LIFE,
+            expires_at: consent_at + PAGE_TOKEN_LIFE,
+            scopes: None,
         };
         let linked = pages.data.into_iter().filter_map(|page| {
             let Page { access_token, instagram_business_account: account } = page;

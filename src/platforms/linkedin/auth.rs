@@ -7,10 +7,10 @@ use super::capabilities::{ORGANIZATION, PERSONAL};
 use super::version::{HEADER, VERSION};
 use super::wire::{Acl, Elements, Member, Organization};
 use super::{API, LinkedIn, errors};
+use crate::grant::Grant;
 use crate::oauth::{self, Tokens};
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -44,11 +44,14 @@ const POSTING_ROLES: [&str; 4] =
 const ORGANIZATION_URN: &str = "urn:li:organization:";
 
 static FOR_PEOPLE: OAuthProfile = OAuthProfile {
+    title: "LinkedIn – a person",
+    note: "Posts appear under your own name.",
     authorize_url: AUTHORIZE_URL,
     // A verifier makes the exchange fail with 401 `invalid_client` (seen live 2026-09).
     uses_pkce: false,
     scope_separator: ' ',
     scopes: &["openid", "profile", "email", "w_member_social"],
+    needed: &["openid", "profile", "w_member_social"],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
@@ -56,7 +59,10 @@ static FOR_PEOPLE: OAuthProfile = OAuthProfile {
 };
 
 static FOR_ORGANIZATIONS: OAuthProfile = OAuthProfile {
+    title: "LinkedIn – a company page",
+    note: "Pages that you may post for; you choose among them afterwards.",
     scopes: &["w_organization_social", "r_organization_social", "rw_organization_admin"],
+    needed: &["w_organization_social", "rw_organization_admin"],
     ..FOR_PEOPLE
 };
 
@@ -70,7 +76,7 @@ impl Auth for LinkedIn {
     }
 
     fn sign(&self, request: &mut Request<Body>, grant: &Grant) {
-        oauth::bear(request, &format!("Bearer {}", grant.access_token));
+        oauth::bear(request, &format!("Bearer {}", grant.access_token.expose()));
     }
 
     fn exchange(&self, app: &App, code: &str, _verifier: Option<&str>) -> Call {
@@ -235,7 +241,8 @@ fn read<T: serde::de::DeserializeOwned>(reply: &Reply) -> Result<T, Failure> {
 
 /// A call of the token endpoint, which wants id and secret in the body.
 fn token_call(app: &App, form: &[(&str, &str)], effect: Effect) -> Call {
-    let client = [("client_id", app.client_id.as_str()), ("client_secret", &app.client_secret)];
+    let client =
+        [("client_id", app.client_id.as_str()), ("client_secret", app.client_secret.expose())];
     let body = oauth::form(&[form, &client].concat());
     let request = oauth::request(Method::POST, TOKEN_URL, Some(oauth::FORM), Body::inline(body));
     Call { endpoint: "oauth.token", effect, request, deadline: DEADLINE }

@@ -2,10 +2,10 @@
 
 use super::wire::{Tokens, User};
 use super::{API, Threads, errors, options};
+use crate::grant::Grant;
 use crate::meta;
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
 use http::Request;
@@ -15,6 +15,8 @@ use std::time::Duration;
 const SHORT_LIFE: Duration = Duration::from_secs(3_600);
 
 static PROFILE: OAuthProfile = OAuthProfile {
+    title: "Threads",
+    note: "The profile you are signed in with.",
     authorize_url: "https://threads.net/oauth/authorize",
     // Not documented, and its sibling Facebook fails on a verifier.
     uses_pkce: false,
@@ -28,6 +30,7 @@ static PROFILE: OAuthProfile = OAuthProfile {
         "threads_manage_replies",
         "threads_read_replies",
     ],
+    needed: &["threads_basic", "threads_content_publish"],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
@@ -55,7 +58,7 @@ impl Auth for Threads {
         let code = code.strip_suffix("#_").unwrap_or(code);
         let form = [
             ("client_id", app.client_id.as_str()),
-            ("client_secret", &app.client_secret),
+            ("client_secret", app.client_secret.expose()),
             ("code", code),
             ("grant_type", "authorization_code"),
             ("redirect_uri", &app.redirect_uri),
@@ -73,20 +76,24 @@ impl Auth for Threads {
             Ok(grant) => grant,
             Err(failure) => return Identifying::Refused(failure),
         };
-        let Some(told) = replies.get(1) else {
+        self.identify_imported(app, &grant, &replies[1..])
+    }
+
+    fn identify_imported(&self, _app: &App, grant: &Grant, replies: &[Reply]) -> Identifying {
+        let Some(told) = replies.first() else {
             let mut call = whoami();
-            self.sign(&mut call.request, &grant);
+            self.sign(&mut call.request, grant);
             return Identifying::ask(call);
         };
         match read_user(told) {
-            Ok(facts) => Identifying::Done(vec![Identity { facts, grant }]),
+            Ok(facts) => Identifying::Done(vec![Identity { facts, grant: grant.clone() }]),
             Err(failure) => Identifying::Refused(failure),
         }
     }
 
     fn refresh(&self, _app: &App, grant: &Grant) -> Option<Call> {
         let query =
-            [("grant_type", "th_refresh_token"), ("access_token", grant.access_token.as_str())];
+            [("grant_type", "th_refresh_token"), ("access_token", grant.access_token.expose())];
         Some(meta::get("oauth.refresh", &format!("{API}/refresh_access_token"), &query))
     }
 
@@ -110,8 +117,8 @@ impl Auth for Threads {
 fn lengthen(app: &App, grant: &Grant) -> Call {
     let query = [
         ("grant_type", "th_exchange_token"),
-        ("client_secret", app.client_secret.as_str()),
-        ("access_token", &grant.access_token),
+        ("client_secret", app.client_secret.expose()),
+        ("access_token", grant.access_token.expose()),
     ];
     meta::get("oauth.lengthen", &format!("{API}/access_token"), &query)
 }
@@ -133,7 +140,7 @@ fn read_tokens(effect: Effect, reply: &Reply) -> Result<Grant, Failure> {
     }
     let life = tokens.expires_in.map_or(SHORT_LIFE, Duration::from_secs);
     let expires_at = reply.at + life;
-    Ok(Grant { access_token: tokens.access_token, refresh_token: None, expires_at })
+    Ok(Grant { access_token: tokens.access_token, refresh_token: None, expires_at, scopes: None })
 }
 
 fn read_user(reply: &Reply) -> Result<AccountFacts, Failure> {
@@ -166,6 +173,7 @@ mod tests {
             access_token: "old".into(),
             refresh_token: None,
             expires_at: Timestamp::from_seconds(5),
+            scopes: None,
         }
     }
 

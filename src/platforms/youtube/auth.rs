@@ -2,10 +2,10 @@
 
 use super::wire::{Channel, Channels};
 use super::{API, YouTube, errors, options};
+use crate::grant::Grant;
 use crate::oauth::{self, Tokens, request};
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
 use http::{Method, Request, StatusCode};
@@ -28,10 +28,13 @@ const ACCESS_LIFE: Duration = Duration::from_secs(3_599);
 const DEADLINE: Duration = Duration::from_secs(30);
 
 static PROFILE: OAuthProfile = OAuthProfile {
+    title: "YouTube",
+    note: "A channel of the Google account that you choose.",
     authorize_url: "https://accounts.google.com/o/oauth2/v2/auth",
     uses_pkce: true,
     scope_separator: ' ',
     scopes: &[UPLOAD, READ, MANAGE],
+    needed: &NEEDED,
     // Without the first two no refresh token comes back when an account is connected again.
     extra: &[("access_type", "offline"), ("prompt", "consent"), ("include_granted_scopes", "true")],
     client_auth: ClientAuth::Body,
@@ -49,7 +52,7 @@ impl Auth for YouTube {
     }
 
     fn sign(&self, request: &mut Request<Body>, grant: &Grant) {
-        oauth::bear(request, &format!("Bearer {}", grant.access_token));
+        oauth::bear(request, &format!("Bearer {}", grant.access_token.expose()));
     }
 
     fn exchange(&self, app: &App, code: &str, verifier: Option<&str>) -> Call {
@@ -133,7 +136,8 @@ fn read_account(reply: &Reply) -> Result<AccountFacts, Failure> {
 }
 
 fn token_call(app: &App, effect: Effect, form: &[(&str, &str)]) -> Call {
-    let client = [("client_id", app.client_id.as_str()), ("client_secret", &app.client_secret)];
+    let client =
+        [("client_id", app.client_id.as_str()), ("client_secret", app.client_secret.expose())];
     let body = oauth::form(&[form, &client].concat());
     let request = request(Method::POST, TOKEN_URL, Some(oauth::FORM), Body::inline(body));
     Call { endpoint: "oauth.token", effect, request, deadline: DEADLINE }

@@ -9,14 +9,13 @@ use crate::extract::Named;
 use crate::pages::connecting::{self, Shown, Way, Ways};
 use crate::pages::{Page, guard};
 use app::connect::callbacks::{self, Brought, Landing};
+use app::connect::choosing;
 use app::connect::links::{self, Entered, Next};
 use app::connect::visits::{self, Visit};
-use app::connect::choosing;
 use app::{Answer, App, Refused};
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::secret::Secret;
 use http::StatusCode;
 use http::header::SET_COOKIE;
 use std::collections::HashMap;
@@ -34,15 +33,12 @@ type Shows = Result<Response, Page>;
 /// `GET /connect/{ticket}`: looks, and uses nothing up.
 pub(crate) async fn peek(State(app): State<App>, Named(ticket): Named) -> Shows {
     let invited = told(links::peek(&app, &ticket).await, &Ways::default())?;
-    Ok(connecting::entrance(&invited.brand, invited.reconnecting.as_deref()).into_response())
+    let reconnecting = invited.reconnecting.as_deref();
+    Ok(connecting::entrance(&invited.brand, invited.title, reconnecting).into_response())
 }
 
 /// `POST /connect/{ticket}`: uses the link up, and lets this browser in.
-pub(crate) async fn enter(
-    State(app): State<App>,
-    _: SameOrigin,
-    Named(ticket): Named,
-) -> Shows {
+pub(crate) async fn enter(State(app): State<App>, _: SameOrigin, Named(ticket): Named) -> Shows {
     let Entered { session, next } = told(links::enter(&app, &ticket).await, &Ways::default())?;
     let mut response = match next {
         Next::Choose => sent_to(LOBBY),

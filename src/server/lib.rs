@@ -5,6 +5,8 @@
 
 mod brands;
 mod capabilities;
+mod connect;
+mod cookie;
 mod deliveries;
 mod envelope;
 mod extract;
@@ -14,7 +16,7 @@ mod media;
 mod oauth;
 mod oauth_apps;
 mod origin;
-mod page;
+mod pages;
 mod posts;
 
 use app::App;
@@ -181,6 +183,12 @@ fn public_routes(site: Site) -> Router {
             "/v1/oauth-apps/{platform}/{app}",
             get(oauth_apps::show).put(oauth_apps::put).delete(oauth_apps::delete),
         )
+        .route("/connect", get(connect::lobby).post(connect::begin))
+        .route("/connect/choose", get(connect::choices).post(connect::choose))
+        .route("/connect/result", get(connect::result))
+        .route("/connect/refused", get(connect::refused))
+        .route("/connect/{ticket}", get(connect::peek).post(connect::enter))
+        .route("/oauth/{platform}/callback", get(connect::callback))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready));
     frame::frame(routes.with_state(site))

@@ -131,8 +131,7 @@ async fn take(
     let Some(registration) = registration else {
         return Ok(Err(super::not_configured(way.0, way.1)));
     };
-    let party =
-        Party { tenant: choices.tenant, brand: choices.brand, account: None, own_app_key };
+    let party = Party { tenant: choices.tenant, brand: choices.brand, account: None, own_app_key };
     let speaker = Speaker { platform, auth, registration: &registration };
     let connected = landing::connect(app, party, speaker, &chosen, Some(sha256)).await?;
     Ok(connected.ok_or_else(over))

@@ -45,10 +45,9 @@ pub(super) async fn of_code(
     };
     let grant = grant.map_err(|failure| refused(platform, &failure))?;
     let notes = compare_scopes(platform, profile, &grant)?;
-    let identities = ask(app, speaker, &grant, |auth, app, grant, replies| {
-        auth.identify(app, grant, replies)
-    })
-    .await?;
+    let identities =
+        ask(app, speaker, &grant, |auth, app, grant, replies| auth.identify(app, grant, replies))
+            .await?;
     Ok(Brought { identities, notes })
 }
 

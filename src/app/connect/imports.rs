@@ -103,13 +103,17 @@ fn grant_of(import: Import<'_>) -> Result<Grant, Rejection> {
         (_, None) => {
             let message = match ended {
                 Some(end) => format!("The access token ended at {end}, and nothing renews it."),
-                None => "`expiresAt` is missing, and there is no refresh token to find it out with."
-                    .to_owned(),
+                None => {
+                    "`expiresAt` is missing, and there is no refresh token to find it out with."
+                        .to_owned()
+                }
             };
             let actual = ended.map(|end| end.to_string());
             return Err(Rejection::request(Rule::Required, "expiresAt", message)
                 .bounds("a time that is yet to come, in RFC 3339", actual)
-                .resolve("Send when the access token ends, as its exchange told, or a refresh token."));
+                .resolve(
+                    "Send when the access token ends, as its exchange told, or a refresh token.",
+                ));
         }
     };
     Ok(Grant { access_token, refresh_token, expires_at, scopes: None })

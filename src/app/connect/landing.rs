@@ -1,7 +1,7 @@
 //! Where every consent ends: accounts are written, or wait to be chosen.
 
-use super::identities::Speaker;
 use super::conflict;
+use super::identities::Speaker;
 use crate::show::{self, AccountView};
 use crate::targets::Address;
 use crate::{App, Refused, grants, refresh};

@@ -197,7 +197,8 @@ async fn way_of<'a>(
     account: Option<&'a Account>,
 ) -> Result<Result<Narrowed<'a>, Refused>, Fault> {
     if let Some(account) = account {
-        let given = [("platform", request.platform, &account.platform), ("app", request.app, &account.app)];
+        let given =
+            [("platform", request.platform, &account.platform), ("app", request.app, &account.app)];
         for (field, asked, own) in given {
             if let Some(asked) = asked.filter(|asked| asked != own) {
                 return Ok(Err(Refused::Invalid(vec![contradiction(field, asked, own)])));

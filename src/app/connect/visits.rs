@@ -199,9 +199,7 @@ pub(super) async fn registered_for(
     let own_app_key = account.own_app_key.clone();
     let registration = registrations::of(app, tenant, way, own_app_key.as_deref()).await?;
     match registration {
-        Some(registration) => {
-            Ok(Some(registrations::Registered { registration, own_app_key }))
-        }
+        Some(registration) => Ok(Some(registrations::Registered { registration, own_app_key })),
         None => registrations::for_consent(app, tenant, way.0, way.1).await,
     }
 }

@@ -48,27 +48,32 @@ pub(crate) struct Ways {
 }
 
 /// The page behind a link. It needs a click, because programs follow links too.
-pub(crate) fn entrance(brand: &str, reconnecting: Option<&str>) -> Page {
+pub(crate) fn entrance(brand: &str, way: Option<&str>, reconnecting: Option<&str>) -> Page {
     let title = match reconnecting {
         Some(handle) => format!("Connect {handle} again"),
         None => format!("Connect an account to {brand}"),
     };
-    let story = match reconnecting {
-        Some(_) => Markup::of(
-            "<p>The permission to publish with this account of <b>{}</b> has ended. Give it once \
-             more, and posts go out again.</p>",
+    let story = match (reconnecting, way) {
+        (Some(_), _) => Markup::of(
+            "<p>You are asked to give the permission to publish with this account of <b>{}</b> \
+             once more.</p>",
             &[brand],
         ),
-        None => Markup::of(
-            "<p>You were asked to let postfleet publish posts for <b>{}</b> with an account of \
+        (None, Some(way)) => Markup::of(
+            "<p>You are asked to let postfleet publish posts for <b>{}</b> with an account of \
+             yours: <b>{}</b>.</p>",
+            &[brand, way],
+        ),
+        (None, None) => Markup::of(
+            "<p>You are asked to let postfleet publish posts for <b>{}</b> with an account of \
              yours.</p>",
             &[brand],
         ),
     };
     let body = story
         .with(
-            "<p class=\"quiet\">This link works once, and in this browser. You choose the account \
-             at the platform.</p><form method=\"post\"><div class=\"actions\">",
+            "<p class=\"quiet\">The link works once, and from then on in this browser alone.</p>\
+             <form method=\"post\"><div class=\"actions\">",
             &[],
         )
         .with("<button class=\"button\">Continue</button></div></form>", &[]);
@@ -101,7 +106,9 @@ pub(crate) fn lobby(brand: &str, ways: &[Way], reconnecting: Option<&str>, back:
                 .with(ONWARD, &[])
                 .with("</button></li>", &[])
         } else {
-            Markup::of("<li><div class=\"row off\">", &[]).then(&face).with("</span></div></li>", &[])
+            Markup::of("<li><div class=\"row off\">", &[])
+                .then(&face)
+                .with("</span></div></li>", &[])
         }
     }));
     let body = Markup::of("<p class=\"quiet\">{}</p>", &[story])
@@ -120,7 +127,10 @@ pub(crate) fn away(url: &str) -> Page {
         "<p class=\"quiet\">You are taken to {} to sign in and to give your consent.</p>",
         &[platform],
     )
-    .with("<div class=\"actions\"><a class=\"button\" href=\"{}\">Continue to {}</a>", &[url, platform])
+    .with(
+        "<div class=\"actions\"><a class=\"button\" href=\"{}\">Continue to {}</a>",
+        &[url, platform],
+    )
     .with("</div>", &[]);
     let mut page = Page::new(StatusCode::OK, "One moment", &body);
     page.onward = Some(url.to_owned());
@@ -153,13 +163,15 @@ pub(crate) fn choices(brand: &str, accounts: &[Shown], problem: Option<&str>) ->
         &[&count],
     )
     .then(&alert)
-    .with("<form method=\"post\" action=\"/connect/choose\"><fieldset><legend>Accounts</legend>", &[])
+    .with(
+        "<form method=\"post\" action=\"/connect/choose\"><fieldset><legend>Accounts</legend>",
+        &[],
+    )
     .with("<ul>", &[])
     .then(&list)
     .with("</ul></fieldset><div class=\"actions\">", &[])
     .with("<button class=\"button\">Connect</button></div></form>", &[]);
-    let status =
-        if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Page::new(status, &format!("Which ones belong to {brand}?"), &body)
 }
 
@@ -172,18 +184,22 @@ pub(crate) fn connected(accounts: &[Shown], notes: &[String], ways: &Ways) -> Pa
     let list = Markup::all(accounts.iter().map(|account| {
         let bare = account.handle.trim_start_matches('@');
         let letter: String = bare.chars().take(1).flat_map(char::to_uppercase).collect();
-        Markup::of("<li><div class=\"row\"><span class=\"tile\" aria-hidden=\"true\">{}", &[&letter])
-            .with("</span><span><b>{}</b>", &[&account.handle])
-            .with("<small>{}</small></span></div></li>", &[&account.kind])
+        Markup::of(
+            "<li><div class=\"row\"><span class=\"tile\" aria-hidden=\"true\">{}",
+            &[&letter],
+        )
+        .with("</span><span><b>{}</b>", &[&account.handle])
+        .with("<small>{}</small></span></div></li>", &[&account.kind])
     }));
-    let told = notes.iter().map(|note| Markup::of("<p class=\"alert\">{}</p>", &[note]));
+    let told = notes.iter().map(|note| Markup::of("<p class=\"note\">{}</p>", &[note]));
     let end = if ways.back.is_some() { "" } else { "<p>You can close this window.</p>" };
-    let body = Markup::of("<p class=\"quiet\">From now on posts can be published there.</p><ul>", &[])
-        .then(&list)
-        .with("</ul>", &[])
-        .then(&Markup::all(told))
-        .with(end, &[])
-        .then(&actions(ways));
+    let body =
+        Markup::of("<p class=\"quiet\">From now on posts can be published there.</p><ul>", &[])
+            .then(&list)
+            .with("</ul>", &[])
+            .then(&Markup::all(told))
+            .with(end, &[])
+            .then(&actions(ways));
     signed(Page::new(StatusCode::OK, &title, &body), GOOD)
 }
 
@@ -203,9 +219,9 @@ fn actions(ways: &Ways) -> Markup {
         let class = if ways.again.is_some() { "button plain" } else { "button" };
         Markup::of("<a class=\"{}\" href=\"{}\">Back to {}</a>", &[class, url, host(url)])
     });
-    let again = ways.again.map(|words| {
-        Markup::of("<a class=\"button\" href=\"/connect\">{}</a>", &[words])
-    });
+    let again = ways
+        .again
+        .map(|words| Markup::of("<a class=\"button\" href=\"/connect\">{}</a>", &[words]));
     if back.is_none() && again.is_none() {
         return Markup::default();
     }
@@ -266,7 +282,9 @@ mod tests {
         let page = connected(&[account("@a", true)], &["Mind this.".to_owned()], &ways);
         let (_, html) = shown(page).await;
         assert!(html.contains("<h1>@a is connected</h1>") && html.contains("Mind this."), "{html}");
-        assert!(html.contains("href=\"https://app.example/done?status=connected\">Back to app.example"));
+        assert!(
+            html.contains("href=\"https://app.example/done?status=connected\">Back to app.example")
+        );
         let (_, html) = shown(refused(StatusCode::CONFLICT, "No", "Why.", &Ways::default())).await;
         assert!(html.contains("Why.") && !html.contains("class=\"actions\""), "{html}");
     }

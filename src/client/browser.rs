@@ -52,12 +52,12 @@ impl Browser {
         onward(lobby, self.send(request, lobby).await?).await
     }
 
-    /// Answers the consent page of a simulated platform: grants `handle` (the page's own choice
-    /// without one). Where the platform sends the browser back to.
+    /// Answers the consent page of a simulated platform: grants these accounts by their handles
+    /// (the page's own choice without any). Where the platform sends the browser back to.
     ///
     /// # Errors
     /// [`Error::Unusable`] when the page is not on this machine or does not send us back.
-    pub async fn allow(&self, page: &Url, handle: Option<&str>) -> Result<Url, Error> {
+    pub async fn allow(&self, page: &Url, handles: &[&str]) -> Result<Url, Error> {
         let shown = self.send(self.http.get(page.clone()), page).await?;
         if !shown.status().is_success() {
             let text = shown.text().await.map_err(silent)?;
@@ -66,7 +66,7 @@ impl Browser {
         let mut action = page.clone();
         action.set_query(None);
         let mut fields: Vec<(String, String)> = page.query_pairs().into_owned().collect();
-        fields.extend(handle.map(|handle| ("account".to_owned(), handle.to_owned())));
+        fields.extend(handles.iter().map(|handle| ("account".to_owned(), (*handle).to_owned())));
         let granted = self.send(self.http.post(action).form(&fields), page).await?;
         if let Some(back) = location(page, &granted) {
             return Ok(back);

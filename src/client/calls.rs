@@ -199,7 +199,7 @@ impl Client {
     pub async fn consent(&self, link: &Url, handle: Option<&str>) -> Result<(), Error> {
         let mut browser = Browser::new()?;
         let page = browser.enter(link).await?;
-        let back = browser.allow(&page, handle).await?;
+        let back = browser.allow(&page, handle.as_slice()).await?;
         browser.finish(&back).await.map(|_| ())
     }
 

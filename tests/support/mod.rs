@@ -7,6 +7,7 @@ pub mod alone;
 pub mod api;
 pub mod files;
 pub mod fleet;
+pub mod person;
 pub mod scene;
 pub mod sim;
 pub mod wait;

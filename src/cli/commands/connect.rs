@@ -75,7 +75,7 @@ async fn is_answered(place: &Place, link: &Url, account: Option<&str>) -> Result
     if !is_simulated && !is_here(&page) {
         return Ok(false);
     }
-    let back = browser.allow(&page, account).await?;
+    let back = browser.allow(&page, account.as_slice()).await?;
     browser.finish(&back).await?;
     Ok(true)
 }

@@ -7,6 +7,7 @@ mod asked;
 mod back;
 mod cancel;
 mod chain;
+mod connecting;
 mod counted;
 mod cut;
 mod cut_everywhere;

@@ -83,13 +83,13 @@ impl Scene<'_> {
 
 /// A person says no, and somebody brings a code that was never given out.
 async fn decline(scene: &Scene<'_>) {
-    let client = &scene.api.client;
-    let page = client.authorize("x", &scene.brand, None).await.unwrap();
+    let mut browser = client::Browser::new().unwrap();
+    let link = scene.api.client.authorize("x", &scene.brand, None).await.unwrap();
+    let page = browser.enter(&link).await.unwrap();
     let state = page.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     let wrong = format!("/oauth/x/callback?code=sim_code_wrong&state={state}");
-    let answer = scene.api.open(reqwest::Method::GET, &wrong).send().await.unwrap();
-    assert!(answer.status().is_client_error(), "{answer:?}");
-    let page = answer.text().await.unwrap();
+    let wrong = scene.fleet.place().api_url.parse::<url::Url>().unwrap().join(&wrong).unwrap();
+    let page = browser.finish(&wrong).await.unwrap_err().to_string();
     assert!(!page.contains("sim_code_wrong") && !page.contains(&state), "{page}");
 }
 

@@ -75,6 +75,25 @@ impl Sim {
         assert!(status.is_success(), "{status}: {}", answer.text().await.unwrap());
     }
 
+    /// A grant that a platform gave to a registration without a browser.
+    pub async fn grant(
+        &self,
+        platform: &str,
+        app: Option<&str>,
+        account: &str,
+        client_id: &str,
+    ) -> Value {
+        let wanted = json!({
+            "platform": platform, "app": app, "account": account, "clientId": client_id,
+        });
+        let url = format!("{}/_sim/grants", self.url);
+        let answer = self.http.post(url).json(&wanted).send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{status}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// The accounts that a platform knows.
     pub async fn accounts(&self, platform: &str) -> Vec<Value> {
         match self.get(&format!("/_sim/accounts?platform={platform}")).await {

@@ -57,8 +57,9 @@ pub async fn authorize(
     };
     let state = CsrfToken::new_random_len(32);
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let sealed =
-        grants::seal_verifier(app, caller.tenant, platform.name(), verifier.secret()).await?;
+    let sha256 = Sha256::digest(state.secret().as_bytes());
+    let of = (caller.tenant, platform.name());
+    let sealed = grants::seal_verifier(app, of, &sha256, verifier.secret()).await?;
     let flow = OAuthState {
         tenant: caller.tenant,
         brand: brand.id,
@@ -66,7 +67,6 @@ pub async fn authorize(
         app: name.to_owned(),
         verifier: sealed,
     };
-    let sha256 = Sha256::digest(state.secret().as_bytes());
     app.0.store.begin_oauth(&sha256, &flow, clock::now() + STATE_LIFE).await?;
     let challenge = challenge.as_str().to_owned();
     authorize_url(app, platform, auth, registered, state.secret(), &challenge).map(Ok)
@@ -118,20 +118,24 @@ pub async fn callback(
         return Ok(Err(Refused::NotFound(format!("{platform} cannot be connected here."))));
     };
     let sha256 = Sha256::digest(state.as_bytes());
+    let unknown = || Refused::Conflict {
+        code: "state_unknown",
+        message: "This link was used before, is older than ten minutes, or was not made here. \
+                  Begin again."
+            .to_owned(),
+    };
     let Some(flow) = app.0.store.use_oauth(&sha256, platform.name()).await? else {
-        return Ok(Err(Refused::Conflict {
-            code: "state_unknown",
-            message: "This link was used before, is older than ten minutes, or was not made here. \
-                      Begin again."
-                .to_owned(),
-        }));
+        return Ok(Err(unknown()));
     };
     let registration = registration_of(app, platform, &flow.app).context(format!(
         "[platforms.{}] has no app {:?}",
         platform.name(),
         flow.app
     ))?;
-    let verifier = grants::open_verifier(app, flow.tenant, platform.name(), &flow.verifier).await?;
+    let of = (flow.tenant, platform.name());
+    let Some(verifier) = grants::open_verifier(app, of, &sha256, &flow.verifier).await? else {
+        return Ok(Err(unknown()));
+    };
     let verifier = PkceCodeVerifier::new(verifier);
     let verifier = auth.profile(&flow.app).uses_pkce.then(|| verifier.secret().as_str());
     let deadline = clock::now() + CALL_MAX;

@@ -3,6 +3,7 @@
 //! A refresh that rotates the token is an irreversible call: the intent is committed first, the
 //! row is locked during the call, and the new pair is durable before anybody uses it.
 
+use crate::keys::Purpose;
 use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
 use crate::{App, courier, grants};
@@ -74,7 +75,14 @@ async fn call(app: &App, turn: RefreshTurn, registration: &str) -> Result<Renewa
         .and_then(|settings| settings.registrations.get(registration))
         .context(format!("[platforms.{}] has no app {registration:?}", platform.name()))?;
     let tenant = account.tenant;
-    let old = grants::open(app, tenant, platform.name(), &turn.credential).await?;
+    let of = (tenant, platform.name());
+    let old = match grants::open(app, Purpose::Refresh, of, &turn.credential).await? {
+        Ok(old) => old,
+        Err(failure) => {
+            turn.give_back().await?;
+            return Ok(Renewal::Dead(failure));
+        }
+    };
     let Some(call) = auth.refresh(registration, &old) else {
         let detail = "the platform gave no means to renew this token".to_owned();
         turn.give_back().await?;

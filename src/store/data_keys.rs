@@ -9,6 +9,7 @@ use serde_json::json;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
+use std::time::Duration;
 
 /// Who acts, where it is not a caller of the API.
 const ACTOR: &str = "vault";
@@ -197,7 +198,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<DataKeyRow>, Fault> {
         let rows =
-            sqlx::query(select("WHERE no > $1 AND wrapped_under <> $2 ORDER BY no LIMIT $3"))
+            sqlx::query(select("WHERE no > $1 AND wrapped_under <> $2 AND state <> 'broken' ORDER BY no LIMIT $3"))
                 .bind(after)
                 .bind(key_id)
                 .bind(limit)
@@ -230,6 +231,21 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(row_of).collect()
+    }
+
+    /// How long ago a tenant's data key was replaced last; for ever where none was.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn newest_replacement_age(&self) -> Result<Duration, Fault> {
+        let age_ms: Option<i64> = sqlx::query_scalar(
+            "SELECT (extract(epoch FROM clock_timestamp() - max(k.created_at)) * 1000)::bigint
+             FROM data_keys k WHERE k.state = 'current' AND EXISTS (
+                 SELECT FROM data_keys o WHERE o.tenant_id = k.tenant_id AND o.state = 'old')",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(age_ms.map_or(Duration::MAX, |ms| Duration::from_millis(ms.max(0).unsigned_abs())))
     }
 
     /// Writes data keys wrapped anew, each where it still stands as it was read: `(row, as it was,

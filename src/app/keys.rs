@@ -11,6 +11,7 @@ mod rotate;
 pub use openings::{Purpose, openings};
 pub use ring::{Retired, Status, Under, retire, status};
 pub use rotate::{Rotated, Rotation, rotate};
+pub use store::reseals::Field;
 
 use crate::seals;
 use base::{Context, Fault, clock};

@@ -152,14 +152,12 @@ impl KeyRing {
         Ok(Some(Wrapped(first.key.seal(&associated(tenant), data_key.0.bytes()))))
     }
 
-    /// Puts a fresh key first, into a ring that comes from a file; its name.
+    /// Puts a fresh key before the others of a key file, or makes the file; its name.
     ///
     /// # Errors
-    /// When the keys come from elsewhere, or the file cannot be replaced.
-    pub fn add(&self) -> Result<KeyId, Fault> {
-        let id = key_file::add(self.file()?, clock::now())?;
-        self.read_again()?;
-        Ok(id)
+    /// When the file cannot be read or replaced.
+    pub fn add_to(key_file: &Path) -> Result<KeyId, Fault> {
+        key_file::add(key_file, clock::now())
     }
 
     /// Takes a key out of a ring that comes from a file.

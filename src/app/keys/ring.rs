@@ -55,23 +55,18 @@ pub enum Retired {
     Unknown,
 }
 
-impl Status {
-    /// The key that wraps.
-    pub fn first(&self) -> Option<&Under> {
-        self.keys.iter().find(|key| key.place == "first")
-    }
-
-    /// Data keys that nobody can open, for lack of a key.
-    pub fn is_key_missing(&self) -> bool {
-        self.keys.iter().any(|key| key.place == "missing" && key.data_keys > 0)
+impl Under {
+    /// Something lies under it, and nobody can open that for lack of it.
+    pub fn is_missing(&self) -> bool {
+        self.place == "missing" && self.data_keys > 0
     }
 }
 
-/// Looks how much lies under which key. Reads every sealed row once.
+/// Looks how much of these kinds lies under which key. Reads every sealed row once.
 ///
 /// # Errors
 /// When Postgres fails or the ring cannot be read.
-pub async fn status(keys: &Keys) -> Result<Status, Fault> {
+pub async fn status(keys: &Keys, fields: &[Field]) -> Result<Status, Fault> {
     keys.ring.read_again()?;
     let mut wrapped: BTreeMap<String, i64> = BTreeMap::new();
     for (id, count) in keys.store.wrappings().await? {
@@ -85,8 +80,8 @@ pub async fn status(keys: &Keys) -> Result<Status, Fault> {
         on_unknown: 0,
     };
     let mut values: BTreeMap<String, BTreeMap<&'static str, i64>> = BTreeMap::new();
-    for field in Field::ALL {
-        for tally in keys.store.tally(field).await? {
+    for field in fields {
+        for tally in keys.store.tally(*field).await? {
             let Some(id) = tally.wrapped_under else {
                 status.on_unknown += tally.count;
                 continue;

@@ -101,7 +101,8 @@ fn a_key_that_came_into_the_file_is_found_by_a_ring_that_runs() {
     let old = running.first().unwrap();
     let tenant = rng::id();
     let operator = KeyRing::open(&path).unwrap();
-    let new = operator.add().unwrap();
+    let new = KeyRing::add_to(&path).unwrap();
+    operator.read_again().unwrap();
     assert_eq!(operator.held().iter().map(|held| held.id).collect::<Vec<_>>(), [new, old]);
     assert!(operator.held().iter().all(|held| held.made_at.is_some()));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -126,7 +127,7 @@ fn what_wraps_a_new_data_key_is_what_the_file_has_first_now() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");
     let running = KeyRing::create(&path).unwrap();
-    let new = KeyRing::open(&path).unwrap().add().unwrap();
+    let new = KeyRing::add_to(&path).unwrap();
     let wrapped = running.new_data_key(rng::id()).unwrap();
     assert_eq!(key_id(&wrapped.0), Ok(new));
 }
@@ -135,10 +136,10 @@ fn what_wraps_a_new_data_key_is_what_the_file_has_first_now() {
 fn operators_who_change_a_file_at_the_same_time_lose_no_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");
-    KeyRing::create(&path).unwrap();
+    KeyRing::add_to(&path).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| KeyRing::open(&path).unwrap().add().unwrap());
+            scope.spawn(|| KeyRing::add_to(&path).unwrap());
         }
     });
     assert_eq!(KeyRing::open(&path).unwrap().held().len(), 9);

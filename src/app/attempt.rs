@@ -1,5 +1,7 @@
 //! One lease's work on a delivery: what was loaded, where it stands, and how it is written back.
 
+use crate::dead_end::{self, Cause, Ended};
+use crate::keys::Purpose;
 use crate::material::Material;
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
@@ -58,6 +60,55 @@ pub(crate) enum Begun<'a> {
     Over(Outcome),
 }
 
+/// What gathering came to.
+pub(crate) enum Assembled<'a> {
+    /// Everything is there.
+    Whole(Box<Attempt<'a>>),
+    /// Something that was sealed for it does not open, for this reason.
+    Damaged(Box<Loaded>, Failure),
+}
+
+/// Ends a delivery whose grant or checkpoint does not open.
+async fn damaged(
+    app: &App,
+    claimed: &Claimed,
+    row: &Loaded,
+    failure: Failure,
+) -> Result<Outcome, Fault> {
+    let is_account = matches!(failure, Failure::Auth { .. });
+    let (failure, stage) = match failure {
+        Failure::Auth { revoked, detail } => {
+            let detail = format!("{} has to be connected again: {detail}", row.handle);
+            (Failure::Auth { revoked, detail }, "validating")
+        }
+        other => (other, "publishing"),
+    };
+    let cause = Cause { failure, stage, is_attempt_spent: false };
+    let (status, class) = match dead_end::end(app, claimed, row, cause).await? {
+        Ended::As(status, class) => (status, class),
+        Ended::Not(outcome) => return Ok(outcome),
+    };
+    tracing::info!(delivery = %row.id, platform = row.platform, %status, class, is_account,
+        "a delivery ends, for what was sealed for it does not open");
+    if status == Status::Failed {
+        metrics::counter!(
+            "postfleet_failed_total", "platform" => row.platform.clone(), "type" => class
+        )
+        .increment(1);
+    }
+    Ok(Outcome::Done)
+}
+
+/// What the grant is opened for.
+const fn purpose(kind: JobKind) -> Purpose {
+    match kind {
+        JobKind::Reconcile => Purpose::Reconcile,
+        JobKind::Follow => Purpose::Follow,
+        JobKind::Refresh => Purpose::Refresh,
+        JobKind::Publish | JobKind::FanOut => Purpose::Publish,
+    }
+}
+
 /// What tells a wording from another: the digest of its first segment.
 pub(crate) fn wording_sha256(content: &Content) -> String {
     let first = content.segments.first();
@@ -98,9 +149,15 @@ impl<'a> Attempt<'a> {
             Stay::Never => return quarantine::end(app, claimed, &row).await.map(Begun::Over),
         }
         crash::point_of("publish.after_load", claimed.subject);
-        let mut attempt = Self::assemble(app, claimed, kind, (row, loaded_at)).await?;
-        attempt.log.add(attempt.now(), Fact::Begun);
-        Ok(Begun::Work(Box::new(attempt)))
+        match Self::assemble(app, claimed, kind, (row, loaded_at)).await? {
+            Assembled::Whole(mut attempt) => {
+                attempt.log.add(attempt.now(), Fact::Begun);
+                Ok(Begun::Work(attempt))
+            }
+            Assembled::Damaged(row, failure) => {
+                damaged(app, claimed, &row, failure).await.map(Begun::Over)
+            }
+        }
     }
 
     /// Everything that work on a loaded delivery needs.
@@ -109,14 +166,34 @@ impl<'a> Attempt<'a> {
         claimed: &'a Claimed,
         kind: JobKind,
         (row, loaded_at): (Loaded, Instant),
-    ) -> Result<Self, Fault> {
+    ) -> Result<Assembled<'a>, Fault> {
         let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
         let adapter = platform.adapter().context("a stored platform has no adapter")?;
         let content = platform.content(Profile::Extended, &row.draft, &mut Vec::new());
         let material = Material::gather(app, &row, adapter, content).await?;
-        let grant = grants::open(app, row.tenant, &row.platform, &row.credential).await?;
+        // What was found damaged is not looked at again.
+        let grant = match &row.needs_reconnect {
+            Some(reason) if row.is_damaged => {
+                Err(Failure::Auth { revoked: true, detail: reason.clone() })
+            }
+            _ => {
+                let of = (row.tenant, row.platform.as_str());
+                grants::open(app, purpose(kind), of, &row.credential).await?
+            }
+        };
+        let grant = match grant {
+            Ok(grant) => grant,
+            Err(failure) => return Ok(Assembled::Damaged(Box::new(row), failure)),
+        };
         let stored = match row.checkpoint.clone() {
-            Some(stored) => Some(checkpoints::open(app, row.tenant, row.id, stored).await?),
+            Some(stored) => {
+                let of = (row.tenant, row.id);
+                let opened = checkpoints::open(app, adapter, of, row.checkpoint_no, stored);
+                match opened.await? {
+                    Ok(checkpoint) => Some(checkpoint),
+                    Err(failure) => return Ok(Assembled::Damaged(Box::new(row), failure)),
+                }
+            }
             None => None,
         };
         let mut attempt = Self {
@@ -135,7 +212,7 @@ impl<'a> Attempt<'a> {
             row,
         };
         attempt.checkpoint = stored.unwrap_or_else(|| adapter.publish().start(&attempt.view()));
-        Ok(attempt)
+        Ok(Assembled::Whole(Box::new(attempt)))
     }
 
     /// The present by the database's clock, as far as this process can carry it on.
@@ -256,8 +333,9 @@ impl<'a> Attempt<'a> {
     /// `None` when the row has moved on without us.
     pub async fn write(&mut self, mut settle: Settle) -> Result<Option<Settled>, Fault> {
         if let Some(clear) = settle.checkpoint.take_if(|_| self.adapter.has_secret_checkpoints()) {
-            let (tenant, delivery) = (self.row.tenant, self.row.id);
-            let sealed = checkpoints::seal(self.app, tenant, delivery, &clear).await?;
+            // The row gets the next number with it.
+            let (of, no) = ((self.row.tenant, self.row.id), self.checkpoint_no + 1);
+            let sealed = checkpoints::seal(self.app, of, no, &clear).await?;
             settle.checkpoint = Some(sealed);
         }
         let is_doubt = settle.change.status == Status::Reconciling;
@@ -494,7 +572,10 @@ impl<'a> Attempt<'a> {
     pub async fn reload_grant(&mut self) -> Result<(), Fault> {
         self.row.credential = self.app.0.store.credential(self.row.account).await?;
         let row = &self.row;
-        self.grant = grants::open(self.app, row.tenant, &row.platform, &row.credential).await?;
+        let of = (row.tenant, row.platform.as_str());
+        let opened = grants::open(self.app, purpose(self.kind), of, &row.credential).await?;
+        // Its account is marked: whoever takes the job next ends it.
+        self.grant = opened.map_err(|failure| Fault::new(failure.detail()))?;
         Ok(())
     }
 

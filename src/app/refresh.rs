@@ -3,6 +3,7 @@
 //! A refresh that rotates the token is an irreversible call: the intent is committed first, the
 //! row is locked during the call, and the new pair is durable before anybody uses it.
 
+use crate::keys::Purpose;
 use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
 use crate::{App, courier, grants, registrations};
@@ -75,7 +76,14 @@ async fn call(app: &App, turn: RefreshTurn, registration: &str) -> Result<Renewa
     let registration = &registrations::of(app, tenant, way, own)
         .await?
         .context(format!("there is no registration {registration:?} on {}", way.0))?;
-    let old = grants::open(app, tenant, platform.name(), &turn.credential).await?;
+    let of = (tenant, platform.name());
+    let old = match grants::open(app, Purpose::Refresh, of, &turn.credential).await? {
+        Ok(old) => old,
+        Err(failure) => {
+            turn.give_back().await?;
+            return Ok(Renewal::Dead(failure));
+        }
+    };
     let Some(call) = auth.refresh(registration, &old) else {
         let detail = "the platform gave no means to renew this token".to_owned();
         turn.give_back().await?;

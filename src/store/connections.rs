@@ -190,10 +190,15 @@ async fn replace_grant(
         .bind(account.uuid())
         .fetch_optional(&mut *tx)
         .await?;
-    let version = match old {
-        Some(row) => row.try_get::<i64, _>("version")? + 1,
-        None => 1,
-    };
+    let stored = old.map(|row| row.try_get::<i64, _>("version")).transpose()?;
+    // An older grant may have been put back: the new one goes beyond both. The row is locked, so
+    // nobody raises it meanwhile.
+    let reached: Option<i64> =
+        sqlx::query_scalar("SELECT version FROM grant_versions WHERE account_id = $1")
+            .bind(account.uuid())
+            .fetch_optional(&mut *tx)
+            .await?;
+    let version = stored.max(reached).unwrap_or(0) + 1;
     sqlx::query(
         "INSERT INTO credentials (account_id, tenant_id, sealed, version, expires_at)
          VALUES ($1, $2, $3, $4, $5)

@@ -7,7 +7,7 @@ use base::{Context, Fault};
 use domain::id::AccountId;
 use domain::time::Timestamp;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, Row, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, Row, Transaction};
 use std::time::Duration;
 
 /// A sealed grant with what its refresh needs to know.
@@ -19,6 +19,9 @@ pub struct Credential {
     pub sealed: Vec<u8>,
     /// The version that the seal is bound to; raised by every new grant.
     pub version: i64,
+    /// The version that the account's grant has reached, kept outside its row: an older grant that
+    /// was put back stays behind it.
+    pub reached: i64,
     /// When the access token ends.
     pub expires_at: Timestamp,
     /// When the grant was made or renewed.
@@ -49,11 +52,18 @@ pub enum Turn {
 /// Refreshes that may end without an answer before the account needs its owner.
 const DOUBTS_MAX: i32 = 2;
 
+/// What a credential is read from; `c` is its row. A row that was locked first and is of the
+/// version that was seen before has nothing newer beside it.
+pub(crate) const COLUMNS: &str = "c.account_id, c.sealed, c.version, c.expires_at, c.refreshed_at,
+    coalesce((SELECT g.version FROM grant_versions g WHERE g.account_id = c.account_id), 0)
+        AS reached";
+
 pub(crate) fn credential_of(row: &PgRow) -> Result<Credential, Fault> {
     Ok(Credential {
         account: convert::id(row, "account_id")?,
         sealed: row.try_get("sealed")?,
         version: row.try_get("version")?,
+        reached: row.try_get("reached")?,
         expires_at: convert::time(row, "expires_at")?,
         refreshed_at: convert::time(row, "refreshed_at")?,
     })
@@ -65,10 +75,10 @@ impl Store {
     /// # Errors
     /// When Postgres fails or there is none.
     pub async fn credential(&self, account: AccountId) -> Result<Credential, Fault> {
-        let row = sqlx::query(
-            "SELECT account_id, sealed, version, expires_at, refreshed_at
-             FROM credentials WHERE account_id = $1",
-        )
+        // Constants of this file.
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM credentials c WHERE c.account_id = $1"
+        )))
         .bind(account.uuid())
         .fetch_one(&self.pool)
         .await
@@ -103,10 +113,10 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         let mut tx = self.pool.begin().await?;
-        let row = sqlx::query(
-            "SELECT account_id, sealed, version, expires_at, refreshed_at, refresh_deadline_at
-             FROM credentials WHERE account_id = $1 FOR UPDATE",
-        )
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS}, c.refresh_deadline_at
+             FROM credentials c WHERE c.account_id = $1 FOR UPDATE"
+        )))
         .bind(account.uuid())
         .fetch_one(&mut *tx)
         .await?;

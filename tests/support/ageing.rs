@@ -8,23 +8,20 @@ use domain::id::{AccountId, TenantId};
 use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
-use vault::{Associated, KeyRing, Wrapped};
+use vault::{Associated, DataKey, KeyRing, Wrapped};
 
 /// The account's access token was granted two hours ago and ends after `left`.
 pub async fn age(fleet: &Fleet, account: &Account, left: Duration) {
     let mut db = fleet.postgres().await;
     let id: AccountId = account.id.parse().unwrap();
-    let (tenant, data_key, sealed, version): (Uuid, Vec<u8>, Vec<u8>, i64) = sqlx::query_as(
-        "SELECT t.id, t.data_key, c.sealed, c.version
-         FROM credentials c JOIN tenants t ON t.id = c.tenant_id WHERE c.account_id = $1",
-    )
-    .bind(id.uuid())
-    .fetch_one(&mut db)
-    .await
-    .unwrap();
+    let (tenant, sealed, version): (Uuid, Vec<u8>, i64) =
+        sqlx::query_as("SELECT tenant_id, sealed, version FROM credentials WHERE account_id = $1")
+            .bind(id.uuid())
+            .fetch_one(&mut db)
+            .await
+            .unwrap();
     let tenant = TenantId::new(tenant);
-    let ring = KeyRing::open(&fleet.data().join("key")).unwrap();
-    let key = ring.unwrap(&Wrapped(data_key), tenant).unwrap();
+    let key = data_key(fleet, tenant, &sealed).await;
     let subject = &account.id;
     let platform = account.way.0;
     let associated = Associated { tenant, subject, platform, field: "grant", version };
@@ -44,6 +41,17 @@ pub async fn age(fleet: &Fleet, account: &Account, left: Duration) {
     .execute(&mut db)
     .await
     .unwrap();
+}
+
+/// The data key that sealed something of a tenant, as only the owner of the key file can open it.
+pub async fn data_key(fleet: &Fleet, tenant: TenantId, sealed: &[u8]) -> DataKey {
+    let wrapped =
+        sqlx::query_scalar("SELECT wrapped FROM data_keys WHERE tenant_id = $1 AND key_id = $2");
+    let id = vault::key_id(sealed).unwrap();
+    let wrapped = wrapped.bind(tenant.uuid()).bind(id.bytes().to_vec());
+    let wrapped: Vec<u8> = wrapped.fetch_one(&mut fleet.postgres().await).await.unwrap();
+    let ring = KeyRing::open(&fleet.data().join("key")).unwrap();
+    ring.unwrap(&Wrapped(wrapped), tenant).unwrap()
 }
 
 /// How often the account's tokens were replaced, the first grant included.

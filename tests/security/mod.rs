@@ -1,4 +1,7 @@
 //! What nobody may read: other tenants' things, and secrets anywhere.
 
+mod damage;
 mod keys;
+mod openings;
+mod rotation;
 mod secrets;

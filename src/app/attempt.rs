@@ -1,12 +1,11 @@
 //! One lease's work on a delivery: what was loaded, where it stands, and how it is written back.
 
-use crate::dead_end::{self, Cause, Ended};
 use crate::keys::Purpose;
 use crate::material::Material;
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
-use crate::{App, checkpoints, grants, publish, registrations, show, wakeup};
+use crate::{App, checkpoints, dead_end, grants, publish, registrations, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
 use base::{Context, Fault, clock, crash};
@@ -68,47 +67,6 @@ pub(crate) enum Assembled<'a> {
     Damaged(Box<Loaded>, Failure),
 }
 
-/// Ends a delivery whose grant or checkpoint does not open.
-async fn damaged(
-    app: &App,
-    claimed: &Claimed,
-    row: &Loaded,
-    failure: Failure,
-) -> Result<Outcome, Fault> {
-    let is_account = matches!(failure, Failure::Auth { .. });
-    let (failure, stage) = match failure {
-        Failure::Auth { revoked, detail } => {
-            let detail = format!("{} has to be connected again: {detail}", row.handle);
-            (Failure::Auth { revoked, detail }, "validating")
-        }
-        other => (other, "publishing"),
-    };
-    let cause = Cause { failure, stage, is_attempt_spent: false };
-    let (status, class) = match dead_end::end(app, claimed, row, cause).await? {
-        Ended::As(status, class) => (status, class),
-        Ended::Not(outcome) => return Ok(outcome),
-    };
-    tracing::info!(delivery = %row.id, platform = row.platform, %status, class, is_account,
-        "a delivery ends, for what was sealed for it does not open");
-    if status == Status::Failed {
-        metrics::counter!(
-            "postfleet_failed_total", "platform" => row.platform.clone(), "type" => class
-        )
-        .increment(1);
-    }
-    Ok(Outcome::Done)
-}
-
-/// What the grant is opened for.
-const fn purpose(kind: JobKind) -> Purpose {
-    match kind {
-        JobKind::Reconcile => Purpose::Reconcile,
-        JobKind::Follow => Purpose::Follow,
-        JobKind::Refresh => Purpose::Refresh,
-        JobKind::Publish | JobKind::FanOut => Purpose::Publish,
-    }
-}
-
 /// What tells a wording from another: the digest of its first segment.
 pub(crate) fn wording_sha256(content: &Content) -> String {
     let first = content.segments.first();
@@ -155,7 +113,7 @@ impl<'a> Attempt<'a> {
                 Ok(Begun::Work(attempt))
             }
             Assembled::Damaged(row, failure) => {
-                damaged(app, claimed, &row, failure).await.map(Begun::Over)
+                dead_end::damaged(app, claimed, &row, failure).await.map(Begun::Over)
             }
         }
     }
@@ -178,7 +136,7 @@ impl<'a> Attempt<'a> {
             }
             _ => {
                 let of = (row.tenant, row.platform.as_str());
-                grants::open(app, purpose(kind), of, &row.credential).await?
+                grants::open(app, Purpose::of(kind), of, &row.credential).await?
             }
         };
         let grant = match grant {
@@ -573,7 +531,7 @@ impl<'a> Attempt<'a> {
         self.row.credential = self.app.0.store.credential(self.row.account).await?;
         let row = &self.row;
         let of = (row.tenant, row.platform.as_str());
-        let opened = grants::open(self.app, purpose(self.kind), of, &row.credential).await?;
+        let opened = grants::open(self.app, Purpose::of(self.kind), of, &row.credential).await?;
         // Its account is marked: whoever takes the job next ends it.
         self.grant = opened.map_err(|failure| Fault::new(failure.detail()))?;
         Ok(())

@@ -79,3 +79,35 @@ pub(crate) async fn end(
         None => Ok(Ended::Not(Outcome::Release)),
     }
 }
+
+/// Ends a delivery whose grant or checkpoint does not open.
+pub(crate) async fn damaged(
+    app: &App,
+    claimed: &Claimed,
+    row: &Loaded,
+    failure: Failure,
+) -> Result<Outcome, Fault> {
+    let (failure, stage) = match failure {
+        Failure::Auth { revoked, detail } => {
+            let detail = format!("{} has to be connected again: {detail}", row.handle);
+            (Failure::Auth { revoked, detail }, "validating")
+        }
+        other => (other, "publishing"),
+    };
+    let cause = Cause { failure, stage, is_attempt_spent: false };
+    let (status, class) = match end(app, claimed, row, cause).await? {
+        Ended::As(status, class) => (status, class),
+        Ended::Not(outcome) => return Ok(outcome),
+    };
+    tracing::info!(
+        delivery = %row.id, platform = row.platform, %status, class,
+        "a delivery ends, for what was sealed for it does not open"
+    );
+    if status == Status::Failed {
+        metrics::counter!(
+            "postfleet_failed_total", "platform" => row.platform.clone(), "type" => class
+        )
+        .increment(1);
+    }
+    Ok(Outcome::Done)
+}

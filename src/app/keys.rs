@@ -18,6 +18,7 @@ use base::{Context, Fault, clock};
 use domain::failure::Failure;
 use domain::id::TenantId;
 use openings::Openings;
+use queue::Outcome;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,8 +32,18 @@ use vault::{Associated, Clear, DataKey, KeyId, KeyRing, NotUnwrapped, Unopened, 
 /// A process seals with the key that it knows to be the present one, for so long; then it asks
 /// again.
 pub(crate) const CURRENT_FOR: Duration = Duration::from_secs(5);
+/// A job that lacks a key-encryption key rests this long: somebody has to bring it.
+const LACKING_REST: Duration = Duration::from_secs(5);
 /// Tries to give a tenant a key that seals: others may be at it.
 const TRIES_MAX: usize = 3;
+
+/// What the queue is told of a job that faulted: at once again, or later where a key is lacking.
+pub(crate) fn rest(fault: &Fault) -> Outcome {
+    match fault.find::<NotUnwrapped>() {
+        Some(_) => Outcome::ReleaseFor(LACKING_REST),
+        None => Outcome::Release,
+    }
+}
 
 /// The keys of an installation at hand, with the way to those that are not.
 pub struct Keys {

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::Store;
+use store::jobs::JobKind;
 use store::openings::Opened;
 use tokio::sync::mpsc;
 
@@ -43,6 +44,16 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// What a job of this kind opens it for.
+    pub(crate) const fn of(kind: JobKind) -> Self {
+        match kind {
+            JobKind::Reconcile => Self::Reconcile,
+            JobKind::Follow => Self::Follow,
+            JobKind::Refresh => Self::Refresh,
+            JobKind::Publish | JobKind::FanOut => Self::Publish,
+        }
+    }
+
     /// The word in SQL and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -69,7 +69,7 @@ fn after_a_rotation_old_keys_open_and_the_first_seals() {
     assert_eq!(opened.open(&at, &sealed).unwrap().bytes(), b"token");
 }
 
-// case: V-flips
+// case: S-01
 #[test]
 fn whatever_is_changed_or_cut_off_a_data_key_opens_no_more() {
     let folder = tempfile::tempdir().unwrap();

@@ -45,7 +45,7 @@ fn a_secret_opens_nowhere_else() {
     assert!(DataKey(Key::fresh()).open(&at, &sealed).is_err());
 }
 
-// case: V-flips
+// case: S-01
 #[test]
 fn whatever_is_changed_or_cut_off_a_secret_opens_no_more() {
     let key = DataKey(Key::fresh());
@@ -73,7 +73,7 @@ fn whatever_is_changed_or_cut_off_a_secret_opens_no_more() {
     }
 }
 
-// case: V-swaps
+// case: S-01
 #[test]
 fn no_secret_opens_in_the_place_of_another() {
     let (key, other) = (DataKey(Key::fresh()), DataKey(Key::fresh()));

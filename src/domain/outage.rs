@@ -19,11 +19,16 @@ pub struct Census {
     pub refused: u64,
     /// Accounts that are connected.
     pub connected: u64,
+    /// The platform did for another account, just now, what it refused to these.
+    pub is_answering: bool,
 }
 
 /// The platform is out of order, not the accounts.
 pub fn is_outage(census: Census) -> bool {
-    census.refused >= ACCOUNTS_MIN && census.refused * SHARE >= census.connected
+    // Where others are served, the refused ones have lost their consent together: an agency that
+    // was let go. Without this they would be excused for ever.
+    let are_many = census.refused >= ACCOUNTS_MIN && census.refused * SHARE >= census.connected;
+    are_many && !census.is_answering
 }
 
 #[cfg(test)]
@@ -46,8 +51,9 @@ mod tests {
             (2_000, 10_000, true),
         ];
         for (refused, connected, expected) in table {
-            let census = Census { refused, connected };
+            let census = Census { refused, connected, is_answering: false };
             assert_eq!(is_outage(census), expected, "{census:?}");
+            assert!(!is_outage(Census { is_answering: true, ..census }), "others are served");
         }
     }
 }

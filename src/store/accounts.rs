@@ -1,6 +1,7 @@
 //! Accounts: one identity on one platform, of one brand.
 
-use crate::{Store, convert};
+use crate::jobs::{self, Arm, Job, JobKind};
+use crate::{Store, convert, gates, refusals};
 use base::{Context, Fault};
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
@@ -51,6 +52,24 @@ pub struct Connection<'a> {
     pub handle: &'a str,
     /// The kind that capabilities depend on.
     pub kind: &'a str,
+}
+
+/// What a new grant owes.
+pub struct Owed {
+    /// The wake-up for its renewal, or for the notice that nothing renews it.
+    pub wake: Arm,
+    /// The account's gate: a rest that an older grant brought is over.
+    pub gate: String,
+}
+
+/// An account with its new grant.
+pub struct Connected {
+    /// The account.
+    pub account: Account,
+    /// The wake-up that was armed.
+    pub jobs: Vec<Job>,
+    /// Its gate was shut, and Redis has to be told that it is open.
+    pub is_rested: bool,
 }
 
 const COLUMNS: &str =
@@ -154,8 +173,9 @@ impl Store {
         account_of(&row)
     }
 
-    /// Writes an account and its first or new grant in one transaction. `seal` gets the account's
-    /// id and the version to bind the grant to.
+    /// Writes an account, its first or new grant and what that owes in one transaction. `seal` gets
+    /// the account's id and the version to bind the grant to. What was known against an older grant
+    /// is forgotten.
     ///
     /// # Errors
     /// When Postgres fails or the grant cannot be sealed.
@@ -164,7 +184,8 @@ impl Store {
         connection: &Connection<'_>,
         expires_at: Timestamp,
         seal: impl FnOnce(AccountId, i64) -> Result<Vec<u8>, Fault>,
-    ) -> Result<Account, Fault> {
+        owed: impl FnOnce(AccountId) -> Owed,
+    ) -> Result<Connected, Fault> {
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query(
             "INSERT INTO accounts (id, tenant_id, brand_id, platform, app, remote_id, handle,
@@ -189,8 +210,12 @@ impl Store {
         .await?;
         let account = account_of(&row)?;
         Self::replace_grant(&mut tx, connection.tenant, account.id, expires_at, seal).await?;
+        refusals::forget(&mut tx, account.id).await?;
+        let Owed { wake, gate } = owed(account.id);
+        let is_rested = gates::end_rest(&mut tx, &gate).await?;
+        let jobs = jobs::arm(&mut tx, &[wake]).await?;
         tx.commit().await?;
-        Ok(account)
+        Ok(Connected { account, jobs, is_rested })
     }
 
     async fn replace_grant(
@@ -214,7 +239,7 @@ impl Store {
              ON CONFLICT (account_id) DO UPDATE
              SET sealed = EXCLUDED.sealed, version = EXCLUDED.version,
                  expires_at = EXCLUDED.expires_at, refreshed_at = clock_timestamp(),
-                 refresh_deadline_at = NULL, refresh_doubts = 0",
+                 refresh_deadline_at = NULL, refresh_doubts = 0, notices = 0",
         )
         .bind(account.uuid())
         .bind(tenant.uuid())
@@ -226,7 +251,8 @@ impl Store {
         Ok(())
     }
 
-    /// Marks an account as needing its owner, once; `true` for the caller who did it.
+    /// Marks an account as needing its owner, once; `true` for the caller who did it. Only what is
+    /// known of the grant of `version` counts: a newer one is left alone.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -234,13 +260,34 @@ impl Store {
         &self,
         tenant: TenantId,
         account: AccountId,
+        version: i64,
         reason: &str,
     ) -> Result<bool, Fault> {
-        let done = sqlx::query(
+        // In the order in which connecting locks them.
+        let mut tx = self.pool.begin().await?;
+        let is_theirs = sqlx::query(
+            "SELECT FROM accounts
+             WHERE id = $2 AND tenant_id = $1 AND status = 'connected' FOR UPDATE",
+        )
+        .bind(tenant.uuid())
+        .bind(account.uuid())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let is_same = sqlx::query(
+            "SELECT FROM credentials WHERE account_id = $1 AND version = $2 FOR UPDATE",
+        )
+        .bind(account.uuid())
+        .bind(version)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if is_theirs.is_none() || is_same.is_none() {
+            return Ok(false);
+        }
+        sqlx::query(
             "WITH marked AS (
                  UPDATE accounts SET status = 'needs_reconnect', status_reason = $3,
                      updated_at = clock_timestamp()
-                 WHERE id = $2 AND tenant_id = $1 AND status = 'connected' RETURNING handle)
+                 WHERE id = $2 AND tenant_id = $1 RETURNING handle)
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT $1, 'account.needs_reconnect', $4,
                  jsonb_build_object('handle', handle, 'reason', $3::text) FROM marked",
@@ -249,8 +296,11 @@ impl Store {
         .bind(account.uuid())
         .bind(reason)
         .bind(account.to_string())
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() == 1)
+        // Nothing is owed to a grant that is lost.
+        jobs::disarm(&mut tx, JobKind::Refresh, &[account.uuid()]).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 }

@@ -19,6 +19,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod oauth_states;
 pub mod posts;
+pub mod refusals;
 pub mod reviews;
 pub mod settles;
 pub mod situations;

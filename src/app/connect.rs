@@ -2,7 +2,8 @@
 
 use crate::caller::Caller;
 use crate::show::{self, AccountView};
-use crate::{Answer, App, Refused, courier, grants, refresh};
+use crate::targets::Address;
+use crate::{Answer, App, Refused, courier, grants, keeping};
 use base::{Context, Fault, clock, rng};
 use domain::failure::Failure;
 use domain::rejection::{Rejection, RejectionType, Rule, excerpt};
@@ -11,7 +12,7 @@ use platforms::{App as Registration, Auth, Grant, Identifying, Identity, Platfor
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-use store::accounts::Connection;
+use store::accounts::{Connected, Connection, Owed};
 use store::oauth_states::OAuthState;
 use url::Url;
 
@@ -160,14 +161,29 @@ pub async fn callback(
             remote_id: &identity.facts.remote_id,
             handle: &identity.facts.handle,
             kind: &identity.facts.kind,
+            scopes: identity.grant.scopes.as_deref(),
         };
         let seal = |account, version| {
             let (tenant, name) = (flow.tenant, platform.name());
             grants::seal_with(&key, tenant, name, account, version, &identity.grant)
         };
         let expires_at = identity.grant.expires_at;
-        let account = app.0.store.connect_account(&connection, expires_at, seal).await?;
-        refresh::arm(app, account.id).await;
+        let of = |account| Address {
+            tenant: flow.tenant,
+            platform: platform.name(),
+            app: &flow.app,
+            account,
+        };
+        let owed = |account| Owed {
+            wake: keeping::owed(app, &of(account), &identity.grant, clock::now()),
+            gate: keeping::gate(&of(account)),
+        };
+        let Connected { account, jobs, is_rested } =
+            app.0.store.connect_account(&connection, expires_at, seal, owed).await?;
+        app.wake(&jobs).await;
+        if is_rested {
+            keeping::end_rest(app, &of(account.id)).await;
+        }
         tracing::info!(account = %account.id, platform = platform.name(), "an account is connected");
         accounts.push(show::account(&account));
     }

@@ -110,7 +110,11 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
         Failure::Auth { .. } if history.token_was_stale => Decision::Retry { at: now },
         Failure::Auth { .. } if history.is_outage => {
             let until = now + PAUSE;
-            if until > patience_ends(history) { failed() } else { park(Scope::Platform, until) }
+            if until > patience_ends(history.not_after, history.due_at) {
+                failed()
+            } else {
+                park(Scope::Platform, until)
+            }
         }
         Failure::Auth { .. } if now.since(history.refreshed_at) > REFRESH_EVERY => {
             Decision::Refresh
@@ -123,19 +127,28 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
             }
             let rest = (lasted / 4).clamp(AUTH_REST[0], AUTH_REST[1]);
             let until = (now + rest).max(history.refreshed_at + REFRESH_EVERY);
-            if until > patience_ends(history) { failed() } else { park(Scope::Account, until) }
+            if until > patience_ends(history.not_after, history.due_at) {
+                failed()
+            } else {
+                park(Scope::Account, until)
+            }
         }
         Failure::RateLimit { scope, retry_at, .. } => {
             let opens_at = (*retry_at).max(now + LIMIT_WAIT_MIN);
             let until = opens_at + JITTER_AFTER_LIMIT.mul_f64(history.chance.clamp(0.0, 1.0));
-            if until > patience_ends(history) { failed() } else { park(*scope, until) }
+            if until > patience_ends(history.not_after, history.due_at) {
+                failed()
+            } else {
+                park(*scope, until)
+            }
         }
         Failure::Content { .. } | Failure::Media { .. } => failed(),
         Failure::Duplicate { .. } if history.has_doubt => Decision::Reconcile { at: now },
         Failure::Duplicate { .. } => failed(),
         Failure::Transient { .. } => {
             let at = now + delay(history.attempts, history.chance);
-            let is_last = history.attempts >= ATTEMPTS_MAX || at > patience_ends(history);
+            let is_last = history.attempts >= ATTEMPTS_MAX
+                || at > patience_ends(history.not_after, history.due_at);
             if is_last { failed() } else { Decision::Retry { at } }
         }
         // Found absent and sent again so often: a person had better look what happens there.
@@ -156,6 +169,7 @@ fn park(scope: Scope, until: Timestamp) -> Decision {
     Decision::Park { scope, until }
 }
 
-fn patience_ends(history: &History) -> Timestamp {
-    history.not_after.unwrap_or(history.due_at + PARKED_MAX)
+/// The instant after which a delivery is not waited for any more.
+pub fn patience_ends(not_after: Option<Timestamp>, due_at: Timestamp) -> Timestamp {
+    not_after.unwrap_or(due_at + PARKED_MAX)
 }

@@ -48,10 +48,21 @@ pub struct Refusals {
     pub refused_version: Option<i64>,
     /// Since when the grant's renewal has been refused, if it has.
     pub dead_since: Option<Timestamp>,
-    /// When it was refused last.
-    pub dead_at: Option<Timestamp>,
     /// How many others there are.
     pub census: Census,
+}
+
+/// What is known against the renewal of a grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// When it was refused last.
+    pub dead_at: Option<Timestamp>,
+    /// The version of the grant whose access token was refused last.
+    pub refused_version: Option<i64>,
+    /// The platform's words.
+    pub reason: String,
+    /// The present, by the database's clock.
+    pub now: Timestamp,
 }
 
 fn ms(time: Duration) -> i64 {
@@ -96,7 +107,7 @@ impl Store {
              ), recent AS (
                  SELECT clock_timestamp() - $8 * interval '1 millisecond' AS since
              )
-             SELECT mine.refused_since, mine.refused_version, mine.dead_since, mine.dead_at,
+             SELECT mine.refused_since, mine.refused_version, mine.dead_since,
                  (SELECT count(*) FROM refusals o, recent
                   WHERE o.platform = $2 AND o.counted_at > recent.since AND o.account_id <> $1)
                      + coalesce(mine.counted_at > recent.since, false)::int AS refused,
@@ -129,7 +140,6 @@ impl Store {
             refused_since: convert::time_or_none(&row, "refused_since")?,
             refused_version: row.try_get("refused_version")?,
             dead_since: convert::time_or_none(&row, "dead_since")?,
-            dead_at: convert::time_or_none(&row, "dead_at")?,
             census,
         })
     }
@@ -157,25 +167,27 @@ impl Store {
         Ok(row.try_get("is_answering")?)
     }
 
-    /// Until when a renewal that was refused is not asked for again, with the platform's words.
+    /// What is known against the renewal of an account's grant.
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn dead_until(
-        &self,
-        account: AccountId,
-        rest: Duration,
-    ) -> Result<Option<(Timestamp, String)>, Fault> {
+    pub async fn known_against(&self, account: AccountId) -> Result<Option<Known>, Fault> {
         let row = sqlx::query(
-            "SELECT dead_at + $2 * interval '1 millisecond' AS until_at, reason FROM refusals
-             WHERE account_id = $1
-                 AND dead_at > clock_timestamp() - $2 * interval '1 millisecond'",
+            "SELECT dead_at, refused_version, reason, clock_timestamp() AS now
+             FROM refusals WHERE account_id = $1",
         )
         .bind(account.uuid())
-        .bind(ms(rest))
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|row| Ok((convert::time(&row, "until_at")?, row.try_get("reason")?))).transpose()
+        row.map(|row| {
+            Ok(Known {
+                dead_at: convert::time_or_none(&row, "dead_at")?,
+                refused_version: row.try_get("refused_version")?,
+                reason: row.try_get("reason")?,
+                now: convert::time(&row, "now")?,
+            })
+        })
+        .transpose()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Every grant is kept alive for as long as its platform lets it be, in virtual time.
 
 use super::{connected, speaking, ways};
-use crate::port::{Grant, Reply};
+use crate::grant::Grant;
+use crate::port::Reply;
 use crate::rig::Rig;
 use domain::id::AccountId;
 use domain::renewal::{AHEAD, Rule, next_renewal};
@@ -83,17 +84,18 @@ fn what_a_renewal_leaves_out_is_kept_and_an_empty_token_is_no_grant() {
         access_token: "old".into(),
         refresh_token: Some("kept".into()),
         expires_at: Timestamp::from_seconds(5),
+        scopes: None,
     };
     for (platform, adapter) in speaking().filter(|(platform, _)| platform.name() != "toy") {
         let read = |body: &str| adapter.auth().read_grant(&reply(body), Some(&old));
         for body in [r#"{"access_token":"new"}"#, r#"{"access_token":"new","refresh_token":""}"#] {
             let Ok(grant) = read(body) else { panic!("{}: {body}", platform.name()) };
-            assert_eq!(grant.access_token, "new");
+            assert_eq!(grant.access_token.expose(), "new");
             let life = grant.expires_at.since(at);
             let documented = [7_200, 3_599, 60 * 86_400].map(Duration::from_secs);
             assert!(documented.contains(&life), "{}: {life:?}", platform.name());
             // Meta has no refresh tokens: an access token renews itself.
-            let kept = grant.refresh_token.as_deref();
+            let kept = grant.refresh_token.as_ref().map(|token| token.expose());
             let has_none = life == Duration::from_secs(60 * 86_400) && kept.is_none();
             assert!(kept == Some("kept") || has_none, "{}", platform.name());
         }

@@ -2,10 +2,10 @@
 
 use super::wire::{Tokens, User};
 use super::{API, Threads, errors, options};
+use crate::grant::Grant;
 use crate::meta;
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
 use domain::renewal::Rule;
@@ -58,7 +58,7 @@ impl Auth for Threads {
         let code = code.strip_suffix("#_").unwrap_or(code);
         let form = [
             ("client_id", app.client_id.as_str()),
-            ("client_secret", &app.client_secret),
+            ("client_secret", app.client_secret.expose()),
             ("code", code),
             ("grant_type", "authorization_code"),
             ("redirect_uri", &app.redirect_uri),
@@ -89,7 +89,7 @@ impl Auth for Threads {
 
     fn refresh(&self, _app: &App, grant: &Grant) -> Option<Call> {
         let query =
-            [("grant_type", "th_refresh_token"), ("access_token", grant.access_token.as_str())];
+            [("grant_type", "th_refresh_token"), ("access_token", grant.access_token.expose())];
         Some(meta::get("oauth.refresh", &format!("{API}/refresh_access_token"), &query))
     }
 
@@ -115,8 +115,8 @@ impl Auth for Threads {
 fn lengthen(app: &App, grant: &Grant) -> Call {
     let query = [
         ("grant_type", "th_exchange_token"),
-        ("client_secret", app.client_secret.as_str()),
-        ("access_token", &grant.access_token),
+        ("client_secret", app.client_secret.expose()),
+        ("access_token", grant.access_token.expose()),
     ];
     meta::get("oauth.lengthen", &format!("{API}/access_token"), &query)
 }
@@ -138,7 +138,7 @@ fn read_tokens(effect: Effect, life: Duration, reply: &Reply) -> Result<Grant, F
         return Err(meta::unreadable(effect, reply));
     }
     let expires_at = reply.at + tokens.expires_in.map_or(life, Duration::from_secs);
-    Ok(Grant { access_token: tokens.access_token, refresh_token: None, expires_at })
+    Ok(Grant { access_token: tokens.access_token, refresh_token: None, expires_at, scopes: None })
 }
 
 fn read_user(reply: &Reply) -> Result<AccountFacts, Failure> {
@@ -171,6 +171,7 @@ mod tests {
             access_token: "old".into(),
             refresh_token: None,
             expires_at: Timestamp::from_seconds(5),
+            scopes: None,
         }
     }
 

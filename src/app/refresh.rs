@@ -188,7 +188,7 @@ async fn refused(
         &Refused {
             since: known.dead_since.unwrap_or(now),
             is_explained,
-            is_outage: domain::outage::is_outage(known.census),
+            platform: domain::outage::state(known.census),
             token_ends_at: credential.expires_at,
             is_token_refused: known.refused_version == Some(credential.version),
         },

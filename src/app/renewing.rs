@@ -8,7 +8,7 @@ use base::Fault;
 use domain::decision::{AUTH_REST, History, REFRESH_EVERY, patience_ends};
 use domain::delivery::Status;
 use domain::failure::{Failure, Scope};
-use domain::outage::is_outage;
+use domain::outage::{State, state};
 use domain::standing::{Change, Wake};
 use domain::time::Timestamp;
 use queue::Outcome;
@@ -21,7 +21,7 @@ struct Known {
     refreshed_at: Timestamp,
     refused_since: Timestamp,
     token_was_stale: bool,
-    is_outage: bool,
+    platform: State,
 }
 
 impl Attempt<'_> {
@@ -33,7 +33,7 @@ impl Attempt<'_> {
                 refreshed_at: self.row.credential.refreshed_at,
                 refused_since: self.now(),
                 token_was_stale: false,
-                is_outage: false,
+                platform: State::InOrder,
             },
         };
         Ok(History {
@@ -43,7 +43,7 @@ impl Attempt<'_> {
             has_doubt: self.row.has_doubt,
             refreshed_at: known.refreshed_at,
             refused_since: known.refused_since,
-            is_outage: known.is_outage,
+            platform: known.platform,
             token_was_stale: known.token_was_stale,
             auth_refusals: u32::try_from(self.row.auth_refusals).unwrap_or(0),
             // We saw the call end, so nobody has to wait for its deadline; the platform gets a
@@ -60,8 +60,8 @@ impl Attempt<'_> {
         // Where nothing newer can be had, what is refused counts as fresh.
         let refreshed_at = if self.can_renew() { stored.refreshed_at } else { now };
         if stored.version != self.row.credential.version {
-            let (token_was_stale, is_outage) = (true, false);
-            return Ok(Known { refreshed_at, refused_since: now, token_was_stale, is_outage });
+            let (token_was_stale, platform) = (true, State::InOrder);
+            return Ok(Known { refreshed_at, refused_since: now, token_was_stale, platform });
         }
         let whose = Whose { account, platform: &self.row.platform };
         let is_fresh = now.since(refreshed_at) <= REFRESH_EVERY;
@@ -72,7 +72,7 @@ impl Attempt<'_> {
             refreshed_at,
             refused_since: known.refused_since.unwrap_or(now),
             token_was_stale: false,
-            is_outage: is_outage(known.census),
+            platform: state(known.census),
         })
     }
 

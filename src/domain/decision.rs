@@ -6,6 +6,7 @@
 mod tests;
 
 use crate::failure::{Failure, Scope};
+use crate::outage::{EXCUSED_MAX, State};
 use crate::renewal::{DEAD_APART, UNEXPLAINED_MAX};
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -48,8 +49,8 @@ pub struct History {
     pub refreshed_at: Timestamp,
     /// Since when calls by fresh tokens of the account have been refused; now, at the first.
     pub refused_since: Timestamp,
-    /// The platform refuses many other accounts as well ([`crate::outage`]).
-    pub is_outage: bool,
+    /// What the refusals of other accounts show of the platform.
+    pub platform: State,
     /// The call was signed with an older token than the one now stored.
     pub token_was_stale: bool,
     /// Refusals of this delivery by a token that was just refreshed.
@@ -108,7 +109,7 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
     let failed = || Decision::Fail { failure: failure.clone() };
     match failure {
         Failure::Auth { .. } if history.token_was_stale => Decision::Retry { at: now },
-        Failure::Auth { .. } if history.is_outage => {
+        Failure::Auth { .. } if is_excused(history, now) => {
             let until = now + PAUSE;
             if until > patience_ends(history.not_after, history.due_at) {
                 failed()
@@ -121,7 +122,8 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
         }
         Failure::Auth { revoked, .. } => {
             let lasted = now.since(history.refused_since);
-            let patience = if *revoked { DEAD_APART } else { UNEXPLAINED_MAX };
+            let is_word = *revoked && history.platform == State::InOrder;
+            let patience = if is_word { DEAD_APART } else { UNEXPLAINED_MAX };
             if lasted >= patience && (*revoked || history.auth_refusals >= AUTH_REFUSALS_MAX) {
                 return Decision::Disconnect { failure: failure.clone() };
             }
@@ -156,6 +158,11 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
         Failure::Unknown { .. } => Decision::Reconcile { at: history.ask_at.max(now) },
         Failure::Operator { scope, .. } => Decision::Pause { scope: *scope, until: now + PAUSE },
     }
+}
+
+/// The platform is out of order, and was not so for longer than anybody believes.
+fn is_excused(history: &History, now: Timestamp) -> bool {
+    history.platform == State::OutOfOrder && now.since(history.refused_since) < EXCUSED_MAX
 }
 
 /// How long to wait after the `attempts`th try: capped exponential, full jitter, at least a tenth.

@@ -8,6 +8,7 @@ mod tests;
 
 use crate::decision::{PAUSE, REFRESH_EVERY};
 use crate::id::AccountId;
+use crate::outage::{EXCUSED_MAX, State};
 use crate::standing::TOKEN_LEFT_MIN;
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -79,8 +80,8 @@ pub struct Refused {
     pub since: Timestamp,
     /// The platform said that the grant is dead; without it, it said no and nothing more.
     pub is_explained: bool,
-    /// It refuses others as well ([`crate::outage::is_outage`]).
-    pub is_outage: bool,
+    /// What the refusals of other accounts show of the platform.
+    pub platform: State,
     /// When the access token ends.
     pub token_ends_at: Timestamp,
     /// Calls that were signed with it were refused too.
@@ -102,13 +103,12 @@ pub enum Verdict {
 
 /// What follows from a refused renewal at `now`.
 pub fn judge(refused: &Refused, now: Timestamp) -> Verdict {
-    if refused.is_outage {
+    let lasted = now.since(refused.since);
+    if refused.platform == State::OutOfOrder && lasted < EXCUSED_MAX {
         return Verdict::Outage(now + PAUSE);
     }
-    let is_settled = match refused.is_explained {
-        true => now >= refused.since + DEAD_APART,
-        false => now >= refused.since + UNEXPLAINED_MAX,
-    };
+    let is_word = refused.is_explained && refused.platform == State::InOrder;
+    let is_settled = lasted >= if is_word { DEAD_APART } else { UNEXPLAINED_MAX };
     let serves_until = refused.token_ends_at - TOKEN_LEFT_MIN;
     if !is_settled {
         return Verdict::Rest(now + DEAD_APART);

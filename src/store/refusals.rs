@@ -104,16 +104,19 @@ impl Store {
                      counted_at = coalesce(EXCLUDED.counted_at, r.counted_at),
                      reason = EXCLUDED.reason
                  RETURNING r.*
-             ), recent AS (
-                 SELECT clock_timestamp() - $8 * interval '1 millisecond' AS since
+             ), times AS (
+                 SELECT counted_at FROM mine UNION ALL
+                 SELECT counted_at FROM refusals WHERE platform = $2 AND account_id <> $1
+                     AND counted_at > clock_timestamp() - $9 * interval '1 millisecond'
              )
              SELECT mine.refused_since, mine.refused_version, mine.dead_since,
-                 (SELECT count(*) FROM refusals o, recent
-                  WHERE o.platform = $2 AND o.counted_at > recent.since AND o.account_id <> $1)
-                     + coalesce(mine.counted_at > recent.since, false)::int AS refused,
+                 (SELECT count(*) FROM times
+                  WHERE counted_at > clock_timestamp() - $8 * interval '1 millisecond') AS refused,
+                 (SELECT count(*) FROM times
+                  WHERE counted_at > clock_timestamp() - $9 * interval '1 millisecond') AS lately,
                  (SELECT count(*) FROM accounts
                   WHERE platform = $2 AND status = 'connected') AS connected
-             FROM mine, recent",
+             FROM mine",
         )
         .bind(whose.account.uuid())
         .bind(whose.platform)
@@ -123,6 +126,7 @@ impl Store {
         .bind(reason)
         .bind(ms(PAUSE_MAX))
         .bind(ms(outage::WINDOW))
+        .bind(ms(outage::LATELY))
         .fetch_one(&self.pool)
         .await?;
         let count = |column: &str| -> Result<u64, Fault> {
@@ -130,10 +134,11 @@ impl Store {
         };
         let mut census = Census {
             refused: count("refused")?,
+            lately: count("lately")?,
             connected: count("connected")?,
             is_answering: false,
         };
-        if outage::is_outage(census) {
+        if outage::state(census) != outage::State::InOrder {
             census.is_answering = self.is_answering(whose, is_renewal).await?;
         }
         Ok(Refusals {

@@ -15,7 +15,7 @@ fn history() -> History {
         has_doubt: false,
         refreshed_at: Timestamp::from_seconds(0),
         refused_since: Timestamp::from_seconds(1_001),
-        is_outage: false,
+        platform: State::InOrder,
         token_was_stale: false,
         auth_refusals: 0,
         ask_at: Timestamp::from_seconds(1_040),
@@ -56,7 +56,7 @@ fn each_class_has_its_decision() {
         ),
         (
             auth(true),
-            History { refused_since: at(401), is_outage: true, ..h },
+            History { refused_since: at(401), platform: State::OutOfOrder, ..h },
             Decision::Park { scope: Scope::Platform, until: now + PAUSE },
         ),
         (limit(at(1_900)), h, Decision::Park { scope: Scope::App, until: at(1_900) + jitter }),
@@ -174,11 +174,16 @@ fn histories() -> Vec<Flagged> {
         ("", |h| History { refreshed_at: NOW - REFRESH_EVERY - REFRESH_EVERY, ..h }),
         ("fresh token", |h| History { refreshed_at: NOW - Duration::from_secs(10), ..h }),
     ]);
-    spread(&[("", |h| h), ("outage", |h| History { is_outage: true, ..h })]);
+    spread(&[
+        ("", |h| h),
+        ("doubtful platform", |h| History { platform: State::Doubtful, ..h }),
+        ("outage", |h| History { platform: State::OutOfOrder, ..h }),
+    ]);
     spread(&[
         ("", |h| History { refused_since: NOW, ..h }),
         ("refused again", |h| History { refused_since: NOW - DEAD_APART, ..h }),
         ("refused for hours", |h| History { refused_since: NOW - UNEXPLAINED_MAX, ..h }),
+        ("refused for a day", |h| History { refused_since: NOW - EXCUSED_MAX, ..h }),
     ]);
     spread(&[
         ("", |h| h),
@@ -207,14 +212,20 @@ fn histories() -> Vec<Flagged> {
 
 /// What the table of ARCHITECTURE.md says of this cell, in its words.
 fn stated(failure: &str, is: impl Fn(&str) -> bool) -> &'static str {
+    let is_long = is("refused for hours") || is("refused for a day");
     let is_over = is("little time") || is("no time") || is("old");
     match failure {
         "stale" | "dead" if is("old token") => "again at once",
-        "stale" | "dead" if is("outage") && is_over => "fail",
-        "stale" | "dead" if is("outage") => "the platform rests",
+        "stale" | "dead" if is("outage") && !is("refused for a day") => {
+            if is_over {
+                "fail"
+            } else {
+                "the platform rests"
+            }
+        }
         "stale" | "dead" if !is("fresh token") => "refresh",
-        "stale" if is("refused for hours") && is("refused often") => "disconnect",
-        "dead" if is("refused for hours") || is("refused again") => "disconnect",
+        "stale" if is_long && is("refused often") => "disconnect",
+        "dead" if is_long || is("refused again") && !is("doubtful platform") => "disconnect",
         "stale" | "dead" if is_over => "fail",
         "stale" | "dead" => "the account rests",
         "limit too long" => "fail",
@@ -280,7 +291,7 @@ fn told(decision: &Decision, failure: &Failure, history: &History) -> &'static s
 #[test]
 fn every_failure_after_every_history_has_its_decision() {
     let (failures, histories) = (failures(), histories());
-    assert_eq!(histories.len(), 2 * 2 * 2 * 3 * 3 * 2 * 3 * 4 * 2 * 2, "the product is full");
+    assert_eq!(histories.len(), 2 * 2 * 3 * 4 * 3 * 2 * 3 * 4 * 2 * 2, "the product is full");
     for (name, failure) in &failures {
         for (flags, history) in &histories {
             let decision = decide(failure, history, NOW);

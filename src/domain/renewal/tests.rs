@@ -55,7 +55,7 @@ fn refused() -> Refused {
     Refused {
         since: NOW,
         is_explained: true,
-        is_outage: false,
+        platform: State::InOrder,
         token_ends_at: NOW + DAY,
         is_token_refused: false,
     }
@@ -71,7 +71,7 @@ fn only_two_refusals_apart_of_a_grant_that_serves_no_more_lose_it() {
     let known = |refused: Refused| Refused { is_token_refused: true, ..refused };
     let silent = |refused: Refused| Refused { is_explained: false, ..refused };
     let hours = Refused { since: NOW - UNEXPLAINED_MAX, ..first };
-    let outage = |refused: Refused| Refused { is_outage: true, ..refused };
+    let outage = |refused: Refused| Refused { platform: State::OutOfOrder, ..refused };
     let rest = Verdict::Rest(NOW + DEAD_APART);
     let warn = Verdict::Warn(NOW + DAY - TOKEN_LEFT_MIN);
     let table = [
@@ -88,6 +88,9 @@ fn only_two_refusals_apart_of_a_grant_that_serves_no_more_lose_it() {
         (silent(hours), warn),
         (outage(known(over(again))), Verdict::Outage(NOW + PAUSE)),
         (outage(silent(over(hours))), Verdict::Outage(NOW + PAUSE)),
+        (Refused { since: NOW - EXCUSED_MAX, ..outage(known(first)) }, Verdict::Lost),
+        (Refused { platform: State::Doubtful, ..known(again) }, rest),
+        (Refused { platform: State::Doubtful, ..known(hours) }, Verdict::Lost),
     ];
     for (refused, expected) in table {
         assert_eq!(judge(&refused, NOW), expected, "{refused:?}");

@@ -15,6 +15,7 @@ mod failures;
 mod film;
 mod flush;
 mod followed;
+mod keeping;
 mod limit;
 mod list;
 mod media;

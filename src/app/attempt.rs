@@ -4,7 +4,7 @@ use crate::material::Material;
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
-use crate::{App, checkpoints, grants, publish, show, wakeup};
+use crate::{App, checkpoints, grants, keeping, publish, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
 use base::{Context, Fault, clock, crash};
@@ -428,7 +428,10 @@ impl<'a> Attempt<'a> {
     fn tell(&self, decision: &Decision, failure: &Failure) {
         let platform = self.row.platform.clone();
         match decision {
-            Decision::Park { .. } => {
+            Decision::Park { scope, until } => {
+                if *scope == Scope::Platform && matches!(failure, Failure::Auth { .. }) {
+                    keeping::tell_outage(&platform, *until, failure.detail());
+                }
                 metrics::counter!("postfleet_parked_total", "platform" => platform).increment(1);
             }
             Decision::Pause { until, .. } => tracing::error!(

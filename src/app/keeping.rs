@@ -89,8 +89,7 @@ pub(crate) async fn close_platform(
     until: Timestamp,
     reason: &str,
 ) -> Result<(), Fault> {
-    tracing::error!(platform, %until, reason, "the platform refuses many accounts: it rests");
-    metrics::counter!("postfleet_outages_total", "platform" => platform.to_owned()).increment(1);
+    tell_outage(platform, until, reason);
     let scope_key = targets::platform_gate(platform);
     let reason = format!("{platform} refuses many accounts at once: {reason}");
     let gate = Gate { scope_key: scope_key.clone(), until, reason };
@@ -100,6 +99,12 @@ pub(crate) async fn close_platform(
         tracing::warn!(%fault, platform, "Redis was not told of a gate");
     }
     Ok(())
+}
+
+/// What an operator reads of it.
+pub(crate) fn tell_outage(platform: &str, until: Timestamp, reason: &str) {
+    tracing::error!(platform, %until, reason, "the platform refuses many accounts: it rests");
+    metrics::counter!("postfleet_outages_total", "platform" => platform.to_owned()).increment(1);
 }
 
 /// Works on the refresh of a claimed job.

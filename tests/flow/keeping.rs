@@ -68,7 +68,7 @@ async fn renewed(fleet: &Fleet, account: &Account, times: i64) {
     .await;
 }
 
-// case: T-flight
+// case: K-flight
 #[tokio::test]
 async fn two_hundred_posts_of_five_processes_ask_for_one_new_token() {
     let _turn = turn().await;
@@ -115,7 +115,7 @@ async fn two_hundred_posts_of_five_processes_ask_for_one_new_token() {
     ));
 }
 
-// case: T-lost
+// case: K-lost
 #[tokio::test]
 async fn a_dead_grant_serves_while_it_can_and_is_lost_once() {
     let fleet = Fleet::start(&[], &[]).await;
@@ -183,7 +183,7 @@ async fn a_dead_grant_serves_while_it_can_and_is_lost_once() {
     assert_eq!(events(&fleet, &account, "account.needs_reconnect").await.len(), 1);
 }
 
-// case: T-network
+// case: K-network
 #[tokio::test]
 async fn no_silence_and_no_error_of_the_token_endpoint_loses_an_account() {
     let fleet = Fleet::start(&[], &[]).await;
@@ -248,7 +248,7 @@ async fn tried(scene: &Scene<'_>, account: &Account) {
     .await;
 }
 
-// case: T-notice
+// case: K-notice
 #[tokio::test]
 async fn an_owner_whom_nothing_replaces_is_told_ahead_and_then_asked() {
     let fleet = Fleet::start(&[], &[]).await;

@@ -81,13 +81,26 @@ pub async fn let_pass(fleet: &Fleet, by: Duration) {
              dead_at = dead_at - $1 * interval '1 millisecond',
              counted_at = counted_at - $1 * interval '1 millisecond'",
         "UPDATE gates SET until_at = until_at - $1 * interval '1 millisecond'",
-        "UPDATE deliveries SET published_at = published_at - $1 * interval '1 millisecond'",
+        "UPDATE deliveries SET published_at = published_at - $1 * interval '1 millisecond',
+             due_at = due_at - $1 * interval '1 millisecond'",
         "UPDATE jobs SET due_at = due_at - $1 * interval '1 millisecond',
              armed_at = clock_timestamp(), generation = nextval('job_generation')",
     ] {
         sqlx::query(statement).bind(ms).execute(&mut db).await.unwrap();
     }
+    let past = "DELETE FROM gates WHERE until_at <= clock_timestamp() RETURNING scope_key";
+    let past: Vec<String> = sqlx::query_scalar(past).fetch_all(&mut db).await.unwrap();
+    open_gates(fleet, &past).await;
     redis::cmd("FLUSHALL").exec_async(&mut fleet.redis().await).await.unwrap();
+}
+
+/// Opens gates in Redis and in the processes that know of them.
+async fn open_gates(fleet: &Fleet, gates: &[String]) {
+    let config = queue::Config { url: fleet.place().redis_url.clone(), ..Default::default() };
+    let queue = queue::Queue::connect(&config).await.unwrap();
+    for gate in gates {
+        queue.open_gate(gate).await.unwrap();
+    }
 }
 
 /// Moves what is sealed along with the row it lies in, in one transaction for each.
@@ -166,11 +179,7 @@ pub async fn rest_over(fleet: &Fleet, account: &Account, by: Duration) {
     ] {
         sqlx::query(statement).bind(id.uuid()).bind(ms).execute(&mut db).await.unwrap();
     }
-    let config = queue::Config { url: fleet.place().redis_url.clone(), ..Default::default() };
-    let queue = queue::Queue::connect(&config).await.unwrap();
-    for gate in gates {
-        queue.open_gate(&gate).await.unwrap();
-    }
+    open_gates(fleet, &gates).await;
 }
 
 /// Waits until something is known against the account's grant, and has ten minutes pass, until it

@@ -6,7 +6,7 @@ use crate::failure::{Failure, Scope};
 use crate::renewal::{DEAD_APART, Refused, Verdict, judge};
 use crate::time::Timestamp;
 
-// case: T-census
+// case: K-census
 #[test]
 fn three_accounts_and_a_fifth_of_all_are_an_outage() {
     let table = [
@@ -231,7 +231,7 @@ fn lost(outage: Outage) -> usize {
     world.accounts.iter().filter(|account| account.is_lost).count()
 }
 
-// case: T-outage-model
+// case: K-outage-model
 #[test]
 fn two_hours_of_refusals_disconnect_nobody_and_everything_goes_out_after_them() {
     let mut seen = 0;

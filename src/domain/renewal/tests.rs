@@ -14,7 +14,7 @@ fn account(ms: u64, number: u64) -> AccountId {
     AccountId::new(Uuid::from_u128((u128::from(ms) << 80) | (7 << 76) | u128::from(number)))
 }
 
-// case: T-spread
+// case: K-spread
 #[test]
 fn accounts_of_one_second_are_renewed_apart_and_none_of_them_late() {
     let ends = NOW + MINUTE * 120;
@@ -61,7 +61,7 @@ fn refused() -> Refused {
     }
 }
 
-// case: T-judge
+// case: K-judge
 #[test]
 fn only_two_refusals_apart_of_a_grant_that_serves_no_more_lose_it() {
     let first = refused();
@@ -99,7 +99,7 @@ fn only_two_refusals_apart_of_a_grant_that_serves_no_more_lose_it() {
     assert_eq!(judge(&long, NOW), Verdict::Warn(NOW + TRIED_EVERY), "it is not forgotten");
 }
 
-// case: T-notices
+// case: K-notices
 #[test]
 fn an_owner_is_told_a_week_and_a_day_ahead_and_once_each() {
     let ends = NOW + DAY * 60;

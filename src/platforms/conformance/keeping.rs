@@ -39,7 +39,7 @@ fn keep(rig: &mut Rig, account: AccountId) -> Vec<(Duration, Duration)> {
     seen
 }
 
-// case: T-kept
+// case: K-kept
 #[test]
 fn no_renewal_is_early_or_late_and_every_grant_lives_on() {
     let mut kept = 0;
@@ -70,7 +70,7 @@ fn no_renewal_is_early_or_late_and_every_grant_lives_on() {
     assert!(kept >= 6, "{kept}");
 }
 
-// case: T-answer
+// case: K-answer
 #[test]
 fn what_a_renewal_leaves_out_is_kept_and_an_empty_token_is_no_grant() {
     let at = Timestamp::from_seconds(1_000_000);

@@ -127,9 +127,9 @@ impl Rows {
     }
 }
 
-// case: T-crowd
+// case: K-crowd
 #[tokio::test]
-#[ignore = "T-crowd: makes ten thousand accounts, which takes minutes"]
+#[ignore = "K-crowd: makes ten thousand accounts, which takes minutes"]
 async fn ten_thousand_tokens_of_one_second_are_renewed_apart_and_in_time() {
     let _turn = turn().await;
     let fleet = Fleet::start(&["--delay-ms", NETWORK_MS], &[]).await;

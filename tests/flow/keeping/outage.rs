@@ -74,7 +74,7 @@ async fn held(fleet: &Fleet) {
     .await;
 }
 
-// case: T-outage
+// case: K-outage
 #[tokio::test]
 async fn two_hours_of_401_disconnect_nobody_and_every_post_goes_out_after_them() {
     let _turn = turn().await;
@@ -110,6 +110,7 @@ async fn two_hours_of_401_disconnect_nobody_and_every_post_goes_out_after_them()
     end(&scene).await;
     // The last rests, of the platforms and of the accounts.
     for _ in 0..4 {
+        held(&fleet).await;
         let_pass(&fleet, MINUTE * 5).await;
     }
     for (post, account) in posts.iter().zip(&accounts) {

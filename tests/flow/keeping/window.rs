@@ -58,7 +58,7 @@ async fn replaced(fleet: &Fleet, accounts: &[Account], within: Duration) -> Vec<
     seen
 }
 
-// case: T-window
+// case: K-window
 #[tokio::test]
 async fn tokens_of_hours_are_renewed_between_eleven_and_nine_minutes_before_their_end() {
     let fleet = Fleet::start(&[], &[]).await;
@@ -85,7 +85,7 @@ async fn tokens_of_hours_are_renewed_between_eleven_and_nine_minutes_before_thei
     say(format_args!("window: renewed with {left:?} s left"));
 }
 
-// case: T-weekly
+// case: K-weekly
 #[tokio::test]
 async fn tokens_of_months_are_renewed_weekly_or_a_week_ahead() {
     let fleet = Fleet::start(&[], &[]).await;

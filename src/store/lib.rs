@@ -25,6 +25,7 @@ pub mod oauth_apps;
 pub mod oauth_states;
 pub mod openings;
 pub mod posts;
+pub mod refusals;
 pub mod reseals;
 pub mod reviews;
 pub mod settles;

@@ -42,7 +42,8 @@ pub enum OAuthAppChange {
     InUse(i64),
 }
 
-const COLUMNS: &str = "SELECT o.platform, o.app, o.client_id, o.sealed, o.version, o.updated_at, (
+const COLUMNS: &str = "SELECT o.id, o.platform, o.app, o.client_id, o.sealed, o.version,
+         o.updated_at, (
          SELECT count(*) FROM accounts a
          WHERE a.tenant_id = o.tenant_id AND a.platform = o.platform AND a.app = o.app
              AND a.own_app_key IS NOT NULL AND a.status <> 'disconnected') AS accounts

@@ -80,7 +80,7 @@ pub async fn age_intents(fleet: &Fleet, account: &Account, by: Duration) {
 pub async fn let_pass(fleet: &Fleet, by: Duration) {
     let mut db = fleet.postgres().await;
     let ring = KeyRing::open(&fleet.data().join("key")).unwrap();
-    reseal_all(&mut db, &ring, by).await;
+    reseal_all(fleet, &mut db, by).await;
     let ms = i64::try_from(by.as_millis()).unwrap();
     for statement in [
         "UPDATE refusals SET refused_since = refused_since - $1 * interval '1 millisecond',
@@ -112,25 +112,23 @@ async fn open_gates(fleet: &Fleet, gates: &[String]) {
 }
 
 /// Moves what is sealed along with the row it lies in, in one transaction for each.
-async fn reseal_all(db: &mut PgConnection, ring: &KeyRing, by: Duration) {
+async fn reseal_all(fleet: &Fleet, db: &mut PgConnection, by: Duration) {
     let accounts: Vec<Uuid> =
         sqlx::query_scalar("SELECT account_id FROM credentials").fetch_all(&mut *db).await.unwrap();
     for account in accounts {
         let mut tx = db.begin().await.unwrap();
         // A renewal under way is waited for.
-        let (tenant, data_key, platform, sealed, version): (Uuid, Vec<u8>, String, Vec<u8>, i64) =
-            sqlx::query_as(
-                "SELECT t.id, t.data_key, a.platform, c.sealed, c.version
-                 FROM credentials c JOIN tenants t ON t.id = c.tenant_id
-                 JOIN accounts a ON a.id = c.account_id
-                 WHERE c.account_id = $1 FOR UPDATE OF c",
-            )
-            .bind(account)
-            .fetch_one(&mut *tx)
-            .await
-            .unwrap();
+        let (tenant, platform, sealed, version): (Uuid, String, Vec<u8>, i64) = sqlx::query_as(
+            "SELECT c.tenant_id, a.platform, c.sealed, c.version
+             FROM credentials c JOIN accounts a ON a.id = c.account_id
+             WHERE c.account_id = $1 FOR UPDATE OF c",
+        )
+        .bind(account)
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
         let tenant = TenantId::new(tenant);
-        let key = ring.unwrap(&Wrapped(data_key), tenant).unwrap();
+        let key = data_key(fleet, tenant, &sealed).await;
         let subject = AccountId::new(account).to_string();
         let associated =
             Associated { tenant, subject: &subject, platform: &platform, field: "grant", version };

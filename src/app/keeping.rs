@@ -14,7 +14,7 @@ use queue::{Claimed, Outcome};
 use std::time::Duration;
 use store::accounts::Account;
 use store::crashes::Culprit;
-use store::credentials::Credential;
+use store::credentials::{Credential, Owing};
 use store::gates::Gate;
 use store::jobs::{Arm, JobKind};
 
@@ -124,18 +124,16 @@ pub async fn refresh(app: &App, claimed: &Claimed) -> Outcome {
 }
 
 async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {
-    let owed = app.0.store.job_generation(JobKind::Refresh, claimed.subject).await?;
-    if owed != Some(claimed.generation) {
+    let owing = app.0.store.owing(AccountId::new(claimed.subject)).await?;
+    let Some(owing) = owing.filter(|owing| owing.generation == claimed.generation) else {
         return Ok(Outcome::Done);
-    }
-    let id = AccountId::new(claimed.subject);
-    let account = app.0.store.account(id).await?;
+    };
+    let Owing { account, credential, rests_until, .. } = owing;
     if account.needs_reconnect().is_some() {
         let store = &app.0.store;
         store.drop_job(JobKind::Refresh, claimed.subject, claimed.generation).await?;
         return Ok(Outcome::Done);
     }
-    let credential = app.0.store.credential(id).await?;
     let culprit = Culprit::Job(JobKind::Refresh, claimed.subject);
     match place.isolate(app, claimed, culprit, 0).await? {
         Stay::Here => {}
@@ -148,11 +146,10 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         }
     }
     // A platform that is out of order is left alone by renewals too.
-    let gate = targets::platform_gate(&account.platform);
-    if let Some(until) = app.0.store.closed_until(&gate).await? {
+    if let Some(until) = rests_until {
         return rest(app, claimed, until + AFTER_OUTAGE).await;
     }
-    match renew(app, id, &account.app, credential.version).await? {
+    match renew(app, account.clone(), credential.version).await? {
         // The renewal has armed the next one under a new generation.
         Renewal::Done | Renewal::Dead(_) => Ok(Outcome::Done),
         Renewal::Later { at, .. } => rest(app, claimed, at).await,

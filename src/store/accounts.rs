@@ -97,7 +97,7 @@ const COLUMNS: &str =
     "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle, a.kind,
     a.status, a.status_reason, a.status_at, a.scopes, a.connected_at FROM accounts a";
 
-fn account_of(row: &PgRow) -> Result<Account, Fault> {
+pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
     Ok(Account {
         id: convert::id(row, "id")?,
         tenant: convert::id(row, "tenant_id")?,

@@ -12,7 +12,7 @@ use domain::time::Timestamp;
 use platforms::Grant;
 use queue::{Claimed, Outcome};
 use std::time::Duration;
-use store::accounts::Account;
+use store::accounts::{Account, Losing, Woken};
 use store::crashes::Culprit;
 use store::credentials::{Credential, Owing};
 use store::gates::Gate;
@@ -69,8 +69,14 @@ pub(crate) async fn lost(
     version: i64,
     reason: &str,
 ) -> Result<bool, Fault> {
-    let (tenant, id) = (account.tenant, account.id);
-    if app.0.store.disconnect_account(tenant, id, version, reason).await? {
+    let (id, of) = (account.id, address(account));
+    let gate = gate(&of);
+    let losing = Losing { tenant: account.tenant, account: id, version, reason, gate: &gate };
+    if let Some(Woken { jobs, is_rested }) = app.0.store.lose_account(&losing).await? {
+        app.wake(&jobs).await;
+        if is_rested {
+            end_rest(app, &of).await;
+        }
         tracing::warn!(account = %id, platform = account.platform, reason,
             "an account needs its owner");
         metrics::counter!(
@@ -203,7 +209,7 @@ pub(crate) fn gate(of: &Address<'_>) -> String {
     of.gate(Scope::Account)
 }
 
-/// The account is connected anew: its rest is over in Redis too.
+/// The rest of an account is over, in Redis too.
 pub(crate) async fn end_rest(app: &App, of: &Address<'_>) {
     if let Err(fault) = app.0.queue.open_gate(&gate(of)).await {
         tracing::warn!(%fault, account = %of.account, "Redis opens a gate at its own time");

@@ -12,9 +12,9 @@ use domain::time::Timestamp;
 use platforms::{App as Registration, Grant};
 use queue::{Claimed, Outcome};
 use std::time::Duration;
-use store::accounts::Account;
+use store::accounts::{Account, Losing, Woken};
 use store::crashes::Culprit;
-use store::credentials::Credential;
+use store::credentials::{Credential, Owing};
 use store::gates::Gate;
 use store::jobs::{Arm, JobKind};
 
@@ -72,8 +72,14 @@ pub(crate) async fn lost(
     version: i64,
     reason: &str,
 ) -> Result<bool, Fault> {
-    let (tenant, id) = (account.tenant, account.id);
-    if app.0.store.disconnect_account(tenant, id, version, reason).await? {
+    let (id, of) = (account.id, address(account));
+    let gate = gate(&of);
+    let losing = Losing { tenant: account.tenant, account: id, version, reason, gate: &gate };
+    if let Some(Woken { jobs, is_rested }) = app.0.store.lose_account(&losing).await? {
+        app.wake(&jobs).await;
+        if is_rested {
+            end_rest(app, &of).await;
+        }
         tracing::warn!(account = %id, platform = account.platform, reason,
             "an account needs its owner");
         metrics::counter!(
@@ -127,18 +133,16 @@ pub async fn refresh(app: &App, claimed: &Claimed) -> Outcome {
 }
 
 async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {
-    let owed = app.0.store.job_generation(JobKind::Refresh, claimed.subject).await?;
-    if owed != Some(claimed.generation) {
+    let owing = app.0.store.owing(AccountId::new(claimed.subject)).await?;
+    let Some(owing) = owing.filter(|owing| owing.generation == claimed.generation) else {
         return Ok(Outcome::Done);
-    }
-    let id = AccountId::new(claimed.subject);
-    let account = app.0.store.account(id).await?;
+    };
+    let Owing { account, credential, rests_until, .. } = owing;
     if account.needs_reconnect().is_some() {
         let store = &app.0.store;
         store.drop_job(JobKind::Refresh, claimed.subject, claimed.generation).await?;
         return Ok(Outcome::Done);
     }
-    let credential = app.0.store.credential(id).await?;
     let culprit = Culprit::Job(JobKind::Refresh, claimed.subject);
     match place.isolate(app, claimed, culprit, 0).await? {
         Stay::Here => {}
@@ -151,11 +155,10 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         }
     }
     // A platform that is out of order is left alone by renewals too.
-    let gate = targets::platform_gate(&account.platform);
-    if let Some(until) = app.0.store.closed_until(&gate).await? {
+    if let Some(until) = rests_until {
         return rest(app, claimed, until + AFTER_OUTAGE).await;
     }
-    match renew(app, id, &account.app, credential.version).await? {
+    match renew(app, account.clone(), credential.version).await? {
         // The renewal has armed the next one under a new generation.
         Renewal::Done | Renewal::Dead(_) => Ok(Outcome::Done),
         Renewal::Later { at, .. } => rest(app, claimed, at).await,
@@ -209,7 +212,7 @@ pub(crate) fn gate(of: &Address<'_>) -> String {
     of.gate(Scope::Account)
 }
 
-/// The account is connected anew: its rest is over in Redis too.
+/// The rest of an account is over, in Redis too.
 pub(crate) async fn end_rest(app: &App, of: &Address<'_>) {
     if let Err(fault) = app.0.queue.open_gate(&gate(of)).await {
         tracing::warn!(%fault, account = %of.account, "Redis opens a gate at its own time");

@@ -122,6 +122,7 @@ struct Inner {
     intents: Batcher<Intent, Option<Intended>>,
     settles: Batcher<Settle, Option<Settled>>,
     turns: turns::Turns,
+    renewals: tokio::sync::Semaphore,
     unmapped: unmapped::Unmapped,
     room: quarantine::Room,
 }
@@ -162,6 +163,7 @@ impl App {
             intents,
             settles,
             turns: turns::Turns::default(),
+            renewals: tokio::sync::Semaphore::new(refresh::AT_ONCE_MAX),
             unmapped,
             room: quarantine::Room::default(),
         }))

@@ -10,7 +10,6 @@ use crate::{App, courier, grants, registrations};
 use base::{Context, Fault, clock, crash};
 use domain::decision::PAUSE;
 use domain::failure::Failure;
-use domain::id::AccountId;
 use domain::renewal::{DEAD_APART, Refused, Verdict, judge};
 use domain::time::Timestamp;
 use platforms::{App as Registration, Grant, Platform, Reply};
@@ -19,6 +18,8 @@ use store::accounts::Account;
 use store::credentials::{Credential, RefreshTurn, Turn};
 use store::refusals::{Kind, Whose};
 
+/// Renewals under way in one process: what the pool of connections leaves beside publishing.
+pub(crate) const AT_ONCE_MAX: usize = 8;
 /// One refresh has this long before somebody else may try: its call and what comes around it.
 const TURN: Duration = Duration::from_secs(40);
 /// A refresh that failed without effect is tried again after this long.
@@ -54,11 +55,13 @@ struct Subject {
 /// Renews the grant of an account unless it is newer than `seen_version` already.
 pub(crate) async fn renew(
     app: &App,
-    id: AccountId,
-    registration: &str,
+    account: Account,
     seen_version: i64,
 ) -> Result<Renewal, Fault> {
-    let renewal = try_renew(app, id, registration, seen_version).await?;
+    // Each holds a connection during its call; whoever waits for his turn has none yet.
+    let permit = app.0.renewals.acquire().await.context("renewals have ended")?;
+    let renewal = try_renew(app, account, seen_version).await?;
+    drop(permit);
     let result = match &renewal {
         Renewal::Done => "renewed",
         Renewal::Later { failure: None, .. } => "busy",
@@ -70,13 +73,9 @@ pub(crate) async fn renew(
     Ok(renewal)
 }
 
-async fn try_renew(
-    app: &App,
-    id: AccountId,
-    registration: &str,
-    seen_version: i64,
-) -> Result<Renewal, Fault> {
-    let subject = subject(app, id, registration).await?;
+async fn try_renew(app: &App, account: Account, seen_version: i64) -> Result<Renewal, Fault> {
+    let id = account.id;
+    let subject = subject(app, account).await?;
     if let Some(reason) = subject.account.needs_reconnect() {
         return Ok(Renewal::Dead(Failure::Auth { revoked: true, detail: reason.to_owned() }));
     }
@@ -105,8 +104,8 @@ async fn try_renew(
     }
 }
 
-async fn subject(app: &App, id: AccountId, registration: &str) -> Result<Subject, Fault> {
-    let account = app.0.store.account(id).await?;
+async fn subject(app: &App, account: Account) -> Result<Subject, Fault> {
+    let registration = account.app.as_str();
     let platform = platforms::find(&account.platform).context("a stored platform is unknown")?;
     let auth = platform.adapter().context("a stored platform has no adapter")?.auth();
     let (way, own) = ((platform.name(), registration), account.own_app_key.as_deref());

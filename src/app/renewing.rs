@@ -121,7 +121,8 @@ impl Attempt<'_> {
 
     async fn renewal(&mut self) -> Result<Renewal, Fault> {
         let seen = self.row.credential.version;
-        let renewal = renew(self.app, self.row.account, &self.row.app, seen).await?;
+        let account = self.app.0.store.account(self.row.account).await?;
+        let renewal = renew(self.app, account, seen).await?;
         self.log.add_renewal(self.now(), &renewal);
         Ok(renewal)
     }

@@ -1,7 +1,7 @@
 //! Accounts: one identity on one platform, of one brand.
 
-use crate::jobs::{self, JobKind};
-use crate::{Store, convert};
+use crate::jobs::{self, Job, JobKind};
+use crate::{Store, convert, gates};
 use base::{Context, Fault};
 use domain::account::Status;
 use domain::id::{AccountId, BrandId, TenantId};
@@ -58,6 +58,28 @@ impl Account {
             }
         }
     }
+}
+
+/// A grant that is lost.
+pub struct Losing<'a> {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The account.
+    pub account: AccountId,
+    /// The grant: a newer one is left alone.
+    pub version: i64,
+    /// Why, for its owner.
+    pub reason: &'a str,
+    /// The account's gate: nothing is waited for any more.
+    pub gate: &'a str,
+}
+
+/// An account whose grant is another one now, or lost.
+pub struct Woken {
+    /// The wake-ups that were armed.
+    pub jobs: Vec<Job>,
+    /// Its gate was shut, and Redis has to be told that it is open.
+    pub is_rested: bool,
 }
 
 const COLUMNS: &str =
@@ -164,18 +186,13 @@ impl Store {
         account_of(&row)
     }
 
-    /// Marks an account as needing its owner, once; `true` for the caller who did it. Only what is
-    /// known of the grant of `version` counts: a newer one is left alone.
+    /// Marks an account as needing its owner, once, and wakes what waits for its grant. `None` for
+    /// everybody but the caller who did it.
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn disconnect_account(
-        &self,
-        tenant: TenantId,
-        account: AccountId,
-        version: i64,
-        reason: &str,
-    ) -> Result<bool, Fault> {
+    pub async fn lose_account(&self, losing: &Losing<'_>) -> Result<Option<Woken>, Fault> {
+        let Losing { tenant, account, version, reason, gate } = *losing;
         // In the order in which connecting locks them.
         let mut tx = self.pool.begin().await?;
         let is_theirs = sqlx::query(
@@ -194,7 +211,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         if is_theirs.is_none() || is_same.is_none() {
-            return Ok(false);
+            return Ok(None);
         }
         sqlx::query(
             "WITH marked AS (
@@ -213,7 +230,9 @@ impl Store {
         .await?;
         // Nothing is owed to a grant that is lost.
         jobs::disarm(&mut tx, JobKind::Refresh, &[account.uuid()]).await?;
+        let jobs = jobs::wake_refused(&mut tx, account).await?;
+        let is_rested = gates::end_rest(&mut tx, gate).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(Woken { jobs, is_rested }))
     }
 }

@@ -58,7 +58,7 @@ pub struct Owed {
 pub struct Connected {
     /// In the order of the connections.
     pub accounts: Vec<Account>,
-    /// Their next refreshes.
+    /// Their next refreshes, and what waited for their grants.
     pub jobs: Vec<Job>,
     /// Those whose gates were shut: Redis has to be told that they are open.
     pub rested: Vec<AccountId>,
@@ -89,7 +89,7 @@ impl Store {
         let mut order: Vec<usize> = (0..connections.len()).collect();
         order.sort_by_key(|place| connections[*place].remote_id);
         let mut accounts: Vec<(usize, Account)> = Vec::new();
-        let (mut arms, mut rested) = (Vec::new(), Vec::new());
+        let (mut arms, mut rested, mut woken) = (Vec::new(), Vec::new(), Vec::new());
         for place in order {
             let connection = &connections[place];
             let written = write_account(&mut tx, connection).await?;
@@ -102,10 +102,12 @@ impl Store {
             if gates::end_rest(&mut tx, &owed.gate).await? {
                 rested.push(account.id);
             }
+            woken.extend(jobs::wake_refused(&mut tx, account.id).await?);
             arms.push(owed.wake);
             accounts.push((place, account));
         }
-        let jobs = jobs::arm(&mut tx, &arms).await?;
+        let mut jobs = jobs::arm(&mut tx, &arms).await?;
+        jobs.extend(woken);
         tx.commit().await?;
         accounts.sort_by_key(|(place, _)| *place);
         let accounts = accounts.into_iter().map(|(_, account)| account).collect();

@@ -2,6 +2,7 @@
 //!
 //! Invariant: this file moves bytes; it cannot open them.
 
+use crate::accounts::{Account, account_of};
 use crate::jobs::{self, Arm, Job};
 use crate::{Store, convert, refusals};
 use base::{Context, Fault};
@@ -71,7 +72,49 @@ pub(crate) fn credential_of(row: &PgRow) -> Result<Credential, Fault> {
     })
 }
 
+/// What renewing the grant of an account begins with.
+pub struct Owing {
+    /// The generation of the wake-up that is owed.
+    pub generation: i64,
+    /// The account.
+    pub account: Account,
+    /// Its grant.
+    pub credential: Credential,
+    /// The platform as a whole rests until then.
+    pub rests_until: Option<Timestamp>,
+}
+
 impl Store {
+    /// What the refresh of an account begins with, if one is owed.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn owing(&self, account: AccountId) -> Result<Option<Owing>, Fault> {
+        let row = sqlx::query(
+            "SELECT j.generation, a.*, c.account_id, c.sealed, c.version, c.expires_at,
+                 c.refreshed_at, g.until_at AS rests_until
+             FROM jobs j
+             JOIN accounts a ON a.id = j.subject
+             JOIN credentials c ON c.account_id = j.subject
+             LEFT JOIN gates g ON g.scope_key = 'platform:' || a.platform
+                 AND g.until_at > clock_timestamp()
+             WHERE j.kind = 'refresh' AND j.subject = $1",
+        )
+        .bind(account.uuid())
+        .fetch_optional(&self.pool)
+        .await
+        .context("reading what a refresh begins with")?;
+        row.map(|row| {
+            Ok(Owing {
+                generation: row.try_get("generation")?,
+                account: account_of(&row)?,
+                credential: credential_of(&row)?,
+                rests_until: convert::time_or_none(&row, "rests_until")?,
+            })
+        })
+        .transpose()
+    }
+
     /// The sealed grant of an account.
     ///
     /// # Errors

@@ -56,20 +56,6 @@ impl Store {
         Ok(())
     }
 
-    /// Until when a gate is closed, if it is.
-    ///
-    /// # Errors
-    /// When Postgres fails.
-    pub async fn closed_until(&self, scope_key: &str) -> Result<Option<Timestamp>, Fault> {
-        let row = sqlx::query(
-            "SELECT until_at FROM gates WHERE scope_key = $1 AND until_at > clock_timestamp()",
-        )
-        .bind(scope_key)
-        .fetch_optional(&self.pool)
-        .await?;
-        row.map(|row| convert::time(&row, "until_at")).transpose()
-    }
-
     /// The gates that are closed now.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::{Store, convert};
 use base::Fault;
+use domain::id::AccountId;
 use domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -111,6 +112,27 @@ pub(crate) async fn arm(tx: &mut PgConnection, arms: &[Arm]) -> Result<Vec<Job>,
     .bind(column(|a| a.group.clone()))
     .bind(column(|a| a.lane.clone()))
     .bind(arms.iter().map(|a| a.due_at.map(convert::at)).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await?;
+    rows.iter().map(job_of).collect()
+}
+
+/// Wakes what waits because the grant of its account was refused: it goes out with a new one, or is
+/// told that there will be none.
+pub(crate) async fn wake_refused(
+    tx: &mut PgConnection,
+    account: AccountId,
+) -> Result<Vec<Job>, Fault> {
+    let rows = sqlx::query(
+        "UPDATE jobs j SET due_at = clock_timestamp(), armed_at = clock_timestamp(),
+             generation = nextval('job_generation')
+         FROM deliveries d
+         WHERE d.account_id = $1 AND d.status = 'ready'
+             AND d.failure->>'type' = 'PlatformAuthError'
+             AND j.subject = d.id AND j.kind = 'publish' AND j.due_at > clock_timestamp()
+         RETURNING j.queue, j.subject, j.generation, j.shard, j.fair_group, j.lane, j.due_at",
+    )
+    .bind(account.uuid())
     .fetch_all(tx)
     .await?;
     rows.iter().map(job_of).collect()

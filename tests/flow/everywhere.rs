@@ -102,6 +102,7 @@ async fn both_linkedin_apps_live_on_one_brand_with_tokens_and_limits_apart() {
     age(scene.fleet, &person, Duration::from_secs(3_600)).await;
     scene.fault(&person, json!({"kind": "revoke"})).await;
     let half = scene.post(json!({"text": "Half", "platforms": ["linkedin"]})).await;
+    lose(scene.fleet, &person).await;
     let half = scene.settled(&half).await;
     assert_eq!(half["status"], "partial", "{half}");
     assert_eq!(delivery(&half, &page)["status"], "published");

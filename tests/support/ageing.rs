@@ -79,7 +79,6 @@ pub async fn age_intents(fleet: &Fleet, account: &Account, by: Duration) {
 /// gates, wake-ups, intents of renewals. The platforms' clock is another one. Redis is told anew.
 pub async fn let_pass(fleet: &Fleet, by: Duration) {
     let mut db = fleet.postgres().await;
-    let ring = KeyRing::open(&fleet.data().join("key")).unwrap();
     reseal_all(fleet, &mut db, by).await;
     let ms = i64::try_from(by.as_millis()).unwrap();
     for statement in [

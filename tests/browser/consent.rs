@@ -76,7 +76,6 @@ async fn where_several_can_be_shared_at_least_one_is() {
     let Some(browser) = Browser::open("several").await else { return };
     let sim = Alone::start(&[]).await;
     browser.go(&dialog(&sim, "linkedin", "organization")).await;
-    browser.click("@acme").await;
     browser.click("Allow").await;
     browser.sees("Choose 1 to 50 accounts, or say no.").await;
     look(&browser, "none").await;

@@ -1,11 +1,11 @@
 //! Accounts are connected: again as the same, chosen among several, brought from elsewhere, and
 //! through a registration of the tenant's own.
 
+use crate::support::Scene;
 use crate::support::ageing::{age, version};
 use crate::support::fleet::RETURN_URLS;
 use crate::support::person::{value, with};
 use crate::support::scene::{Account, WAYS, Way, X};
-use crate::support::Scene;
 use base::rng;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -42,7 +42,10 @@ async fn a_reconnect_takes_the_same_identity_and_no_other() {
     assert!(refused.contains(&format!("@{other}")), "{refused}");
     assert!(refused.contains(&format!("@{}", account.handle)), "{refused}");
     let [stored] = &scene.connected().await[..] else { panic!("nothing new is stored") };
-    assert_eq!((stored.status.as_str(), version(scene.fleet, &account).await), ("needs_reconnect", 1));
+    assert_eq!(
+        (stored.status.as_str(), version(scene.fleet, &account).await),
+        ("needs_reconnect", 1)
+    );
 
     let person = scene.person_with(X, &[&account.handle], wish).await;
     person.browser.finish(&person.back).await.unwrap();
@@ -202,7 +205,9 @@ async fn an_account_is_spoken_for_by_the_registration_that_it_consented_to() {
     let due = scene.post(due).await;
     let delivery = due["deliveries"][0]["id"].as_str().unwrap();
     let delivery: domain::id::DeliveryId = delivery.parse().unwrap();
-    scene.until(&due, "it is scheduled", |post| post["deliveries"][0]["status"] == "scheduled").await;
+    scene
+        .until(&due, "it is scheduled", |post| post["deliveries"][0]["status"] == "scheduled")
+        .await;
 
     let (path, client_id) = ("/v1/oauth-apps/x/default", handle("own"));
     let body = json!({"clientId": client_id, "clientSecret": "sim-secret"});

@@ -32,9 +32,8 @@ fn routes(brand: &str) -> Vec<(Method, String)> {
         "/v1/accounts/import",
         &links,
     ];
-    let own = ["GET", "PUT", "DELETE"].map(|method| {
-        (method.parse().unwrap(), "/v1/oauth-apps/x/default".to_owned())
-    });
+    let own = ["GET", "PUT", "DELETE"]
+        .map(|method| (method.parse().unwrap(), "/v1/oauth-apps/x/default".to_owned()));
     let post = post.map(|path| (Method::POST, path.into()));
     get.into_iter().chain(post).chain(own).collect()
 }

@@ -60,9 +60,12 @@ async fn a_state_lets_the_browser_through_that_it_was_given_to_and_once() {
 async fn an_old_state_is_refused_and_so_is_one_whose_verifier_is_not_its_own() {
     let scene = Scene::open("verifier").await;
     let mut db = scene.fleet.postgres().await;
-    let [old, cut, swapped, other] =
-        [scene.person(X, &handle("old")).await, scene.person(X, &handle("cut")).await,
-         scene.person(X, &handle("swapped")).await, scene.person(X, &handle("other")).await];
+    let [old, cut, swapped, other] = [
+        scene.person(X, &handle("old")).await,
+        scene.person(X, &handle("cut")).await,
+        scene.person(X, &handle("swapped")).await,
+        scene.person(X, &handle("other")).await,
+    ];
 
     let sql = "UPDATE oauth_states SET expires_at = clock_timestamp() WHERE sha256 = $1";
     sqlx::query(sql).bind(old.state_sha256()).execute(&mut db).await.unwrap();
@@ -184,7 +187,10 @@ async fn a_browser_is_sent_back_to_addresses_of_the_list_alone() {
         let body = json!({"brandSlug": scene.brand, "redirectUri": evil});
         let refused = scene.api.post("/v1/oauth/x/authorize", &body).await;
         let detail = &refused.details(422)[0];
-        assert_eq!((&detail["field"], &detail["limit"]), (&json!("redirectUri"), &json!(RETURN_URLS)));
+        assert_eq!(
+            (&detail["field"], &detail["limit"]),
+            (&json!("redirectUri"), &json!(RETURN_URLS))
+        );
     }
     // The answer is written behind the caller's own query.
     let wish = json!({"returnUrl": format!("{}?brand=acme", RETURN_URLS[0])});
@@ -239,12 +245,15 @@ async fn what_travels_through_a_browser_is_in_no_log_and_in_no_table() {
     let mut browser = Browser::new().unwrap();
     let page = browser.enter(&link).await.unwrap();
     let back = browser.allow(&page, &[&handle("quiet")]).await.unwrap();
-    let request = scene.api.open(Method::GET, &format!("{}?{}", back.path(), back.query().unwrap()));
+    let request =
+        scene.api.open(Method::GET, &format!("{}?{}", back.path(), back.query().unwrap()));
     let request = request.header("cookie", browser.cookie().unwrap());
     let answer = request.send().await.unwrap();
     let headers = answer.headers().clone();
-    assert_eq!((&headers["referrer-policy"], &headers["cache-control"]),
-        (&"no-referrer".parse().unwrap(), &"no-store".parse().unwrap()));
+    assert_eq!(
+        (&headers["referrer-policy"], &headers["cache-control"]),
+        (&"no-referrer".parse().unwrap(), &"no-store".parse().unwrap())
+    );
     let ticket = link.path_segments().unwrap().next_back().unwrap().to_owned();
     let (_, session) = browser.cookie().unwrap().split_once('=').unwrap();
     let secrets = [ticket, session.to_owned(), value(&back, "state"), value(&back, "code")];

@@ -204,9 +204,10 @@ impl Browser {
         path
     }
 
-    /// The cookies that a page's address would be sent, with what guards them.
-    pub async fn cookies(&self) -> Vec<Value> {
-        self.get("cookie").await.as_array().cloned().unwrap_or_default()
+    /// The cookies that are sent to an address, with what guards them.
+    pub async fn cookies_of(&self, url: &str) -> Vec<Value> {
+        let kept = self.devtools("Network.getCookies", json!({ "urls": [url] })).await;
+        kept["cookies"].as_array().cloned().unwrap_or_default()
     }
 
     /// Forgets every cookie, as another browser would not have them.

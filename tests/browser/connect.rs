@@ -64,6 +64,9 @@ async fn every_platform_is_connected_through_the_pages() {
         browser.sees("Connect an account to browser").await;
         if at == 0 {
             look(&browser, "link").await;
+            // The policy lets the one style of ours in.
+            let width = "return getComputedStyle(document.querySelector('main')).maxWidth";
+            assert_eq!(browser.run(width, json!([])).await, "512px");
         }
         browser.click("Continue").await;
         browser.sees("Choose where.").await;
@@ -86,6 +89,9 @@ async fn every_platform_is_connected_through_the_pages() {
         assert!(way.1.is_none_or(|app| account.app == app), "{account:?}");
         assert_eq!(accounts.len(), at + 1);
     }
+    let been = browser.history().await;
+    assert!(been.iter().any(|url| url.contains("state=")), "the platforms are among {been:?}");
+    assert!(!been.iter().any(|url| url.contains("code=") || url.contains("callback?")), "{been:?}");
 }
 
 // case: B-connect
@@ -234,19 +240,16 @@ async fn a_platform_that_is_away_is_told_and_tried_again() {
     let Some(browser) = Browser::open("away").await else { return };
     let scene = Scene::open("away").await;
     enter(&scene, &browser, json!({ "platform": "threads" })).await;
-    let fault = json!({
-        "platform": "threads", "kind": "serverError", "status": 503, "route": "oauth.token",
-        "count": 1,
-    });
-    browser.sees("asks for your consent").await;
-    scene.sim.faults(json!([fault])).await;
-    allow(&browser, &[&handle("away")]).await;
+    let person = handle("away");
+    let fault = json!({ "kind": "serverError", "status": 503, "count": 1 });
+    scene.sim.fault_on("threads", &person, fault).await;
+    allow(&browser, &[&person]).await;
     browser.sees("Try again").await;
     look(&browser, "away").await;
     assert!(scene.connected().await.is_empty());
     browser.click("Try again").await;
     browser.click(title(("threads", None))).await;
-    allow(&browser, &[&handle("back")]).await;
+    allow(&browser, &[&person]).await;
     browser.sees("is connected").await;
 }
 

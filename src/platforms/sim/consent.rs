@@ -212,7 +212,7 @@ pub(crate) fn choose(form: &str, asked: Asked, dialog: &Dialog, denied: &str) ->
         handles.push(OFFERED[0].to_owned());
     }
     if handles.is_empty() || handles.len() > CHOSEN_MAX {
-        return Chosen::Over(refused("Choose 1 to 50 accounts, or say no."));
+        return Chosen::Over(refused("Choose 1 to 50 accounts, or say no. Go back to do so."));
     }
     let others = handles.split_off(1);
     match handles.pop() {

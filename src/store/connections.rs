@@ -109,11 +109,20 @@ async fn write_account(
     tx: &mut PgConnection,
     connection: &Connection<'_>,
 ) -> Result<Written, Fault> {
+    let old = sqlx::query(
+        "SELECT status, platform || ':' || coalesce(own_app_key, app) || ':' || id AS lane
+         FROM accounts WHERE brand_id = $1 AND platform = $2 AND app = $3 AND remote_id = $4
+         FOR UPDATE",
+    )
+    .bind(connection.brand.uuid())
+    .bind(connection.platform)
+    .bind(connection.app)
+    .bind(connection.remote_id)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let status: Option<String> = old.as_ref().map(|row| row.try_get("status")).transpose()?;
     let row = sqlx::query(
-        "WITH old AS (
-             SELECT status, own_app_key FROM accounts
-             WHERE brand_id = $3 AND platform = $4 AND app = $5 AND remote_id = $6 FOR UPDATE
-         ), account AS (
+        "WITH account AS (
              INSERT INTO accounts (id, tenant_id, brand_id, platform, app, remote_id, handle,
                  kind, own_app_key, scopes, status)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $11, 'connected')
@@ -128,12 +137,10 @@ async fn write_account(
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT tenant_id, 'account.connected', $10 || replace(id::text, '-', ''),
                  jsonb_build_object('platform', platform, 'app', app, 'handle', handle,
-                     'before', (SELECT status FROM old))
+                     'before', $12::text)
              FROM account
          )
-         SELECT account.*, (SELECT platform || ':' || coalesce(old.own_app_key, app) || ':'
-             || id FROM old) AS old_lane
-         FROM account",
+         SELECT * FROM account",
     )
     .bind(connection.id.uuid())
     .bind(connection.tenant.uuid())
@@ -146,9 +153,11 @@ async fn write_account(
     .bind(connection.own_app_key)
     .bind(format!("{}_", <domain::id::kind::Account as domain::id::Kind>::PREFIX))
     .bind(connection.scopes)
+    .bind(status)
     .fetch_one(tx)
     .await?;
-    Ok(Written { account: account_of(&row)?, old_lane: row.try_get("old_lane")? })
+    let old_lane = old.as_ref().map(|row| row.try_get("lane")).transpose()?;
+    Ok(Written { account: account_of(&row)?, old_lane })
 }
 
 /// Deliveries of an account that changed its registration go on in the lane of the new one: what

@@ -13,9 +13,12 @@ mod checkpoints;
 pub mod connect;
 mod counters;
 mod courier;
+mod dead_end;
 pub mod fan_out;
 pub mod follow;
 mod grants;
+pub mod keeping;
+pub mod keys;
 mod material;
 pub mod media;
 mod meter;
@@ -23,11 +26,13 @@ pub mod origin;
 pub mod publish;
 mod quarantine;
 pub mod reconcile;
-pub mod refresh;
+mod refresh;
 mod registrations;
 pub mod relay;
+mod renewing;
 pub mod retry;
 pub mod review;
+mod seals;
 pub mod settings;
 pub mod show;
 pub mod sweep;
@@ -43,20 +48,20 @@ use ::media::Library;
 use base::batch::Batcher;
 use base::http::Http;
 use base::{Context, Fault};
-use domain::id::{DeliveryId, TenantId};
+use domain::id::DeliveryId;
 use domain::rejection::Rejection;
 use futures::FutureExt;
+use keys::Keys;
 use queue::{Queue, Wakeup};
 use settings::Settings;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use store::deliveries::Loaded;
 use store::intents::{Intended, Intent};
 use store::jobs::{Job, JobKind};
 use store::settles::{Settle, Settled};
-use vault::{DataKey, KeyRing};
+use vault::KeyRing;
 
 /// The names of the queues.
 pub mod queues {
@@ -109,11 +114,10 @@ pub struct App(Arc<Inner>);
 struct Inner {
     store: Store,
     queue: Queue,
-    ring: KeyRing,
+    keys: Keys,
     library: Library,
     http: Http,
     settings: Settings,
-    data_keys: Mutex<HashMap<TenantId, Arc<DataKey>>>,
     loads: Batcher<(JobKind, DeliveryId), Option<Loaded>>,
     intents: Batcher<Intent, Option<Intended>>,
     settles: Batcher<Settle, Option<Settled>>,
@@ -145,16 +149,15 @@ impl App {
             let store = settling.clone();
             async move { store.settle(batch).await }.boxed()
         });
-        let data_keys = Mutex::default();
+        let keys = Keys::new(store.clone(), ring);
         let unmapped = unmapped::Unmapped::spawn(store.clone());
         Self(Arc::new(Inner {
             store,
             queue,
-            ring,
+            keys,
             library,
             http,
             settings,
-            data_keys,
             loads,
             intents,
             settles,
@@ -176,6 +179,11 @@ impl App {
     pub async fn ready(&self) -> Result<(), Fault> {
         self.0.store.ping().await.context("Postgres does not answer")?;
         self.0.queue.ping().await.context("Redis does not answer")
+    }
+
+    /// The keys it opens secrets with.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     /// The deliveries in each status, for metrics.

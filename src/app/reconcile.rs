@@ -7,7 +7,7 @@
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
 use crate::quarantine::Place;
-use crate::{App, publish, show};
+use crate::{App, keys, publish, show};
 use base::Fault;
 use domain::decision::decide;
 use domain::delivery::Status;
@@ -30,7 +30,7 @@ pub async fn reconcile(app: &App, claimed: &Claimed) -> Outcome {
         Ok(outcome) => outcome,
         Err(fault) => {
             tracing::error!(%fault, subject = %claimed.subject, "asking faulted; it is tried again");
-            Outcome::Release
+            keys::rest(&fault)
         }
     }
 }

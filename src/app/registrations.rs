@@ -3,13 +3,14 @@
 //! Invariant: whoever connects, refreshes or publishes asks here, so an account is always spoken
 //! for by the registration that its owner consented to.
 
-use crate::{App, targets};
-use base::{Context, Fault};
+use crate::{App, seals, targets};
+use base::Fault;
 use domain::id::TenantId;
 use domain::secret::Secret;
 use platforms::App as Registration;
 use store::oauth_apps::OAuthApp;
-use vault::Associated;
+use uuid::Uuid;
+use vault::DataKey;
 
 /// A registration, and whose it is.
 pub(crate) struct Registered {
@@ -60,19 +61,15 @@ pub(crate) fn redirect_uri(app: &App, platform: &str) -> String {
     format!("{}/oauth/{platform}/callback", app.0.settings.public_url)
 }
 
-/// Seals the secret of a tenant's own registration.
-pub(crate) async fn seal(
-    app: &App,
-    tenant: TenantId,
-    (platform, name): (&str, &str),
+/// Seals the secret of a tenant's own registration, for a row and a version of it.
+pub(crate) fn seal(
+    key: &DataKey,
+    (tenant, platform): (TenantId, &str),
+    (row, version): (Uuid, i64),
     secret: &Secret,
-) -> Result<impl FnOnce(i64) -> Result<Vec<u8>, Fault>, Fault> {
-    let key = app.data_key(tenant).await?;
-    let (platform, name, secret) = (platform.to_owned(), name.to_owned(), secret.clone());
-    Ok(move |version| {
-        let associated = associated(tenant, &platform, &name, version);
-        Ok(key.seal(&associated, secret.expose().as_bytes()))
-    })
+) -> Vec<u8> {
+    let row = row.simple().to_string();
+    key.seal(&seals::own_app(tenant, platform, &row, version), secret.expose().as_bytes())
 }
 
 fn of_installation<'a>(app: &'a App, platform: &str, name: &str) -> Option<&'a Registration> {
@@ -80,9 +77,15 @@ fn of_installation<'a>(app: &'a App, platform: &str, name: &str) -> Option<&'a R
 }
 
 async fn open(app: &App, tenant: TenantId, own: &OAuthApp) -> Result<Registration, Fault> {
-    let key = app.data_key(tenant).await?;
-    let associated = associated(tenant, &own.platform, &own.app, own.version);
-    let clear = key.open(&associated, &own.sealed).context("opening a registration's secret")?;
+    let row = own.id.simple().to_string();
+    let associated = seals::own_app(tenant, &own.platform, &row, own.version);
+    let clear = match app.0.keys.open(&associated, &own.sealed).await? {
+        Ok(clear) => clear,
+        Err(why) => {
+            app.0.keys.refuse(tenant, ("own_app", &row), why).await?;
+            return Err(Fault::new("a registration's secret does not open"));
+        }
+    };
     let secret = std::str::from_utf8(clear.bytes());
     let secret = secret.map_err(|_| Fault::new("a registration's secret is not text"))?;
     Ok(Registration {
@@ -91,13 +94,4 @@ async fn open(app: &App, tenant: TenantId, own: &OAuthApp) -> Result<Registratio
         client_secret: secret.into(),
         redirect_uri: redirect_uri(app, &own.platform),
     })
-}
-
-fn associated<'a>(
-    tenant: TenantId,
-    platform: &'a str,
-    name: &'a str,
-    version: i64,
-) -> Associated<'a> {
-    Associated { tenant, subject: name, platform, field: "oauth_apps.sealed", version }
 }

@@ -8,6 +8,7 @@ use domain::content::{AssetFacts, Content};
 use domain::failure::{Effect, Failure};
 use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
+use domain::renewal::Rule;
 use domain::request::Draft;
 use domain::secret::Secret;
 use domain::time::Timestamp;
@@ -439,8 +440,8 @@ pub struct OAuthProfile {
     pub client_auth: ClientAuth,
     /// A refresh token works once, and the new pair replaces it.
     pub rotates_refresh_token: bool,
-    /// Refresh this long before the access token ends.
-    pub refresh_before: Duration,
+    /// When the grants that it gives means to renew are renewed.
+    pub renewal: Rule,
 }
 
 /// An identity that we may act as, and the grant for it.

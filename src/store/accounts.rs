@@ -1,5 +1,6 @@
 //! Accounts: one identity on one platform, of one brand.
 
+use crate::jobs::{self, JobKind};
 use crate::{Store, convert};
 use base::{Context, Fault};
 use domain::account::Status;
@@ -163,7 +164,8 @@ impl Store {
         account_of(&row)
     }
 
-    /// Marks an account as needing its owner, once; `true` for the caller who did it.
+    /// Marks an account as needing its owner, once; `true` for the caller who did it. Only what is
+    /// known of the grant of `version` counts: a newer one is left alone.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -171,13 +173,34 @@ impl Store {
         &self,
         tenant: TenantId,
         account: AccountId,
+        version: i64,
         reason: &str,
     ) -> Result<bool, Fault> {
-        let done = sqlx::query(
+        // In the order in which connecting locks them.
+        let mut tx = self.pool.begin().await?;
+        let is_theirs = sqlx::query(
+            "SELECT FROM accounts
+             WHERE id = $2 AND tenant_id = $1 AND status = 'connected' FOR UPDATE",
+        )
+        .bind(tenant.uuid())
+        .bind(account.uuid())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let is_same = sqlx::query(
+            "SELECT FROM credentials WHERE account_id = $1 AND version = $2 FOR UPDATE",
+        )
+        .bind(account.uuid())
+        .bind(version)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if is_theirs.is_none() || is_same.is_none() {
+            return Ok(false);
+        }
+        sqlx::query(
             "WITH marked AS (
                  UPDATE accounts SET status = 'needs_reconnect', status_reason = $3,
                      status_at = clock_timestamp(), updated_at = clock_timestamp()
-                 WHERE id = $2 AND tenant_id = $1 AND status = 'connected' RETURNING handle)
+                 WHERE id = $2 AND tenant_id = $1 RETURNING handle)
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT $1, 'account.needs_reconnect', $4,
                  jsonb_build_object('handle', handle, 'reason', $3::text) FROM marked",
@@ -186,8 +209,11 @@ impl Store {
         .bind(account.uuid())
         .bind(reason)
         .bind(account.to_string())
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() == 1)
+        // Nothing is owed to a grant that is lost.
+        jobs::disarm(&mut tx, JobKind::Refresh, &[account.uuid()]).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::accounts::{Account, account_of};
 use crate::jobs::{self, Arm, Job};
-use crate::{Store, convert};
+use crate::{Store, convert, gates, refusals};
 use base::Fault;
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
@@ -38,10 +38,20 @@ pub struct Connection<'a> {
 pub struct Around<'a> {
     /// Seals the grant of the connection at this place for an account and a version.
     pub seal: &'a (dyn Fn(usize, AccountId, i64) -> Result<Vec<u8>, Fault> + Send + Sync),
-    /// The next refresh of an account.
-    pub arm: &'a (dyn Fn(usize, AccountId) -> Arm + Send + Sync),
+    /// What the grant of the connection at this place owes an account.
+    pub owed: &'a (dyn Fn(usize, AccountId) -> Owed + Send + Sync),
     /// The choices that are used up by this.
     pub choices_sha256: Option<&'a [u8]>,
+}
+
+/// What a new grant owes.
+pub struct Owed {
+    /// The wake-up for its renewal, or for the notice that nothing renews it.
+    pub wake: Arm,
+    /// The account's gate: a rest that an older grant brought is over.
+    pub gate: String,
+    /// Where the account's posts wait: their group, and their lane.
+    pub place: (String, String),
 }
 
 /// Accounts that were connected, and the wake-ups that they are owed.
@@ -50,11 +60,13 @@ pub struct Connected {
     pub accounts: Vec<Account>,
     /// Their next refreshes.
     pub jobs: Vec<Job>,
+    /// Those whose gates were shut: Redis has to be told that they are open.
+    pub rested: Vec<AccountId>,
 }
 
 impl Store {
-    /// Writes accounts with their grants, next refreshes and events in one transaction: all of
-    /// them, or none. `None` when the choices they come from were used up meanwhile.
+    /// Writes accounts with their grants, what those owe, and events in one transaction: all of
+    /// them, or none; what was known against an older grant is forgotten. `None` when the choices they come from were used up meanwhile.
     ///
     /// # Errors
     /// When Postgres fails or a grant cannot be sealed.
@@ -77,23 +89,27 @@ impl Store {
         let mut order: Vec<usize> = (0..connections.len()).collect();
         order.sort_by_key(|place| connections[*place].remote_id);
         let mut accounts: Vec<(usize, Account)> = Vec::new();
-        let mut arms = Vec::new();
+        let (mut arms, mut rested) = (Vec::new(), Vec::new());
         for place in order {
             let connection = &connections[place];
             let written = write_account(&mut tx, connection).await?;
-            let arm = (around.arm)(place, written.account.id);
-            move_jobs(&mut tx, &written, &arm).await?;
+            let owed = (around.owed)(place, written.account.id);
+            move_jobs(&mut tx, &written, &owed).await?;
             let account = written.account;
             let seal = |account, version| (around.seal)(place, account, version);
             replace_grant(&mut tx, connection, account.id, seal).await?;
-            arms.push(arm);
+            refusals::forget(&mut tx, account.id).await?;
+            if gates::end_rest(&mut tx, &owed.gate).await? {
+                rested.push(account.id);
+            }
+            arms.push(owed.wake);
             accounts.push((place, account));
         }
         let jobs = jobs::arm(&mut tx, &arms).await?;
         tx.commit().await?;
         accounts.sort_by_key(|(place, _)| *place);
         let accounts = accounts.into_iter().map(|(_, account)| account).collect();
-        Ok(Some(Connected { accounts, jobs }))
+        Ok(Some(Connected { accounts, jobs, rested }))
     }
 }
 
@@ -162,8 +178,9 @@ async fn write_account(
 
 /// Deliveries of an account that changed its registration go on in the lane of the new one: what
 /// Redis knows of the old lane has an older generation, and is forgotten there.
-async fn move_jobs(tx: &mut PgConnection, account: &Written, arm: &Arm) -> Result<(), Fault> {
-    let Some(lane) = account.old_lane.as_deref().filter(|lane| *lane != arm.lane) else {
+async fn move_jobs(tx: &mut PgConnection, account: &Written, owed: &Owed) -> Result<(), Fault> {
+    let (group, new) = &owed.place;
+    let Some(lane) = account.old_lane.as_deref().filter(|lane| lane != new) else {
         return Ok(());
     };
     sqlx::query(
@@ -172,9 +189,9 @@ async fn move_jobs(tx: &mut PgConnection, account: &Written, arm: &Arm) -> Resul
          WHERE lane = $1",
     )
     .bind(lane)
-    .bind(arm.shard)
-    .bind(&arm.group)
-    .bind(&arm.lane)
+    .bind(owed.wake.shard)
+    .bind(group)
+    .bind(new)
     .execute(tx)
     .await?;
     Ok(())
@@ -190,17 +207,22 @@ async fn replace_grant(
         .bind(account.uuid())
         .fetch_optional(&mut *tx)
         .await?;
-    let version = match old {
-        Some(row) => row.try_get::<i64, _>("version")? + 1,
-        None => 1,
-    };
+    let stored = old.map(|row| row.try_get::<i64, _>("version")).transpose()?;
+    // An older grant may have been put back: the new one goes beyond both. The row is locked, so
+    // nobody raises it meanwhile.
+    let reached: Option<i64> =
+        sqlx::query_scalar("SELECT version FROM grant_versions WHERE account_id = $1")
+            .bind(account.uuid())
+            .fetch_optional(&mut *tx)
+            .await?;
+    let version = stored.max(reached).unwrap_or(0) + 1;
     sqlx::query(
         "INSERT INTO credentials (account_id, tenant_id, sealed, version, expires_at)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (account_id) DO UPDATE
          SET sealed = EXCLUDED.sealed, version = EXCLUDED.version,
              expires_at = EXCLUDED.expires_at, refreshed_at = clock_timestamp(),
-             refresh_deadline_at = NULL, refresh_doubts = 0",
+             refresh_deadline_at = NULL, refresh_doubts = 0, notices = 0",
     )
     .bind(account.uuid())
     .bind(connection.tenant.uuid())

@@ -84,6 +84,8 @@ pub struct Loaded {
     pub kind: String,
     /// It needs its owner, for this reason.
     pub needs_reconnect: Option<String>,
+    /// That is because its grant does not open.
+    pub is_damaged: bool,
     /// The sealed grant.
     pub credential: Credential,
     /// The present, by the database's clock.
@@ -149,6 +151,7 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         remote_id: row.try_get("account_remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
+        is_damaged: status == "damaged",
         needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
         credential: credentials::credential_of(row)?,
         now: convert::time(row, "now")?,
@@ -248,11 +251,12 @@ impl Store {
                  d.account_id, a.brand_id, a.platform, a.app, a.own_app_key,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
                  a.status_reason, c.sealed, c.version, c.expires_at, c.refreshed_at,
-                 clock_timestamp() AS now
+                 coalesce(g.version, 0) AS reached, clock_timestamp() AS now
              FROM deliveries d
              JOIN posts p ON p.id = d.post_id
              JOIN accounts a ON a.id = d.account_id
              JOIN credentials c ON c.account_id = d.account_id
+             LEFT JOIN grant_versions g ON g.account_id = d.account_id
              LEFT JOIN jobs j ON j.subject = d.id AND j.kind = $2
              WHERE d.id = ANY($1)",
         )

@@ -8,10 +8,13 @@ use domain::id::TenantId;
 use domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
+use uuid::Uuid;
 
 /// A tenant's own registration.
 #[derive(Clone)]
 pub struct OAuthApp {
+    /// Which row.
+    pub id: Uuid,
     /// On which platform.
     pub platform: String,
     /// In the place of which of the installation's.
@@ -52,6 +55,7 @@ fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
 
 fn app_of(row: &PgRow) -> Result<OAuthApp, Fault> {
     Ok(OAuthApp {
+        id: row.try_get("id")?,
         platform: row.try_get("platform")?,
         app: row.try_get("app")?,
         client_id: row.try_get("client_id")?,
@@ -94,18 +98,18 @@ impl Store {
         row.as_ref().map(app_of).transpose()
     }
 
-    /// Takes a registration over, or a new secret of it. `seal` gets the version to bind the
-    /// secret to. Another client id is refused while accounts depend on the one before: their
+    /// Takes a registration over, or a new secret of it. `seal` gets the row and the version to
+    /// bind the secret to; `id` is that of a new row. Another client id is refused while accounts depend on the one before: their
     /// tokens are of no use to anybody else.
     ///
     /// # Errors
-    /// When Postgres fails or the secret cannot be sealed.
+    /// When Postgres fails.
     pub async fn put_oauth_app(
         &self,
         tenant: TenantId,
         (platform, app): (&str, &str),
-        client_id: &str,
-        seal: impl FnOnce(i64) -> Result<Vec<u8>, Fault>,
+        (id, client_id): (Uuid, &str),
+        seal: impl FnOnce(Uuid, i64) -> Vec<u8>,
     ) -> Result<OAuthAppChange, Fault> {
         let mut tx = self.pool.begin().await?;
         let old = locked(&mut tx, tenant, platform, app).await?;
@@ -113,10 +117,10 @@ impl Store {
         {
             return Ok(OAuthAppChange::InUse(old.accounts));
         }
-        let version = old.map_or(1, |old| old.version + 1);
+        let (id, version) = old.map_or((id, 1), |old| (old.id, old.version + 1));
         sqlx::query(
-            "INSERT INTO oauth_apps (tenant_id, platform, app, client_id, sealed, version)
-             VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO oauth_apps (tenant_id, platform, app, client_id, sealed, version, id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (tenant_id, platform, app) DO UPDATE
              SET client_id = EXCLUDED.client_id, sealed = EXCLUDED.sealed,
                  version = EXCLUDED.version, updated_at = clock_timestamp()",
@@ -125,8 +129,9 @@ impl Store {
         .bind(platform)
         .bind(app)
         .bind(client_id)
-        .bind(seal(version)?)
+        .bind(seal(id, version))
         .bind(version)
+        .bind(id)
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;

@@ -16,6 +16,7 @@ mod failures;
 mod film;
 mod flush;
 mod followed;
+mod keeping;
 mod limit;
 mod list;
 mod media;

@@ -1,6 +1,6 @@
 //! A full run, and then a search for every secret of it in all that it left behind.
 
-use crate::support::ageing::age;
+use crate::support::ageing::{age, lose};
 use crate::support::{Account, Fleet, Scene, files};
 use base::digest::{hex, sha256_hex};
 use serde_json::{Value, json};
@@ -60,7 +60,9 @@ async fn live(scene: &Scene<'_>) {
     let revoked = scene.connect_late("revoked").await;
     age(scene.fleet, &revoked, Duration::from_secs(3_600)).await;
     scene.sim.fault(&revoked.handle, json!({"kind": "revoke"})).await;
-    let failed = scene.settled(&scene.say(&revoked, "Revoked").await).await;
+    let failed = scene.say(&revoked, "Revoked").await;
+    lose(scene.fleet, &revoked).await;
+    let failed = scene.settled(&failed).await;
     assert_eq!(failed["status"], "failed");
     decline(scene).await;
     scene.order(&held, "cancel").await;

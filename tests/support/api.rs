@@ -45,6 +45,11 @@ impl Api {
         Self::new(&place)
     }
 
+    /// The same way once more.
+    pub fn again(&self) -> Self {
+        Self::new(&self.place)
+    }
+
     /// A request with our key.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.open(method, path).bearer_auth(&self.place.api_key)

@@ -5,7 +5,7 @@ use super::landing::{Landed, Party, land};
 use super::visits::{self, Kept};
 use super::{conflict, dialect, digest, sealing, urls};
 use crate::show::AccountView;
-use crate::{Answer, App, Refused, registrations};
+use crate::{Answer, App, Refused, grants, registrations};
 use base::Fault;
 use base::text::clean;
 use domain::rejection::excerpt;
@@ -159,8 +159,8 @@ pub(super) async fn finish(
     let Some(registration) = registration_of(app, flow).await? else {
         return Ok(Err(super::not_configured(&flow.platform, &flow.app)));
     };
-    let place = (flow.platform.as_str(), &state_sha256[..]);
-    let verifier = sealing::open_verifier(app, flow.tenant, place, &flow.verifier).await?;
+    let place = (flow.tenant, flow.platform.as_str());
+    let verifier = grants::open_verifier(app, place, &state_sha256, &flow.verifier).await?;
     let Some(verifier) = verifier else {
         let message = "What was kept for this consent is not what was stored, so its code was not \
                        used. Begin again.";

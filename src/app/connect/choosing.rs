@@ -40,8 +40,10 @@ pub async fn choices(app: &App, session: &Secret) -> Answer<Vec<Choice>> {
     };
     match app.0.store.choices(&sha256).await? {
         Some(choices) if choices.tenant == errand.tenant => {
-            let identities = open(app, &choices, &sha256).await?;
-            shown(app, &choices, &identities).await.map(Ok)
+            match open(app, &choices, &sha256).await? {
+                Some(identities) => shown(app, &choices, &identities).await.map(Ok),
+                None => Ok(Err(over())),
+            }
         }
         _ => Ok(Err(over())),
     }
@@ -105,7 +107,7 @@ pub(super) async fn shown(
     Ok(identities.iter().map(choice).collect())
 }
 
-async fn open(app: &App, choices: &Choices, sha256: &[u8]) -> Result<Vec<Identity>, Fault> {
+async fn open(app: &App, choices: &Choices, sha256: &[u8]) -> Result<Option<Vec<Identity>>, Fault> {
     let place = (choices.platform.as_str(), sha256);
     sealing::open_identities(app, choices.tenant, place, &choices.sealed).await
 }
@@ -116,7 +118,7 @@ async fn take(
     sha256: &[u8],
     ids: &[String],
 ) -> Answer<Vec<AccountView>> {
-    let identities = open(app, choices, sha256).await?;
+    let Some(identities) = open(app, choices, sha256).await? else { return Ok(Err(over())) };
     let chosen = match picked(identities, ids) {
         Ok(chosen) => chosen,
         Err(rejection) => return Ok(Err(Refused::Invalid(vec![rejection]))),

@@ -1,8 +1,8 @@
 //! Sends a person off to a platform: a state that is used once, a verifier, the authorize URL.
 
-use super::{Token, sealing};
-use crate::App;
+use super::Token;
 use crate::registrations::Registered;
+use crate::{App, grants};
 use base::{Context, Fault};
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
@@ -40,14 +40,15 @@ pub(super) async fn start(
     }
     let state = Token::fresh();
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let place = (platform.name(), &state.sha256[..]);
+    let place = (flow.tenant, platform.name());
+    let verifier = verifier.secret();
     let stored = OAuthState {
         tenant: flow.tenant,
         brand: flow.brand,
         platform: platform.name().to_owned(),
         app: registration.name.clone(),
         own_app_key,
-        verifier: sealing::seal_verifier(app, flow.tenant, place, verifier.secret()).await?,
+        verifier: grants::seal_verifier(app, place, &state.sha256, verifier).await?,
         session_sha256: flow.session_sha256.map(<[u8]>::to_vec),
         redirect_uri: flow.redirect_uri.map(str::to_owned),
         account: flow.account,

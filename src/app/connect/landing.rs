@@ -4,11 +4,11 @@ use super::conflict;
 use super::identities::Speaker;
 use crate::show::{self, AccountView};
 use crate::targets::Address;
-use crate::{App, Refused, grants, refresh};
-use base::{Fault, rng};
+use crate::{App, Refused, grants, keeping};
+use base::{Fault, clock, rng};
 use domain::id::{AccountId, BrandId, TenantId};
 use platforms::Identity;
-use store::connections::{Around, Connection};
+use store::connections::{Around, Connection, Owed};
 
 /// Whom a consent was for.
 #[derive(Clone, Copy)]
@@ -91,17 +91,28 @@ pub(super) async fn connect(
         let grant = &identities[place].grant;
         grants::seal_with(&key, party.tenant, platform, account, version, grant)
     };
-    let arm = |place: usize, account| {
-        let app_key = party.own_app_key.unwrap_or(name);
-        let address = Address { tenant: party.tenant, platform, app: app_key, account };
-        let profile = speaker.auth.profile(name);
-        refresh::owed(app, address, profile, identities[place].grant.expires_at)
+    let now = clock::now();
+    let address = |account| {
+        let app = party.own_app_key.unwrap_or(name);
+        Address { tenant: party.tenant, platform, app, account }
     };
-    let around = Around { seal: &seal, arm: &arm, choices_sha256 };
+    let owed = |place: usize, account| {
+        let of = address(account);
+        let grant = (speaker.registration, &identities[place].grant);
+        Owed {
+            wake: keeping::owed(app, &of, grant, now),
+            gate: keeping::gate(&of),
+            place: (of.group(), of.lane()),
+        }
+    };
+    let around = Around { seal: &seal, owed: &owed, choices_sha256 };
     let Some(connected) = app.0.store.connect_accounts(&connections, &around).await? else {
         return Ok(None);
     };
     app.wake(&connected.jobs).await;
+    for account in &connected.rested {
+        keeping::end_rest(app, &address(*account)).await;
+    }
     for account in &connected.accounts {
         tracing::info!(account = %account.id, platform, "an account is connected");
     }

@@ -43,8 +43,10 @@ pub async fn put(
         Ok(way) => way,
         Err(refused) => return Ok(Err(refused)),
     };
-    let seal = registrations::seal(app, caller.tenant, way, secret).await?;
-    let change = app.0.store.put_oauth_app(caller.tenant, way, client_id, seal).await?;
+    let (tenant, fresh) = (caller.tenant, (base::rng::uuid(), client_id));
+    let key = app.data_key(tenant).await?;
+    let seal = |row, version| registrations::seal(&key, (tenant, way.0), (row, version), secret);
+    let change = app.0.store.put_oauth_app(tenant, way, fresh, seal).await?;
     match change {
         OAuthAppChange::InUse(accounts) => {
             let message = format!(

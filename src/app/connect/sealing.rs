@@ -1,58 +1,11 @@
-//! Seals what has to wait between two requests of a browser: verifiers, and identities with their
-//! grants. Each is bound to the row it lies in.
+//! Seals identities with their grants while their owner chooses, bound to the row they lie in.
 
-use crate::App;
+use crate::{App, seals};
 use base::digest::hex;
 use base::{Context, Fault};
 use domain::id::TenantId;
-use domain::secret::Secret;
 use platforms::{AccountFacts, Grant, Identity};
-use vault::Associated;
 use zeroize::Zeroizing;
-
-/// Rows of this kind are written once.
-const VERSION: i64 = 1;
-
-fn associated<'a>(
-    tenant: TenantId,
-    subject: &'a str,
-    platform: &'a str,
-    field: &'a str,
-) -> Associated<'a> {
-    Associated { tenant, subject, platform, field, version: VERSION }
-}
-
-/// Seals the PKCE verifier of a state.
-pub(super) async fn seal_verifier(
-    app: &App,
-    tenant: TenantId,
-    (platform, state_sha256): (&str, &[u8]),
-    verifier: &str,
-) -> Result<Vec<u8>, Fault> {
-    let subject = hex(state_sha256);
-    let associated = associated(tenant, &subject, platform, "oauth_states.verifier");
-    Ok(app.data_key(tenant).await?.seal(&associated, verifier.as_bytes()))
-}
-
-/// Opens the PKCE verifier of a state; `None` when it is not the one that was sealed for it.
-pub(super) async fn open_verifier(
-    app: &App,
-    tenant: TenantId,
-    (platform, state_sha256): (&str, &[u8]),
-    sealed: &[u8],
-) -> Result<Option<Secret>, Fault> {
-    let key = app.data_key(tenant).await?;
-    let subject = hex(state_sha256);
-    let associated = associated(tenant, &subject, platform, "oauth_states.verifier");
-    let clear = match key.open(&associated, sealed) {
-        Ok(clear) => clear,
-        Err(fault) => {
-            tracing::error!(%fault, %tenant, platform, "a consent's verifier does not open");
-            return Ok(None);
-        }
-    };
-    Ok(std::str::from_utf8(clear.bytes()).ok().map(Secret::from))
-}
 
 /// Seals identities with their grants.
 pub(super) async fn seal_identities(
@@ -62,22 +15,29 @@ pub(super) async fn seal_identities(
     identities: &[Identity],
 ) -> Result<Vec<u8>, Fault> {
     let subject = hex(sha256);
-    let associated = associated(tenant, &subject, platform, "connect_choices.sealed");
+    let associated = seals::choices(tenant, platform, &subject);
     Ok(app.data_key(tenant).await?.seal(&associated, &written(identities)?))
 }
 
-/// Opens identities with their grants.
+/// Opens identities with their grants. `None` when they are not what was stored; that is told of
+/// by then.
 pub(super) async fn open_identities(
     app: &App,
     tenant: TenantId,
     (platform, sha256): (&str, &[u8]),
     sealed: &[u8],
-) -> Result<Vec<Identity>, Fault> {
+) -> Result<Option<Vec<Identity>>, Fault> {
     let subject = hex(sha256);
-    let associated = associated(tenant, &subject, platform, "connect_choices.sealed");
-    let key = app.data_key(tenant).await?;
-    let clear = key.open(&associated, sealed).context("opening what there is to choose from")?;
-    read(clear.bytes()).context("what there is to choose from is not readable")
+    match app.0.keys.open(&seals::choices(tenant, platform, &subject), sealed).await? {
+        Ok(clear) => {
+            let found = read(clear.bytes());
+            found.context("what there is to choose from is not readable").map(Some)
+        }
+        Err(why) => {
+            app.0.keys.refuse(tenant, ("choices", "connect_choices"), why).await?;
+            Ok(None)
+        }
+    }
 }
 
 /// Facts and grant of each, one after the other, each with its length before it: JSON around the

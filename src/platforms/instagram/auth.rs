@@ -15,6 +15,7 @@ use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
 use domain::time::Timestamp;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
@@ -23,7 +24,6 @@ use std::time::Duration;
 /// The registration for Instagram Login; `default` is the one for Facebook Login.
 pub(super) const INSTAGRAM_LOGIN: &str = "instagram_login";
 
-const DAY: Duration = Duration::from_secs(86_400);
 /// docs: the token of a code lives an hour, and its answer may leave that out.
 const SHORT_LIFE: Duration = Duration::from_secs(3_600);
 /// docs: a long-lived token lives sixty days.
@@ -64,8 +64,6 @@ static FACEBOOK: Flavour = Flavour {
             "pages_read_engagement",
         ],
         needed: &["instagram_basic", "instagram_content_publish", "pages_show_list"],
-        // Nothing renews a Page's token. A week is left to a person for the reconnect.
-        refresh_before: Duration::from_secs(7 * 86_400),
         ..SHARED
     },
 };
@@ -79,8 +77,6 @@ static INSTAGRAM: Flavour = Flavour {
         authorize_url: "https://www.instagram.com/oauth/authorize",
         scopes: &["instagram_business_basic", "instagram_business_content_publish"],
         needed: &["instagram_business_basic", "instagram_business_content_publish"],
-        // From the seventh day on: an expired token cannot be renewed, so there is much room.
-        refresh_before: Duration::from_secs(53 * 86_400),
         ..SHARED
     },
 };
@@ -97,7 +93,9 @@ const SHARED: OAuthProfile = OAuthProfile {
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
-    refresh_before: DAY,
+    // From the seventh day on: an expired token cannot be renewed, so there is much room. Nothing
+    // renews a Page's token; its owner is told in time.
+    renewal: Rule::After(meta::WEEK),
 };
 
 /// The flavour of one of our registrations.
@@ -194,6 +192,10 @@ impl Auth for Instagram {
         let (Tokens::Flat(token) | Tokens::Wrapped { data: [token] }) =
             serde_json::from_slice(&reply.body).map_err(|_| meta::unreadable(effect, reply))?;
         let Token { access_token, expires_in } = token;
+        // An empty token signs nothing, and must never overwrite one that does.
+        if access_token.is_empty() {
+            return Err(meta::unreadable(effect, reply));
+        }
         let expires_at = reply.at + expires_in.map_or(life, Duration::from_secs);
         Ok(Grant { access_token, refresh_token: None, expires_at, scopes: None })
     }

@@ -7,6 +7,7 @@ use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request};
 use std::time::Duration;
@@ -26,7 +27,7 @@ static PROFILE: OAuthProfile = OAuthProfile {
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
-    refresh_before: Duration::from_secs(600),
+    renewal: Rule::Late,
 };
 
 impl Auth for Toy {

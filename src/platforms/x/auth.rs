@@ -10,6 +10,7 @@ use crate::port::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
 use http::{Method, Request};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ static PROFILE: OAuthProfile = OAuthProfile {
     extra: &[],
     client_auth: ClientAuth::Basic,
     rotates_refresh_token: true,
-    refresh_before: Duration::from_secs(600),
+    renewal: Rule::Late,
 };
 
 impl Auth for X {

@@ -8,6 +8,7 @@ use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
 use http::{Method, Request, StatusCode};
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ static PROFILE: OAuthProfile = OAuthProfile {
     extra: &[("access_type", "offline"), ("prompt", "consent"), ("include_granted_scopes", "true")],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
-    refresh_before: Duration::from_secs(600),
+    renewal: Rule::Late,
 };
 
 impl Auth for YouTube {

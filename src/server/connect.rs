@@ -44,7 +44,7 @@ pub(crate) async fn enter(State(app): State<App>, _: SameOrigin, Named(ticket): 
         Next::Choose => sent_to(LOBBY),
         Next::Away(url) => connecting::away(&url).into_response(),
     };
-    if let Some(cookie) = cookie::keep(&app, &session) {
+    if let Some(cookie) = cookie::keep(app.public_url(), &session) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
@@ -227,6 +227,7 @@ fn title(code: &str) -> &'static str {
         "consent_failed" => "The platform sent you back",
         "wrong_identity" => "This is another account",
         "connect_refused" => "This account cannot be connected",
+        "platform_away" => "The platform is away",
         "scopes_missing" => "The permission is not enough",
         "state_foreign" => "This was begun in another browser",
         "state_used" => "This was finished before",

@@ -57,11 +57,10 @@ fn session(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// The header that gives a browser its session. It lives as long as the window, and the visit
 /// ends by itself.
-pub(crate) fn keep(app: &App, session: &Secret) -> Option<HeaderValue> {
-    let url = app.public_url();
-    let secure = if is_https(url) { "; Secure" } else { "" };
-    let session = session.expose();
-    let cookie = format!("{}={session}; Path=/; HttpOnly; SameSite=Lax{secure}", name(url));
+pub(crate) fn keep(public_url: &str, session: &Secret) -> Option<HeaderValue> {
+    let (name, session) = (name(public_url), session.expose());
+    let secure = if is_https(public_url) { "; Secure" } else { "" };
+    let cookie = format!("{name}={session}; Path=/; HttpOnly; SameSite=Lax{secure}");
     let mut cookie = HeaderValue::from_str(&cookie).ok()?;
     cookie.set_sensitive(true);
     Some(cookie)
@@ -114,6 +113,17 @@ mod tests {
         // A browser lets nobody but this host set the name that stands here under https.
         assert_eq!(name("https://posts.example"), "__Host-postfleet-visit");
         assert_eq!(session(&among, SECURE_NAME), None);
+    }
+
+    #[test]
+    fn under_https_the_cookie_never_travels_in_clear() {
+        let kept = |url| keep(url, &"abc".into()).unwrap();
+        let secure = kept("https://posts.example");
+        let words = "__Host-postfleet-visit=abc; Path=/; HttpOnly; SameSite=Lax; Secure";
+        assert_eq!(secure, words);
+        assert!(secure.is_sensitive());
+        let plain = kept("http://127.0.0.1:8080");
+        assert_eq!(plain, "postfleet-visit=abc; Path=/; HttpOnly; SameSite=Lax");
     }
 
     #[tokio::test]

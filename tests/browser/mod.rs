@@ -3,6 +3,7 @@
 //! Every page leaves a picture below `target/tmp/screens`, to be looked at.
 
 mod audit;
+mod connect;
 mod consent;
 
 use crate::support::Browser;

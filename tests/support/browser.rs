@@ -145,6 +145,15 @@ impl Browser {
         .await;
     }
 
+    /// Waits until the address begins so.
+    pub async fn comes_to(&self, beginning: &str) {
+        eventually(&format!("the browser comes to {beginning}"), SHOWN_WITHIN, async || {
+            let url = self.url().await;
+            if url.starts_with(beginning) { Ok(()) } else { Err(url) }
+        })
+        .await;
+    }
+
     /// A control (`"control"`) or a field (`"field"`) by the words on it.
     async fn find(&self, kind: &str, words: &str) -> String {
         eventually(&format!("there is the {kind} {words:?}"), SHOWN_WITHIN, async || {
@@ -188,7 +197,11 @@ impl Browser {
         });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         let scheme = if screen.is_dark { "dark" } else { "light" };
-        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            // What fades from one colour to the next could be looked at halfway.
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
@@ -204,9 +217,17 @@ impl Browser {
         path
     }
 
-    /// The cookies that a page's address would be sent, with what guards them.
-    pub async fn cookies(&self) -> Vec<Value> {
-        self.get("cookie").await.as_array().cloned().unwrap_or_default()
+    /// The cookies that are sent to an address, with what guards them.
+    pub async fn cookies_of(&self, url: &str) -> Vec<Value> {
+        let kept = self.devtools("Network.getCookies", json!({ "urls": [url] })).await;
+        kept["cookies"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Every address that the button for going back could lead to.
+    pub async fn history(&self) -> Vec<String> {
+        let kept = self.devtools("Page.getNavigationHistory", json!({})).await;
+        let entries = kept["entries"].as_array().cloned().unwrap_or_default();
+        entries.iter().filter_map(|entry| entry["url"].as_str()).map(str::to_owned).collect()
     }
 
     /// Forgets every cookie, as another browser would not have them.

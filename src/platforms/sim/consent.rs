@@ -9,8 +9,10 @@ use url::Url;
 
 /// Accounts that the dialog offers before anybody signed up.
 const OFFERED: [&str; 3] = ["acme", "beta", "gamma"];
-/// Accounts in the dialog, and accounts that one consent can name.
-const OFFERED_MAX: usize = 50;
+/// Accounts that signed up and are in the dialog, the newest of them.
+const KNOWN_MAX: usize = 20;
+/// Accounts that one consent can name.
+const CHOSEN_MAX: usize = 50;
 /// The longest handle taken.
 const HANDLE_CHARS_MAX: usize = 40;
 
@@ -138,13 +140,16 @@ impl Asked {
         };
         let special = dialog.special.iter().map(|(handle, _)| *handle);
         let fresh = OFFERED.into_iter().chain(special).filter(is_new);
-        let known = known.clone().take(OFFERED_MAX);
-        // What a person was sent here for, where the registration says so.
+        let skipped = known.clone().count().saturating_sub(KNOWN_MAX);
+        let mut all: Vec<&str> = known.clone().skip(skipped).collect();
+        all.reverse();
+        all.splice(0..0, fresh);
+        // Whom a person was sent here for, where the registration says so.
         let hint = self.value("login_hint");
-        let all: Vec<&str> = fresh.chain(known).collect();
         let preferred = all.iter().position(|handle| *handle == hint).unwrap_or(0);
         for (at, handle) in all.into_iter().enumerate() {
-            let checked = if at == preferred { " checked" } else { "" };
+            let is_checked = at == preferred && !dialog.takes_several;
+            let checked = if is_checked { " checked" } else { "" };
             let _ = write!(
                 body,
                 "<label class=choice><input type={kind} name=account value=\"{handle}\"{checked}>\
@@ -206,8 +211,8 @@ pub(crate) fn choose(form: &str, asked: Asked, dialog: &Dialog, denied: &str) ->
     if handles.is_empty() && field(form, "allow").is_none() {
         handles.push(OFFERED[0].to_owned());
     }
-    if handles.is_empty() || handles.len() > OFFERED_MAX {
-        return Chosen::Over(refused("Choose 1 to 50 accounts, or say no."));
+    if handles.is_empty() || handles.len() > CHOSEN_MAX {
+        return Chosen::Over(refused("Choose 1 to 50 accounts, or say no. Go back to do so."));
     }
     let others = handles.split_off(1);
     match handles.pop() {

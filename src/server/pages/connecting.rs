@@ -115,7 +115,7 @@ pub(crate) fn lobby(brand: &str, ways: &[Way], reconnecting: Option<&str>, back:
         .with("<form method=\"post\" action=\"/connect\"><ul>", &[])
         .then(&list)
         .with("</ul></form>", &[])
-        .then(&actions(back));
+        .then(&actions(buttons(back, ["button plain", "button"])));
     Page::new(StatusCode::OK, &title, &body)
 }
 
@@ -193,19 +193,20 @@ pub(crate) fn connected(accounts: &[Shown], notes: &[String], ways: &Ways) -> Pa
     }));
     let told = notes.iter().map(|note| Markup::of("<p class=\"note\">{}</p>", &[note]));
     let end = if ways.back.is_some() { "" } else { "<p>You can close this window.</p>" };
+    let buttons = buttons(ways, ["button", "button plain"]);
     let body =
         Markup::of("<p class=\"quiet\">From now on posts can be published there.</p><ul>", &[])
             .then(&list)
             .with("</ul>", &[])
             .then(&Markup::all(told))
             .with(end, &[])
-            .then(&actions(ways));
+            .then(&actions(buttons));
     signed(Page::new(StatusCode::OK, &title, &body), GOOD)
 }
 
 /// It did not come to a connection: what happened, and what to do.
 pub(crate) fn refused(status: StatusCode, title: &str, story: &str, ways: &Ways) -> Page {
-    let body = Markup::of("<p>{}</p>", &[story]).then(&actions(ways));
+    let body = Markup::of("<p>{}</p>", &[story]).then(&retry(ways));
     signed(Page::new(status, title, &body), BAD)
 }
 
@@ -213,20 +214,32 @@ fn signed(page: Page, sign: &'static str) -> Page {
     Page { body: Markup::of(sign, &[]).then(&page.body), ..page }
 }
 
-/// The buttons at the end of a page.
-fn actions(ways: &Ways) -> Markup {
+/// The buttons that lead back and that lead to another try, each in its look.
+fn buttons(ways: &Ways, [back_look, again_look]: [&str; 2]) -> [Option<Markup>; 2] {
     let back = ways.back.as_deref().map(|url| {
-        let class = if ways.again.is_some() { "button plain" } else { "button" };
-        Markup::of("<a class=\"{}\" href=\"{}\">Back to {}</a>", &[class, url, host(url)])
+        let values = [back_look, url, host(url)];
+        Markup::of("<a class=\"{}\" href=\"{}\">Back to {}</a>", &values)
     });
     let again = ways
         .again
-        .map(|words| Markup::of("<a class=\"button\" href=\"/connect\">{}</a>", &[words]));
-    if back.is_none() && again.is_none() {
-        return Markup::default();
+        .map(|words| Markup::of("<a class=\"{}\" href=\"/connect\">{}</a>", &[again_look, words]));
+    [back, again]
+}
+
+/// Buttons at the end of a page.
+fn actions(buttons: [Option<Markup>; 2]) -> Markup {
+    let all = Markup::all(buttons.into_iter().flatten());
+    if all == Markup::default() {
+        return all;
     }
-    let buttons = Markup::all(again.into_iter().chain(back));
-    Markup::of("<div class=\"actions\">", &[]).then(&buttons).with("</div>", &[])
+    Markup::of("<div class=\"actions\">", &[]).then(&all).with("</div>", &[])
+}
+
+/// The way on after a refusal: another try, or back.
+fn retry(ways: &Ways) -> Markup {
+    let back = if ways.again.is_some() { "button plain" } else { "button" };
+    let [back, again] = buttons(ways, [back, "button"]);
+    actions([again, back])
 }
 
 /// The host of an address, as a person knows it.

@@ -135,7 +135,7 @@ fn publish(
     let address = Address {
         tenant: *tenant,
         platform: &account.platform,
-        app: &account.app,
+        app: account.app_key(),
         account: account.id,
     };
     let adapter = platforms::find(&account.platform).and_then(|platform| platform.adapter());

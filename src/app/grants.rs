@@ -7,6 +7,7 @@ use base::digest::hex;
 use base::{Context, Fault};
 use domain::failure::Failure;
 use domain::id::{AccountId, TenantId};
+use domain::secret::Secret;
 use platforms::Grant;
 use std::sync::Arc;
 use store::credentials::Credential;
@@ -81,13 +82,13 @@ pub(crate) async fn open_verifier(
     (tenant, platform): (TenantId, &str),
     state_sha256: &[u8],
     sealed: &[u8],
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<Secret>, Fault> {
     let state = hex(state_sha256);
     let keys = &app.0.keys;
     match keys.open(&seals::verifier(tenant, platform, &state), sealed).await? {
         Ok(clear) => {
-            let text = String::from_utf8(clear.bytes().to_vec());
-            text.map(Some).map_err(|_| Fault::new("a verifier is not text"))
+            let text = std::str::from_utf8(clear.bytes());
+            text.map(|text| Some(text.into())).map_err(|_| Fault::new("a verifier is not text"))
         }
         Err(why) => {
             keys.refuse(tenant, ("verifier", "oauth_state"), why).await?;

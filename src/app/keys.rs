@@ -134,7 +134,11 @@ impl Keys {
     }
 
     /// The key of a tenant that goes by this name; `None` when the tenant has none that opens.
-    pub(crate) async fn named(&self, tenant: TenantId, id: KeyId) -> Result<Option<Arc<DataKey>>, Fault> {
+    pub(crate) async fn named(
+        &self,
+        tenant: TenantId,
+        id: KeyId,
+    ) -> Result<Option<Arc<DataKey>>, Fault> {
         let at_hand = || self.held().get(&tenant).and_then(|bunch| bunch.keys.get(&id).cloned());
         if let Some(key) = at_hand() {
             return Ok(Some(key));

@@ -17,6 +17,7 @@ mod dead_end;
 pub mod fan_out;
 pub mod follow;
 mod grants;
+pub mod keeping;
 pub mod keys;
 mod material;
 pub mod media;
@@ -25,8 +26,10 @@ pub mod origin;
 pub mod publish;
 mod quarantine;
 pub mod reconcile;
-pub mod refresh;
+mod refresh;
+mod registrations;
 pub mod relay;
+mod renewing;
 pub mod retry;
 pub mod review;
 mod seals;
@@ -85,6 +88,20 @@ pub enum Refused {
         /// The story in a sentence.
         message: String,
     },
+}
+
+impl Refused {
+    /// A stable code and the story, for whoever is shown no more than that.
+    pub fn told(&self) -> (String, String) {
+        match self {
+            Self::Invalid(problems) => {
+                let story: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+                ("validation_failed".to_owned(), story.join(" "))
+            }
+            Self::NotFound(message) => ("not_found".to_owned(), message.clone()),
+            Self::Conflict { code, message } => ((*code).to_owned(), message.clone()),
+        }
+    }
 }
 
 /// A verb's answer: ours failed, the caller is turned away, or it is done.
@@ -148,6 +165,11 @@ impl App {
             unmapped,
             room: quarantine::Room::default(),
         }))
+    }
+
+    /// Where browsers reach us, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.0.settings.public_url
     }
 
     /// Postgres and Redis answer.

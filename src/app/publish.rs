@@ -109,7 +109,7 @@ async fn clear(
             }
             attempt.end(settle).await.map(Some)
         }
-        Some(Obstacle::Renew) => attempt.renew_grant().await,
+        Some(Obstacle::Renew) => attempt.renew_ending().await,
         Some(Obstacle::Fail(failure)) if attempt.adapter.publish().is_out(&attempt.checkpoint) => {
             go_past(attempt, &failure).await
         }

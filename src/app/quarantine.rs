@@ -5,8 +5,8 @@
 //! itself, so that its next death is nobody else's. Invariant: which jobs are suspects is a hint
 //! of the queue; what counts is written in Postgres, and ordinary work writes nothing for it.
 
-use crate::dead_end::{self, Cause, Ended};
 use crate::App;
+use crate::dead_end::{self, Cause, Ended};
 use base::Fault;
 use domain::failure::{Failure, Scope};
 use queue::{Claimed, Outcome};

@@ -246,7 +246,7 @@ fn wake(app: &App, row: &Loaded) -> Arm {
     let address = Address {
         tenant: row.tenant,
         platform: &row.platform,
-        app: &row.app,
+        app: row.app_key(),
         account: row.account,
     };
     Arm {

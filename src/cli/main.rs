@@ -12,8 +12,8 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, dev as dev_command, doctor, keys, post, review, roles, sim as sim_command, status,
-    why,
+    bench, connect, dev as dev_command, doctor, keys, post, review, roles, sim as sim_command,
+    status, why,
 };
 use std::process::ExitCode;
 

@@ -32,7 +32,11 @@ impl Fleet {
         let queue = Queue::connect(&config.queue).await?;
         let ring = KeyRing::of(&config.vault)?;
         let library = Library::open(&config.media)?;
-        let settings = Settings::read(&config.server.public_url, &config.platforms)?;
+        let settings = Settings::read(
+            &config.server.public_url,
+            &config.server.return_urls,
+            &config.platforms,
+        )?;
         let orders = if settings.is_loopback() { crash::arm() } else { 0 };
         if orders > 0 {
             tracing::warn!(orders, "crash points are armed");

@@ -1,12 +1,13 @@
 //! Accounts: one identity on one platform, of one brand.
 
+use crate::jobs::{self, JobKind};
 use crate::{Store, convert};
 use base::{Context, Fault};
 use domain::account::Status;
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{Row, Transaction};
 use uuid::Uuid;
 
 /// An account as it is stored.
@@ -22,6 +23,8 @@ pub struct Account {
     pub platform: String,
     /// Our registration it is connected through.
     pub app: String,
+    /// The key of the tenant's own registration, where it is one.
+    pub own_app_key: Option<String>,
     /// The platform's id of it.
     pub remote_id: String,
     /// The name a person knows it by.
@@ -41,6 +44,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// What lanes, groups, gates and counters call the registration that it is connected through.
+    pub fn app_key(&self) -> &str {
+        self.own_app_key.as_deref().unwrap_or(&self.app)
+    }
+
     /// Why nothing can be published on it before somebody connects it again.
     pub fn needs_reconnect(&self) -> Option<&str> {
         match self.status {
@@ -52,39 +60,19 @@ impl Account {
     }
 }
 
-/// What connecting learnt, with the sealed grant.
-pub struct Connection<'a> {
-    /// The id to use if the account is new.
-    pub id: AccountId,
-    /// Of whom.
-    pub tenant: TenantId,
-    /// Of which brand.
-    pub brand: BrandId,
-    /// The platform's name.
-    pub platform: &'a str,
-    /// Our registration.
-    pub app: &'a str,
-    /// The platform's id of the account.
-    pub remote_id: &'a str,
-    /// The name a person knows it by.
-    pub handle: &'a str,
-    /// The kind that capabilities depend on.
-    pub kind: &'a str,
-    /// What its owner allowed, where the platform told.
-    pub scopes: Option<&'a [String]>,
-}
-
 const COLUMNS: &str =
-    "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle, a.kind,
-    a.status, a.status_reason, a.status_at, a.scopes, a.connected_at FROM accounts a";
+    "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.own_app_key, a.remote_id,
+    a.handle, a.kind, a.status, a.status_reason, a.status_at, a.scopes, a.connected_at
+    FROM accounts a";
 
-fn account_of(row: &PgRow) -> Result<Account, Fault> {
+pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
     Ok(Account {
         id: convert::id(row, "id")?,
         tenant: convert::id(row, "tenant_id")?,
         brand_id: convert::id(row, "brand_id")?,
         platform: row.try_get("platform")?,
         app: row.try_get("app")?,
+        own_app_key: row.try_get("own_app_key")?,
         remote_id: row.try_get("remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
@@ -176,85 +164,8 @@ impl Store {
         account_of(&row)
     }
 
-    /// Writes an account and its first or new grant in one transaction. `seal` gets the account's
-    /// id and the version to bind the grant to.
-    ///
-    /// # Errors
-    /// When Postgres fails or the grant cannot be sealed.
-    pub async fn connect_account(
-        &self,
-        connection: &Connection<'_>,
-        expires_at: Timestamp,
-        seal: impl FnOnce(AccountId, i64) -> Result<Vec<u8>, Fault>,
-    ) -> Result<Account, Fault> {
-        let mut tx = self.pool.begin().await?;
-        let row = sqlx::query(
-            "INSERT INTO accounts (id, tenant_id, brand_id, platform, app, remote_id, handle,
-                 kind, scopes, status)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'connected')
-             ON CONFLICT (brand_id, platform, app, remote_id) DO UPDATE
-             SET handle = EXCLUDED.handle, kind = EXCLUDED.kind, status = 'connected',
-                 status_reason = NULL, status_at = clock_timestamp(), scopes = EXCLUDED.scopes,
-                 connected_at = clock_timestamp(), updated_at = clock_timestamp()
-             RETURNING id, tenant_id, brand_id, platform, app, remote_id, handle, kind, status,
-                 status_reason, status_at, scopes, connected_at",
-        )
-        .bind(connection.id.uuid())
-        .bind(connection.tenant.uuid())
-        .bind(connection.brand.uuid())
-        .bind(connection.platform)
-        .bind(connection.app)
-        .bind(connection.remote_id)
-        .bind(connection.handle)
-        .bind(connection.kind)
-        .bind(connection.scopes)
-        .fetch_one(&mut *tx)
-        .await?;
-        let account = account_of(&row)?;
-        Self::replace_grant(&mut tx, connection.tenant, account.id, expires_at, seal).await?;
-        tx.commit().await?;
-        Ok(account)
-    }
-
-    async fn replace_grant(
-        tx: &mut Transaction<'_, sqlx::Postgres>,
-        tenant: TenantId,
-        account: AccountId,
-        expires_at: Timestamp,
-        seal: impl FnOnce(AccountId, i64) -> Result<Vec<u8>, Fault>,
-    ) -> Result<(), Fault> {
-        let old = sqlx::query("SELECT version FROM credentials WHERE account_id = $1 FOR UPDATE")
-            .bind(account.uuid())
-            .fetch_optional(&mut **tx)
-            .await?;
-        let stored = old.map(|row| row.try_get::<i64, _>("version")).transpose()?;
-        // An older grant may have been put back: the new one goes beyond both. The row is locked,
-        // so nobody raises it meanwhile.
-        let reached: Option<i64> =
-            sqlx::query_scalar("SELECT version FROM grant_versions WHERE account_id = $1")
-                .bind(account.uuid())
-                .fetch_optional(&mut **tx)
-                .await?;
-        let version = stored.max(reached).unwrap_or(0) + 1;
-        sqlx::query(
-            "INSERT INTO credentials (account_id, tenant_id, sealed, version, expires_at)
-             VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (account_id) DO UPDATE
-             SET sealed = EXCLUDED.sealed, version = EXCLUDED.version,
-                 expires_at = EXCLUDED.expires_at, refreshed_at = clock_timestamp(),
-                 refresh_deadline_at = NULL, refresh_doubts = 0",
-        )
-        .bind(account.uuid())
-        .bind(tenant.uuid())
-        .bind(seal(account, version)?)
-        .bind(version)
-        .bind(convert::at(expires_at))
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
-    /// Marks an account as needing its owner, once; `true` for the caller who did it.
+    /// Marks an account as needing its owner, once; `true` for the caller who did it. Only what is
+    /// known of the grant of `version` counts: a newer one is left alone.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -262,13 +173,34 @@ impl Store {
         &self,
         tenant: TenantId,
         account: AccountId,
+        version: i64,
         reason: &str,
     ) -> Result<bool, Fault> {
-        let done = sqlx::query(
+        // In the order in which connecting locks them.
+        let mut tx = self.pool.begin().await?;
+        let is_theirs = sqlx::query(
+            "SELECT FROM accounts
+             WHERE id = $2 AND tenant_id = $1 AND status = 'connected' FOR UPDATE",
+        )
+        .bind(tenant.uuid())
+        .bind(account.uuid())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let is_same = sqlx::query(
+            "SELECT FROM credentials WHERE account_id = $1 AND version = $2 FOR UPDATE",
+        )
+        .bind(account.uuid())
+        .bind(version)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if is_theirs.is_none() || is_same.is_none() {
+            return Ok(false);
+        }
+        sqlx::query(
             "WITH marked AS (
                  UPDATE accounts SET status = 'needs_reconnect', status_reason = $3,
                      status_at = clock_timestamp(), updated_at = clock_timestamp()
-                 WHERE id = $2 AND tenant_id = $1 AND status = 'connected' RETURNING handle)
+                 WHERE id = $2 AND tenant_id = $1 RETURNING handle)
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT $1, 'account.needs_reconnect', $4,
                  jsonb_build_object('handle', handle, 'reason', $3::text) FROM marked",
@@ -277,8 +209,11 @@ impl Store {
         .bind(account.uuid())
         .bind(reason)
         .bind(account.to_string())
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() == 1)
+        // Nothing is owed to a grant that is lost.
+        jobs::disarm(&mut tx, JobKind::Refresh, &[account.uuid()]).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: this file moves bytes; it cannot open them.
 
-use crate::{Store, convert};
+use crate::jobs::{self, Arm, Job};
+use crate::{Store, convert, refusals};
 use base::{Context, Fault};
 use domain::id::AccountId;
 use domain::time::Timestamp;
@@ -49,7 +50,8 @@ pub enum Turn {
     Doubtful,
 }
 
-/// Refreshes that may end without an answer before the account needs its owner.
+/// Refreshes that may end without an answer before the account needs its owner: the first one, and
+/// one more.
 const DOUBTS_MAX: i32 = 2;
 
 /// What a credential is read from; `c` is its row. A row that was locked first and is of the
@@ -87,7 +89,8 @@ impl Store {
     }
 
     /// Asks for the turn to renew the grant of `seen_version`. The intent is committed first, with
-    /// a deadline; then the row is locked for as long as the turn lives.
+    /// a deadline; then the row is locked for as long as the turn lives. `rotates`: an answer that
+    /// was lost may have taken the refresh token along, so it counts.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -95,14 +98,16 @@ impl Store {
         &self,
         account: AccountId,
         seen_version: i64,
+        rotates: bool,
         time: Duration,
     ) -> Result<Turn, Fault> {
         let time_ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let intent = sqlx::query(
             "UPDATE credentials
              SET refresh_deadline_at = clock_timestamp() + $3 * interval '1 millisecond',
-                 refresh_doubts = refresh_doubts + (refresh_deadline_at IS NOT NULL)::int
-             WHERE account_id = $1 AND version = $2 AND refresh_doubts < $4
+                 refresh_doubts = refresh_doubts + ($5 AND refresh_deadline_at IS NOT NULL)::int
+             WHERE account_id = $1 AND version = $2
+                 AND refresh_doubts + ($5 AND refresh_deadline_at IS NOT NULL)::int < $4
                  AND (refresh_deadline_at IS NULL OR refresh_deadline_at < clock_timestamp())
              RETURNING refresh_deadline_at",
         )
@@ -110,14 +115,19 @@ impl Store {
         .bind(seen_version)
         .bind(time_ms)
         .bind(DOUBTS_MAX)
+        .bind(rotates)
         .fetch_optional(&self.pool)
         .await?;
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {COLUMNS}, c.refresh_deadline_at
+            "SELECT {COLUMNS}, c.refresh_deadline_at,
+                 c.refresh_doubts + ($2 AND c.refresh_deadline_at IS NOT NULL)::int >= $3
+                     AS is_doubtful
              FROM credentials c WHERE c.account_id = $1 FOR UPDATE"
         )))
         .bind(account.uuid())
+        .bind(rotates)
+        .bind(DOUBTS_MAX)
         .fetch_one(&mut *tx)
         .await?;
         let credential = credential_of(&row)?;
@@ -132,22 +142,78 @@ impl Store {
                 Ok(Turn::Mine(Box::new(RefreshTurn { tx, credential, deadline_at })))
             }
             (None, Some(until)) if until > self.time().await? => Ok(Turn::Busy(until)),
-            (None, _) => Ok(Turn::Doubtful),
+            (None, _) if row.try_get("is_doubtful")? => Ok(Turn::Doubtful),
+            // Its deadline passed, or it was given back, while we waited for the row.
+            (None, _) => Ok(Turn::Busy(self.time().await?)),
             (Some(_), _) => Ok(Turn::Renewed),
         }
     }
 }
 
+impl Store {
+    /// How often the owner was told that this grant ends.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn notices(&self, account: AccountId) -> Result<u32, Fault> {
+        let row = sqlx::query("SELECT notices FROM credentials WHERE account_id = $1")
+            .bind(account.uuid())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(u32::try_from(row.try_get::<i32, _>("notices")?).unwrap_or(0))
+    }
+
+    /// Tells the owner that the grant of this version ends, once for each number; `true` for the
+    /// caller who did it.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn tell_expiring(
+        &self,
+        credential: &Credential,
+        number: u32,
+        reason: &str,
+    ) -> Result<bool, Fault> {
+        let told = sqlx::query(
+            "WITH c AS (
+                 UPDATE credentials SET notices = $3
+                 WHERE account_id = $1 AND version = $2 AND notices < $3
+                 RETURNING tenant_id, account_id)
+             INSERT INTO events (tenant_id, kind, subject, data)
+             SELECT c.tenant_id, 'account.expiring', $4,
+                 jsonb_build_object('handle', a.handle, 'platform', a.platform,
+                     'expiresAt', $5::text, 'reason', $6::text)
+             FROM c JOIN accounts a ON a.id = c.account_id",
+        )
+        .bind(credential.account.uuid())
+        .bind(credential.version)
+        .bind(i32::try_from(number).unwrap_or(i32::MAX))
+        .bind(credential.account.to_string())
+        .bind(credential.expires_at.to_string())
+        .bind(reason)
+        .execute(&self.pool)
+        .await?;
+        Ok(told.rows_affected() == 1)
+    }
+}
+
 impl RefreshTurn {
-    /// Makes the new grant durable, before anybody uses it.
+    /// Makes the new grant durable, before anybody uses it, and with it the wake-up for its own
+    /// renewal.
     ///
     /// # Errors
     /// When Postgres fails; the turn is lost and the next one counts a doubt.
-    pub async fn renew(mut self, sealed: &[u8], expires_at: Timestamp) -> Result<(), Fault> {
+    pub async fn renew(
+        mut self,
+        sealed: &[u8],
+        expires_at: Timestamp,
+        wake: Arm,
+    ) -> Result<Vec<Job>, Fault> {
         sqlx::query(
             "UPDATE credentials
              SET sealed = $2, version = version + 1, expires_at = $3,
-                 refreshed_at = clock_timestamp(), refresh_deadline_at = NULL, refresh_doubts = 0
+                 refreshed_at = clock_timestamp(), refresh_deadline_at = NULL,
+                 refresh_doubts = 0, notices = 0
              WHERE account_id = $1",
         )
         .bind(self.credential.account.uuid())
@@ -155,8 +221,10 @@ impl RefreshTurn {
         .bind(convert::at(expires_at))
         .execute(&mut *self.tx)
         .await?;
+        refusals::renewed(&mut self.tx, self.credential.account).await?;
+        let owed = jobs::arm(&mut self.tx, &[wake]).await?;
         self.tx.commit().await?;
-        Ok(())
+        Ok(owed)
     }
 
     /// Gives the turn back: the platform certainly did nothing.

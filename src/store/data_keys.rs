@@ -89,8 +89,7 @@ impl Store {
     /// When Postgres fails.
     pub async fn data_keys(&self, tenant: TenantId) -> Result<Vec<DataKeyRow>, Fault> {
         let all = "WHERE tenant_id = $1 ORDER BY no DESC";
-        let mut rows =
-            sqlx::query(select(all)).bind(tenant.uuid()).fetch_all(&self.pool).await?;
+        let mut rows = sqlx::query(select(all)).bind(tenant.uuid()).fetch_all(&self.pool).await?;
         if rows.is_empty() {
             // Made by a process of the version before.
             sqlx::query(
@@ -197,13 +196,14 @@ impl Store {
         after: i64,
         limit: i64,
     ) -> Result<Vec<DataKeyRow>, Fault> {
-        let rows =
-            sqlx::query(select("WHERE no > $1 AND wrapped_under <> $2 AND state <> 'broken' ORDER BY no LIMIT $3"))
-                .bind(after)
-                .bind(key_id)
-                .bind(limit)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query(select(
+            "WHERE no > $1 AND wrapped_under <> $2 AND state <> 'broken' ORDER BY no LIMIT $3",
+        ))
+        .bind(after)
+        .bind(key_id)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(row_of).collect()
     }
 
@@ -253,10 +253,7 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn rewrap_data_keys(
-        &self,
-        keys: Vec<(i64, Vec<u8>, Vec<u8>)>,
-    ) -> Result<u64, Fault> {
+    pub async fn rewrap_data_keys(&self, keys: Vec<(i64, Vec<u8>, Vec<u8>)>) -> Result<u64, Fault> {
         let mut rows = Vec::with_capacity(keys.len());
         let (mut old, mut new) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
         for (no, was, is) in keys {

@@ -74,6 +74,8 @@ pub struct Loaded {
     pub platform: String,
     /// Our registration.
     pub app: String,
+    /// The key of the tenant's own registration, where it is one.
+    pub own_app_key: Option<String>,
     /// The platform's id of it.
     pub remote_id: String,
     /// The name a person knows it by.
@@ -145,6 +147,7 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         brand: convert::id(row, "brand_id")?,
         platform: row.try_get("platform")?,
         app: row.try_get("app")?,
+        own_app_key: row.try_get("own_app_key")?,
         remote_id: row.try_get("account_remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
@@ -153,6 +156,13 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         credential: credentials::credential_of(row)?,
         now: convert::time(row, "now")?,
     })
+}
+
+impl Loaded {
+    /// What lanes, groups, gates and counters call the registration of its account.
+    pub fn app_key(&self) -> &str {
+        self.own_app_key.as_deref().unwrap_or(&self.app)
+    }
 }
 
 /// A delivery as the API shows it.
@@ -238,7 +248,7 @@ impl Store {
                  d.revision, d.due_at, d.checkpoint, d.checkpoint_no, d.epoch, d.lease,
                  d.intended_at, d.deadline_at, d.ask_from, d.attempts, d.auth_refusals,
                  d.has_doubt, d.absences, d.crashes, j.generation, j.due_at AS owed_at,
-                 d.account_id, a.brand_id, a.platform, a.app,
+                 d.account_id, a.brand_id, a.platform, a.app, a.own_app_key,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
                  a.status_reason, c.sealed, c.version, c.expires_at, c.refreshed_at,
                  coalesce(g.version, 0) AS reached, clock_timestamp() AS now

@@ -230,6 +230,31 @@ impl Store {
         Ok(())
     }
 
+    /// Moves a wake-up that is still of this generation to another instant; its new generation.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn postpone_job(
+        &self,
+        kind: JobKind,
+        subject: Uuid,
+        generation: i64,
+        due_at: Timestamp,
+    ) -> Result<Option<i64>, Fault> {
+        let row = sqlx::query(
+            "UPDATE jobs SET due_at = $4, armed_at = clock_timestamp(), crashes = 0,
+                 alone_epoch = NULL, generation = nextval('job_generation')
+             WHERE kind = $1 AND subject = $2 AND generation = $3 RETURNING generation",
+        )
+        .bind(kind.as_str())
+        .bind(subject)
+        .bind(generation)
+        .bind(convert::at(due_at))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| Ok(row.try_get("generation")?)).transpose()
+    }
+
     /// Takes one wake-up away if it is still of this generation.
     ///
     /// # Errors

@@ -5,6 +5,8 @@
 
 pub mod accounts;
 pub mod assets;
+pub mod choices;
+pub mod connections;
 pub mod convert;
 pub mod crashes;
 pub mod credentials;
@@ -19,15 +21,18 @@ mod histories;
 pub mod intents;
 pub mod jobs;
 pub mod ledger;
+pub mod oauth_apps;
 pub mod oauth_states;
 pub mod openings;
 pub mod posts;
+pub mod refusals;
 pub mod reseals;
 pub mod reviews;
 pub mod settles;
 pub mod situations;
 pub mod tenants;
 pub mod unmapped;
+pub mod visits;
 mod warm;
 
 use base::{Context, Fault};

@@ -33,7 +33,8 @@ impl Store {
     /// When Postgres fails; then none is counted.
     pub async fn count_openings(&self, mut opened: Vec<Opened>) -> Result<(), Fault> {
         // Everybody locks the rows in one order.
-        opened.sort_by(|a, b| (a.account, a.hour, &a.purpose).cmp(&(b.account, b.hour, &b.purpose)));
+        opened
+            .sort_by(|a, b| (a.account, a.hour, &a.purpose).cmp(&(b.account, b.hour, &b.purpose)));
         let uuids = |of: fn(&Opened) -> Uuid| opened.iter().map(of).collect::<Vec<_>>();
         sqlx::query(
             "INSERT INTO openings AS o (tenant_id, account_id, purpose, hour, count)
@@ -57,10 +58,12 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn forget_openings(&self) -> Result<(), Fault> {
-        sqlx::query("DELETE FROM openings WHERE hour < clock_timestamp() - make_interval(days => $1)")
-            .bind(KEPT_DAYS)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "DELETE FROM openings WHERE hour < clock_timestamp() - make_interval(days => $1)",
+        )
+        .bind(KEPT_DAYS)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

@@ -21,6 +21,10 @@ pub enum Field {
     Verifier,
     /// The checkpoint of a delivery.
     Checkpoint,
+    /// What a consent brought, until its owner has chosen.
+    Choices,
+    /// The secret of a tenant's own registration.
+    OwnApp,
 }
 
 /// A sealed value that is not under its tenant's present key.
@@ -58,7 +62,8 @@ pub struct Tally {
 
 impl Field {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Grant, Self::Verifier, Self::Checkpoint];
+    pub const ALL: [Self; 5] =
+        [Self::Grant, Self::Verifier, Self::Checkpoint, Self::Choices, Self::OwnApp];
 
     /// The word for people.
     pub const fn as_str(self) -> &'static str {
@@ -66,6 +71,8 @@ impl Field {
             Self::Grant => "grant",
             Self::Verifier => "verifier",
             Self::Checkpoint => "checkpoint",
+            Self::Choices => "choices",
+            Self::OwnApp => "own_app",
         }
     }
 
@@ -99,6 +106,20 @@ impl Field {
                      0::bigint AS reached
                  FROM deliveries WHERE jsonb_typeof(checkpoint -> 'sealed') = 'string'"
             }
+            Self::Choices => {
+                "SELECT sha256 AS row, tenant_id, platform, 0::bigint AS version,
+                     sealed AS bytes, substring(sealed FROM 2 FOR 8) AS key_id,
+                     NULL::timestamptz AS refreshed_at, NULL::timestamptz AS expires_at,
+                     0::bigint AS reached
+                 FROM connect_choices WHERE true"
+            }
+            Self::OwnApp => {
+                "SELECT uuid_send(id) AS row, tenant_id, platform, version,
+                     sealed AS bytes, substring(sealed FROM 2 FOR 8) AS key_id,
+                     NULL::timestamptz AS refreshed_at, NULL::timestamptz AS expires_at,
+                     0::bigint AS reached
+                 FROM oauth_apps WHERE true"
+            }
         }
     }
 
@@ -106,8 +127,8 @@ impl Field {
     const fn after(self) -> &'static str {
         match self {
             Self::Grant => "AND c.account_id > $1::uuid ORDER BY c.account_id",
-            Self::Verifier => "AND sha256 > $1::bytea ORDER BY sha256",
-            Self::Checkpoint => "AND id > $1::uuid ORDER BY id",
+            Self::Verifier | Self::Choices => "AND sha256 > $1::bytea ORDER BY sha256",
+            Self::Checkpoint | Self::OwnApp => "AND id > $1::uuid ORDER BY id",
         }
     }
 
@@ -145,6 +166,25 @@ impl Field {
                  WHERE d.id = t.id AND d.checkpoint_no = t.version
                      AND d.checkpoint ->> 'sealed' = convert_from(t.stood, 'UTF8')"
             }
+            Self::Choices => {
+                "WITH t AS (SELECT * FROM UNNEST($1::bytea[], $2::bytea[], $3::bytea[],
+                     $4::bigint[]) AS t (id, was, is, version)
+                 ), free AS (
+                     SELECT sha256 FROM connect_choices WHERE sha256 = ANY($1)
+                     FOR NO KEY UPDATE SKIP LOCKED
+                 )
+                 UPDATE connect_choices s SET sealed = t.is FROM t JOIN free f ON f.sha256 = t.id
+                 WHERE s.sha256 = t.id AND s.sealed = t.was"
+            }
+            Self::OwnApp => {
+                "WITH t AS (SELECT * FROM UNNEST($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[])
+                     AS t (id, was, is, version)
+                 ), free AS (
+                     SELECT id FROM oauth_apps WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED
+                 )
+                 UPDATE oauth_apps o SET sealed = t.is FROM t JOIN free f ON f.id = t.id
+                 WHERE o.id = t.id AND o.version = t.version AND o.sealed = t.was"
+            }
         }
     }
 }
@@ -179,8 +219,8 @@ impl Store {
              ORDER BY s.row"
         )));
         let asked = match field {
-            Field::Verifier => asked.bind(after.to_vec()),
-            Field::Grant | Field::Checkpoint => asked.bind(uuid_of(after)),
+            Field::Verifier | Field::Choices => asked.bind(after.to_vec()),
+            Field::Grant | Field::Checkpoint | Field::OwnApp => asked.bind(uuid_of(after)),
         };
         let rows = asked.fetch_all(&self.pool).await.context("reading what is sealed")?;
         let is_full = i64::try_from(rows.len()).unwrap_or(LOOKED_AT) >= LOOKED_AT;
@@ -214,8 +254,10 @@ impl Store {
     pub async fn reseal(&self, field: Field, values: &[(Sealed, Vec<u8>)]) -> Result<u64, Fault> {
         let asked = sqlx::query(AssertSqlSafe(field.write()));
         let asked = match field {
-            Field::Verifier => asked.bind(column(values, |(value, _)| value.row.clone())),
-            Field::Grant | Field::Checkpoint => {
+            Field::Verifier | Field::Choices => {
+                asked.bind(column(values, |(value, _)| value.row.clone()))
+            }
+            Field::Grant | Field::Checkpoint | Field::OwnApp => {
                 asked.bind(column(values, |(value, _)| uuid_of(&value.row)))
             }
         };
@@ -229,7 +271,7 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Takes away the verifiers that no callback can ask for any more.
+    /// Takes away the verifiers that no callback can ask for any more, and choices that are over.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -241,6 +283,9 @@ impl Store {
         )
         .execute(&self.pool)
         .await?;
+        sqlx::query("DELETE FROM connect_choices WHERE expires_at < clock_timestamp()")
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 

@@ -73,10 +73,7 @@ impl Store {
     }
 
     fn tenant_of(row: &sqlx::postgres::PgRow) -> Result<Tenant, Fault> {
-        Ok(Tenant {
-            id: convert::id(row, "id")?,
-            profile: convert::word(row, "profile", profile)?,
-        })
+        Ok(Tenant { id: convert::id(row, "id")?, profile: convert::word(row, "profile", profile)? })
     }
 
     /// Lets a key in: its SHA-256 is stored.
@@ -154,6 +151,19 @@ impl Store {
                 .fetch_optional(&self.pool)
                 .await?;
         row.as_ref().map(Self::brand_of).transpose()
+    }
+
+    /// A brand by its id, which was read under its tenant.
+    ///
+    /// # Errors
+    /// When Postgres fails or there is none.
+    pub async fn brand_named(&self, tenant: TenantId, id: BrandId) -> Result<Brand, Fault> {
+        let row = sqlx::query("SELECT id, slug, name FROM brands WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.uuid())
+            .bind(id.uuid())
+            .fetch_one(&self.pool)
+            .await?;
+        Self::brand_of(&row)
     }
 
     /// The brands of a tenant, by slug.

@@ -2,6 +2,7 @@
 
 mod damage;
 mod keys;
+mod oauth;
 mod openings;
 mod rotation;
 mod secrets;

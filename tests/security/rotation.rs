@@ -2,7 +2,9 @@
 
 use crate::support::ageing::data_key;
 use crate::support::api::Api;
-use crate::support::scene::Account;
+use crate::support::fleet::RETURN_URLS;
+use crate::support::person::value;
+use crate::support::scene::{Account, X};
 use crate::support::worker::Worker;
 use crate::support::{Fleet, Scene, eventually, files, say};
 use base::{clock, rng};
@@ -19,6 +21,10 @@ const ELSEWHERE: &str = "SELECT count(*) FROM (
         UNION ALL
         SELECT tenant_id, substring(verifier FROM 2 FOR 8) FROM oauth_states
         WHERE length(verifier) > 0
+        UNION ALL
+        SELECT tenant_id, substring(sealed FROM 2 FOR 8) FROM connect_choices
+        UNION ALL
+        SELECT tenant_id, substring(sealed FROM 2 FOR 8) FROM oauth_apps
         UNION ALL
         SELECT tenant_id, substring(decode(checkpoint ->> 'sealed', 'base64') FROM 2 FOR 8)
         FROM deliveries WHERE checkpoint ? 'sealed'
@@ -117,6 +123,8 @@ struct Stage {
     accounts: Vec<Account>,
     /// Another tenant.
     other: Api,
+    /// What is open to be chosen.
+    waiting: Value,
     /// The key that everything lies under.
     old: String,
 }
@@ -127,13 +135,28 @@ async fn prepare(count: usize) -> Stage {
     let accounts = scene.connect_all("rotation").await;
     multiply(&fleet, &accounts[0], count).await;
     for _ in 0..3 {
-        scene.api.client.authorize("x", &scene.brand, None).await.unwrap();
+        scene.person(X, "waiting").await;
     }
+    let waiting = choices(&scene).await;
     let other = fleet.another_tenant("spec").await;
+    let own = json!({"clientId": "theirs", "clientSecret": "sim-secret"});
+    other.put("/v1/oauth-apps/x/default", &own).await.data();
     Scene::of(&fleet, other.again(), "theirs").await.connect("theirs").await;
     let old = status(&fleet).await["keys"][0]["key"].as_str().unwrap().to_owned();
     let brand = scene.brand;
-    Stage { fleet, brand, accounts, other, old }
+    Stage { fleet, brand, accounts, other, waiting, old }
+}
+
+/// Two pages that a consent brought, of which nobody has chosen yet.
+async fn choices(scene: &Scene<'_>) -> Value {
+    let wish = json!({
+        "brandSlug": scene.brand, "app": "organization", "redirectUri": RETURN_URLS[0],
+    });
+    let page = scene.api.client.authorize_with("linkedin", &wish).await.unwrap();
+    let browser = client::Browser::new().unwrap();
+    let back = browser.allow(&page, &["rotation-one", "rotation-two"]).await.unwrap();
+    let (code, state) = (value(&back, "code"), value(&back, "state"));
+    scene.api.client.exchange("linkedin", &code, &state).await.unwrap()["open"].clone()
 }
 
 /// A rotation that is killed when a part of it is done.
@@ -153,7 +176,7 @@ async fn kill_midway(fleet: &Fleet, count: usize, rate: &str) {
 
 /// Rotates while posts go out, with a death in the midst of it and a second one beside it.
 async fn rotate_under_load(count: usize, rate: &str) {
-    let Stage { mut fleet, brand, accounts, other, old } = prepare(count).await;
+    let Stage { mut fleet, brand, accounts, other, waiting, old } = prepare(count).await;
     let (api, sim) = (fleet.api(), fleet.sim());
     let scene = Scene { fleet: &fleet, api, sim, brand };
     let (is_good, said) = keys(&fleet, &["new"]).await;
@@ -189,6 +212,8 @@ async fn rotate_under_load(count: usize, rate: &str) {
     fleet.restart(&[]).await;
     let (api, sim) = (fleet.api(), fleet.sim());
     publish(&Scene { fleet: &fleet, api, sim, brand }, &accounts, || true).await;
+    let (exchange, id) = (waiting["exchange"].as_str(), waiting["choices"][0]["id"].as_str());
+    fleet.api().client.choose(exchange.unwrap(), &[id.unwrap()]).await.unwrap();
     let theirs = Scene::of(&fleet, other, "theirs").await;
     theirs.published(&theirs.say(&theirs.connect("new").await, "Theirs").await).await;
 }
@@ -210,7 +235,8 @@ async fn is_all_under_the_new_key(fleet: &Fleet, count: usize, old: &str) {
     let refused = "SELECT count(*) FROM audit WHERE action = 'vault.refused'";
     assert_eq!(count_of(refused).await, 0);
     // Neither the death nor the second rotation made another data key.
-    let made = "SELECT count(*) FROM audit WHERE action = 'vault.data_key' AND before ->> 'keyId' <> ''";
+    let made =
+        "SELECT count(*) FROM audit WHERE action = 'vault.data_key' AND before ->> 'keyId' <> ''";
     assert_eq!(count_of(made).await, 2);
     let opened = "SELECT sum(count)::bigint FROM openings WHERE purpose = 'rotate'";
     assert!(count_of(opened).await >= i64::try_from(count).unwrap() / 2);

@@ -70,6 +70,16 @@ impl Api {
         send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Puts JSON.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        send(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// Deletes something.
+    pub async fn delete(&self, path: &str) -> Answer {
+        send(self.request(Method::DELETE, path)).await
+    }
+
     /// Posts JSON under an idempotency key.
     pub async fn post_once(&self, path: &str, body: &Value, key: &str) -> Answer {
         let request = self.request(Method::POST, path).header("Idempotency-Key", key);

@@ -29,6 +29,9 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(90);
 /// Lines of the log that a failed test shows.
 const LOG_SHOWN: usize = 60;
 
+/// Where browsers may be sent back to.
+pub const RETURN_URLS: [&str; 2] = ["https://app.example/done", "http://127.0.0.1:9/back"];
+
 /// Makes outcomes that are looked up settle within seconds instead of minutes.
 pub const SWIFT: [(&str, &str); 3] = [
     ("POSTFLEET__WORKERS__SWEEP_EVERY_MS", "1000"),
@@ -109,6 +112,8 @@ impl Fleet {
                 (format!("POSTFLEET__PLATFORMS__{name}__{key}"), value.to_owned())
             })
         });
+        let returns = ("POSTFLEET__SERVER__RETURN_URLS".to_owned(), RETURN_URLS.join(" "));
+        let each = each.chain([returns]);
         let environment = each.chain(SWIFT.iter().chain(environment).map(owned)).collect();
         let mut arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
         for port in ["--api-port", "--sim-port"] {

@@ -151,8 +151,7 @@ async fn replace(keys: &Keys, began: Option<std::time::Instant>) -> Result<u64, 
     let (mut after, mut made) = (0, 0);
     loop {
         let age_ms = began.map(|at| i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX));
-        let rows =
-            keys.store.data_keys_to_replace(first.bytes(), age_ms, after, KEYS_MAX).await?;
+        let rows = keys.store.data_keys_to_replace(first.bytes(), age_ms, after, KEYS_MAX).await?;
         let Some(last) = rows.last() else { return Ok(made) };
         after = last.no;
         for row in rows {
@@ -176,7 +175,8 @@ async fn walk(
             let began = clock::stopwatch();
             batch_anew(keys, field, batch, walk).await?;
             if let Some(per_second) = per_second {
-                let time = Duration::from_secs_f64(count(batch.len()) / f64::from(per_second.max(1)));
+                let time =
+                    Duration::from_secs_f64(count(batch.len()) / f64::from(per_second.max(1)));
                 clock::pause(time.saturating_sub(began.elapsed())).await;
             }
         }
@@ -249,6 +249,13 @@ async fn clear(
             seals::checkpoint(value.tenant, &subject, value.version),
             checkpoints::bytes(&value.bytes),
         ),
+        Field::Choices => {
+            (seals::choices(value.tenant, &value.platform, &subject), Ok(value.bytes.clone()))
+        }
+        Field::OwnApp => (
+            seals::own_app(value.tenant, &value.platform, &subject, value.version),
+            Ok(value.bytes.clone()),
+        ),
     };
     let opened = match sealed {
         Ok(sealed) => keys.open(&associated, &sealed).await?,
@@ -280,6 +287,13 @@ fn anew(field: Field, value: &Sealed, key: &DataKey, clear: &Clear) -> Vec<u8> {
             let at = seals::checkpoint(value.tenant, &subject, value.version);
             checkpoints::text(&key.seal(&at, clear.bytes())).into_bytes()
         }
+        Field::Choices => {
+            key.seal(&seals::choices(value.tenant, &value.platform, &subject), clear.bytes())
+        }
+        Field::OwnApp => {
+            let at = seals::own_app(value.tenant, &value.platform, &subject, value.version);
+            key.seal(&at, clear.bytes())
+        }
     }
 }
 
@@ -288,7 +302,8 @@ fn subject(field: Field, value: &Sealed) -> String {
     let id = Uuid::from_slice(&value.row).unwrap_or_default();
     match field {
         Field::Grant => domain::id::AccountId::new(id).to_string(),
-        Field::Verifier => hex(&value.row),
+        Field::Verifier | Field::Choices => hex(&value.row),
+        Field::OwnApp => id.simple().to_string(),
         Field::Checkpoint => DeliveryId::new(id).to_string(),
     }
 }

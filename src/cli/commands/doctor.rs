@@ -47,7 +47,10 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         postgres.ok().zip(redis.ok()).map(|(postgres, redis)| clocks(&postgres, &redis)),
         Some(ring(&keys, clock::now())),
     ];
-    let settings = Settings::read(&config.server.public_url, &config.platforms)?;
+    let settings = {
+        let section = &config.server;
+        Settings::read(&section.public_url, &section.return_urls, &config.platforms)?
+    };
     let named = app::versions::named(&settings);
     let versions = named.iter().map(|named| Some(version(named, clock::now())));
     let mut all_good = true;

@@ -146,7 +146,9 @@ fn config(arguments: &Arguments) -> Result<Config, Fault> {
         }
     } else if arguments.data.is_some() {
         let place = place.display();
-        return Err(Fault::new(format_args!("there is no {place}: `postfleet dev` runs elsewhere")));
+        return Err(Fault::new(format_args!(
+            "there is no {place}: `postfleet dev` runs elsewhere"
+        )));
     }
     Ok(config)
 }
@@ -174,7 +176,9 @@ fn new(config: &Config, out: Option<&Path>) -> Result<ExitCode, Fault> {
     };
     let key = KeyRing::add_to(path)?;
     say(format_args!("Made the key {key}, first in {}.", path.display()));
-    say("Give every machine of the fleet this file; processes that run find the key by themselves.");
+    say(
+        "Give every machine of the fleet this file; processes that run find the key by themselves.",
+    );
     say("Then `postfleet keys rotate` brings everything under it.");
     Ok(ExitCode::SUCCESS)
 }
@@ -208,19 +212,27 @@ fn show(status: &Status, as_json: bool) -> Result<(), Fault> {
         return Ok(());
     }
     say(format_args!("Keys of {}", status.source));
-    let head = ["KEY", "PLACE", "MADE", "DATA KEYS", "GRANTS", "VERIFIERS", "CHECKPOINTS"];
-    let [key, place, made, wrapped, grants, verifiers, checkpoints] = head;
+    let head = ["GRANTS", "VERIFIERS", "CHECKPOINTS", "CHOICES", "OWN APPS"];
+    let figures =
+        |figures: [String; Field::ALL.len()]| figures.map(|one| format!("{one:>11}")).join("  ");
     say(format_args!(
-        "{key:<16}  {place:<7}  {made:<24}  {wrapped:>9}  {grants:>9}  {verifiers:>9}  \
-         {checkpoints:>11}"
+        "{:<16}  {:<7}  {:<24}  {:>9}  {}",
+        "KEY",
+        "PLACE",
+        "MADE",
+        "DATA KEYS",
+        figures(head.map(str::to_owned))
     ));
     for one in &status.keys {
         let made = one.made_at.map_or_else(|| "not known".to_owned(), |at| at.to_string());
-        let [grants, verifiers, checkpoints] =
-            Field::ALL.map(|field| one.values.get(field.as_str()).copied().unwrap_or(0));
+        let counts = Field::ALL
+            .map(|field| one.values.get(field.as_str()).copied().unwrap_or(0).to_string());
         say(format_args!(
-            "{:<16}  {:<7}  {made:<24}  {:>9}  {grants:>9}  {verifiers:>9}  {checkpoints:>11}",
-            one.key, one.place, one.data_keys
+            "{:<16}  {:<7}  {made:<24}  {:>9}  {}",
+            one.key,
+            one.place,
+            one.data_keys,
+            figures(counts)
         ));
     }
     say(format_args!(
@@ -249,7 +261,9 @@ async fn retire(keys: &Keys, key: KeyId) -> Result<ExitCode, Fault> {
             "{key} is the key that wraps; `postfleet keys new` puts another one first, and \
              `postfleet keys rotate` brings everything under it"
         ),
-        Retired::Unknown => format!("the ring has no key {key}; `postfleet keys status` lists them"),
+        Retired::Unknown => {
+            format!("the ring has no key {key}; `postfleet keys status` lists them")
+        }
     };
     warn(refusal);
     Ok(ExitCode::FAILURE)

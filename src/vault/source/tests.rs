@@ -34,11 +34,8 @@ fn keys_come_from_a_file_the_environment_or_a_credential() {
 fn no_way_and_two_ways_to_the_keys_are_refused() {
     let none = Config::default();
     assert!(fault(Source::of_with(&none, None)).contains("set vault.key_file"));
-    let two = Config {
-        key_file: Some("keys".into()),
-        keys: Some("canary".into()),
-        ..Config::default()
-    };
+    let two =
+        Config { key_file: Some("keys".into()), keys: Some("canary".into()), ..Config::default() };
     let refusal = fault(Source::of_with(&two, None));
     assert!(refusal.contains("one of them") && !refusal.contains("canary"), "{refusal}");
     let credential = Config { credential: Some("keys".into()), ..Config::default() };

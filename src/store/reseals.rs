@@ -168,22 +168,22 @@ impl Field {
             }
             Self::Choices => {
                 "WITH t AS (SELECT * FROM UNNEST($1::bytea[], $2::bytea[], $3::bytea[],
-                     $4::bigint[]) AS t (id, was, is, version)
+                     $4::bigint[]) AS t (id, stood, anew, version)
                  ), free AS (
                      SELECT sha256 FROM connect_choices WHERE sha256 = ANY($1)
                      FOR NO KEY UPDATE SKIP LOCKED
                  )
-                 UPDATE connect_choices s SET sealed = t.is FROM t JOIN free f ON f.sha256 = t.id
-                 WHERE s.sha256 = t.id AND s.sealed = t.was"
+                 UPDATE connect_choices s SET sealed = t.anew FROM t JOIN free f ON f.sha256 = t.id
+                 WHERE s.sha256 = t.id AND s.sealed = t.stood"
             }
             Self::OwnApp => {
                 "WITH t AS (SELECT * FROM UNNEST($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[])
-                     AS t (id, was, is, version)
+                     AS t (id, stood, anew, version)
                  ), free AS (
                      SELECT id FROM oauth_apps WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED
                  )
-                 UPDATE oauth_apps o SET sealed = t.is FROM t JOIN free f ON f.id = t.id
-                 WHERE o.id = t.id AND o.version = t.version AND o.sealed = t.was"
+                 UPDATE oauth_apps o SET sealed = t.anew FROM t JOIN free f ON f.id = t.id
+                 WHERE o.id = t.id AND o.version = t.version AND o.sealed = t.stood"
             }
         }
     }

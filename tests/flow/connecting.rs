@@ -143,7 +143,7 @@ async fn a_token_from_elsewhere_is_taken_over_as_it_is() {
         let (platform, app) = way;
         let name = handle("import");
         let client_id = format!("postfleet-dev-{}", app.unwrap_or("default"));
-        let grant = scene.sim.grant(platform, app, &name, &client_id).await;
+        let grant = scene.sim.grant_to(platform, app, &name, &client_id).await;
         let lengthened = |log: &[Value]| {
             let paths = log.iter().filter_map(|line| line["request"]["query"].as_str());
             paths.filter(|query| query.contains("exchange_token")).count()

@@ -106,7 +106,7 @@ impl Sim {
     }
 
     /// A grant that a platform gave to a registration without a browser.
-    pub async fn grant(
+    pub async fn grant_to(
         &self,
         platform: &str,
         app: Option<&str>,

@@ -262,9 +262,9 @@ impl Store {
             new.push(is);
         }
         let done = sqlx::query(
-            "UPDATE data_keys k SET wrapped = t.is
-             FROM UNNEST($1::bigint[], $2::bytea[], $3::bytea[]) AS t (no, was, is)
-             WHERE k.no = t.no AND k.wrapped = t.was",
+            "UPDATE data_keys k SET wrapped = t.anew
+             FROM UNNEST($1::bigint[], $2::bytea[], $3::bytea[]) AS t (no, stood, anew)
+             WHERE k.no = t.no AND k.wrapped = t.stood",
         )
         .bind(rows)
         .bind(old)

@@ -136,54 +136,54 @@ impl Field {
         match self {
             Self::Grant => {
                 "WITH t AS (SELECT * FROM UNNEST($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[])
-                     AS t (id, was, is, version)
+                     AS t (id, stood, anew, version)
                  ), free AS (
                      SELECT account_id FROM credentials WHERE account_id = ANY($1)
                      FOR NO KEY UPDATE SKIP LOCKED
                  )
-                 UPDATE credentials c SET sealed = t.is FROM t JOIN free f ON f.account_id = t.id
-                 WHERE c.account_id = t.id AND c.version = t.version AND c.sealed = t.was"
+                 UPDATE credentials c SET sealed = t.anew FROM t JOIN free f ON f.account_id = t.id
+                 WHERE c.account_id = t.id AND c.version = t.version AND c.sealed = t.stood"
             }
             Self::Verifier => {
                 "WITH t AS (SELECT * FROM UNNEST($1::bytea[], $2::bytea[], $3::bytea[],
-                     $4::bigint[]) AS t (id, was, is, version)
+                     $4::bigint[]) AS t (id, stood, anew, version)
                  ), free AS (
                      SELECT sha256 FROM oauth_states WHERE sha256 = ANY($1)
                      FOR NO KEY UPDATE SKIP LOCKED
                  )
-                 UPDATE oauth_states s SET verifier = t.is FROM t JOIN free f ON f.sha256 = t.id
-                 WHERE s.sha256 = t.id AND s.verifier = t.was"
+                 UPDATE oauth_states s SET verifier = t.anew FROM t JOIN free f ON f.sha256 = t.id
+                 WHERE s.sha256 = t.id AND s.verifier = t.stood"
             }
             Self::Checkpoint => {
-                "WITH t AS (SELECT id, was, is, version FROM UNNEST($1::uuid[], $2::bytea[],
-                     $3::bytea[], $4::bigint[]) AS t (id, was, is, version)
+                "WITH t AS (SELECT id, stood, anew, version FROM UNNEST($1::uuid[], $2::bytea[],
+                     $3::bytea[], $4::bigint[]) AS t (id, stood, anew, version)
                  ), free AS (
                      SELECT id FROM deliveries WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED
                  )
                  UPDATE deliveries d
-                 SET checkpoint = jsonb_build_object('sealed', convert_from(t.is, 'UTF8'))
+                 SET checkpoint = jsonb_build_object('sealed', convert_from(t.anew, 'UTF8'))
                  FROM t JOIN free f ON f.id = t.id
                  WHERE d.id = t.id AND d.checkpoint_no = t.version
-                     AND d.checkpoint ->> 'sealed' = convert_from(t.was, 'UTF8')"
+                     AND d.checkpoint ->> 'sealed' = convert_from(t.stood, 'UTF8')"
             }
             Self::Choices => {
                 "WITH t AS (SELECT * FROM UNNEST($1::bytea[], $2::bytea[], $3::bytea[],
-                     $4::bigint[]) AS t (id, was, is, version)
+                     $4::bigint[]) AS t (id, stood, anew, version)
                  ), free AS (
                      SELECT sha256 FROM connect_choices WHERE sha256 = ANY($1)
                      FOR NO KEY UPDATE SKIP LOCKED
                  )
-                 UPDATE connect_choices s SET sealed = t.is FROM t JOIN free f ON f.sha256 = t.id
-                 WHERE s.sha256 = t.id AND s.sealed = t.was"
+                 UPDATE connect_choices s SET sealed = t.anew FROM t JOIN free f ON f.sha256 = t.id
+                 WHERE s.sha256 = t.id AND s.sealed = t.stood"
             }
             Self::OwnApp => {
                 "WITH t AS (SELECT * FROM UNNEST($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[])
-                     AS t (id, was, is, version)
+                     AS t (id, stood, anew, version)
                  ), free AS (
                      SELECT id FROM oauth_apps WHERE id = ANY($1) FOR NO KEY UPDATE SKIP LOCKED
                  )
-                 UPDATE oauth_apps o SET sealed = t.is FROM t JOIN free f ON f.id = t.id
-                 WHERE o.id = t.id AND o.version = t.version AND o.sealed = t.was"
+                 UPDATE oauth_apps o SET sealed = t.anew FROM t JOIN free f ON f.id = t.id
+                 WHERE o.id = t.id AND o.version = t.version AND o.sealed = t.stood"
             }
         }
     }

@@ -101,12 +101,17 @@ async fn multiply(fleet: &Fleet, account: &Account, count: usize) {
     }
 }
 
+/// From the start of a round of posts to that of the next, at least: Instagram takes fifty posts a
+/// day from an account.
+const ROUND: Duration = Duration::from_secs(6);
+
 /// Posts to all of them, one round after the other, until `is_over`; how many rounds.
 async fn publish(scene: &Scene<'_>, accounts: &[Account], is_over: impl Fn() -> bool) -> usize {
     let ids: Vec<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
     let film = scene.api.upload(files::FILM.to_vec(), "a.mp4").await;
     let picture = scene.api.upload(files::jpeg(1_080, 1_080), "a.jpg").await;
     for round in 1.. {
+        let began = clock::stopwatch();
         let text = format!("Round {}, {}", rng::uuid().simple(), scene.brand);
         let mut body = json!({"text": text, "accounts": ids, "media": [{"id": picture}]});
         if accounts.iter().any(|account| account.way.0 == "youtube") {
@@ -116,6 +121,7 @@ async fn publish(scene: &Scene<'_>, accounts: &[Account], is_over: impl Fn() -> 
         if is_over() {
             return round;
         }
+        clock::pause(ROUND.saturating_sub(began.elapsed())).await;
     }
     unreachable!("rounds have no end")
 }

@@ -105,7 +105,7 @@ async fn of_the_accounts_of_one_consent_those_that_are_ticked_are_connected() {
         let before = scene.connected().await.len();
         let [mine, other] = [handle("mine"), handle("other")];
         for handle in [&mine, &other] {
-            scene.sim.grant(platform, app, handle, "somebody").await;
+            scene.sim.grant_to(platform, app, handle, "somebody").await;
         }
         let wish = json!({ "returnUrl": RETURN_URLS[0] });
         enter(&scene, &browser, wish).await;

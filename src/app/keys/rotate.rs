@@ -11,6 +11,7 @@ use base::digest::hex;
 use base::{Context, Fault, clock};
 use domain::id::{DeliveryId, TenantId};
 use serde::Serialize;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -207,10 +208,10 @@ async fn batch_anew(
     let mut sealing: HashMap<TenantId, Arc<DataKey>> = HashMap::new();
     let mut fresh = Vec::with_capacity(batch.len());
     for value in batch {
-        if !sealing.contains_key(&value.tenant) {
-            sealing.insert(value.tenant, keys.sealing(value.tenant).await?);
-        }
-        let Some(key) = sealing.get(&value.tenant) else { continue };
+        let key = match sealing.entry(value.tenant) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(keys.sealing(value.tenant).await?),
+        };
         match clear(keys, field, value, walk).await? {
             Content::Clear(clear) => fresh.push((value.clone(), anew(field, value, key, &clear))),
             Content::Refused => walk.refused += 1,

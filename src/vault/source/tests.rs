@@ -25,7 +25,7 @@ fn keys_come_from_a_file_the_environment_or_a_credential() {
         Config { credential: Some("keys".into()), ..Config::default() },
     );
     let open = |config| ids(&Source::of_with(config, Some(folder.path())).unwrap());
-    assert_eq!(open(&file), [id.clone()]);
+    assert_eq!(open(&file), std::slice::from_ref(&id));
     assert_eq!(open(&inline), [id.clone(), id.clone()]);
     assert_eq!(open(&credential), [id]);
 }

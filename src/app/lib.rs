@@ -4,6 +4,8 @@
 //! verb decides comes from `domain`; what a platform says is read by its adapter.
 
 pub mod accept;
+pub mod accounts;
+pub mod amends;
 mod attempt;
 mod bodies;
 pub mod caller;
@@ -13,6 +15,7 @@ mod checkpoints;
 pub mod connect;
 mod counters;
 mod courier;
+pub mod disconnect;
 pub mod fan_out;
 pub mod follow;
 mod grants;
@@ -20,6 +23,8 @@ mod material;
 pub mod media;
 mod meter;
 pub mod origin;
+pub mod pause;
+pub mod preflight;
 pub mod publish;
 mod quarantine;
 pub mod reconcile;
@@ -59,7 +64,7 @@ use vault::{DataKey, KeyRing};
 
 /// The names of the queues.
 pub mod queues {
-    pub use crate::targets::{FAN_OUT, FOLLOW, RECONCILE, REFRESH, publish_queue};
+    pub use crate::targets::{FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, publish_queue};
 }
 
 /// How far ahead Redis is told of a wake-up.

@@ -129,6 +129,24 @@ pub(crate) fn failure() -> Failure {
 /// Ends a delivery that brought down its processes: failed, or in review where a call of it may
 /// have been heard. Looks at nothing that its work would look at, for that may be the cause.
 pub(crate) async fn end(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Outcome, Fault> {
+    tracing::error!(delivery = %row.id, platform = row.platform,
+        "a delivery ended its process {CRASHES_MAX} times and is given up");
+    let ended = settle_unworked(app, claimed, row, (failure(), "publishing")).await?;
+    if ended == Outcome::Done {
+        metrics::counter!("postfleet_quarantined_total", "platform" => row.platform.clone())
+            .increment(1);
+    }
+    Ok(ended)
+}
+
+/// Ends a delivery that cannot be worked on, with what it is told and where it failed: failed, or
+/// in review where a call of it may have been heard.
+pub(crate) async fn settle_unworked(
+    app: &App,
+    claimed: &Claimed,
+    row: &Loaded,
+    (failure, stage): (Failure, &'static str),
+) -> Result<Outcome, Fault> {
     let hold = match row.status {
         Status::Sending => Hold::Abandoned,
         Status::Reconciling => Hold::Asking,
@@ -139,13 +157,10 @@ pub(crate) async fn end(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Ou
         return Ok(Outcome::ReleaseFor(at.since(row.now)));
     }
     let is_known = hold == Hold::Free && !row.has_doubt;
-    let (status, failure) = match failure() {
+    let (status, failure) = match failure {
         known if is_known => (Status::Failed, known),
         known => (Status::Review, Failure::Unknown { detail: known.detail().to_owned() }),
     };
-    tracing::error!(delivery = %row.id, platform = row.platform, %status,
-        "a delivery ended its process {CRASHES_MAX} times and is given up");
-    let class = failure.public_type();
     let change = row.standing(hold == Hold::Asking).change(status, Wake::Drop);
     let change = Change { hold, is_attempt_spent: true, has_doubt: !is_known, ..change };
     let guard = Guard {
@@ -161,13 +176,9 @@ pub(crate) async fn end(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Ou
         settle.detail = Some("the process that sent it ended without a word".to_owned());
     }
     settle.failure = Some(show::failure(&failure));
-    settle.failed_stage = is_known.then_some("publishing");
+    settle.failed_stage = is_known.then_some(stage);
     let kind = if hold == Hold::Asking { JobKind::Reconcile } else { JobKind::Publish };
     settle.told = Log::default().told(&settle, Against::of(row, kind, row.now));
-    let Some(_) = app.0.settles.call(settle).await? else { return Ok(Outcome::Release) };
-    metrics::counter!(
-        "postfleet_quarantined_total", "platform" => row.platform.clone(), "type" => class
-    )
-    .increment(1);
-    Ok(Outcome::Done)
+    let settled = app.0.settles.call(settle).await?;
+    Ok(if settled.is_some() { Outcome::Done } else { Outcome::Release })
 }

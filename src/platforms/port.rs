@@ -58,6 +58,9 @@ pub trait Adapter: Send + Sync {
     fn ledger_of(&self, limit: &Limit) -> &'static str {
         limit.endpoint
     }
+    /// The irreversible calls that bring a post out: that of its first part, and that of every
+    /// further part of a chain.
+    fn publishing(&self) -> [&'static str; 2];
     /// The hosts that calls may go to; checked before a request is signed.
     fn hosts(&self) -> &'static [&'static str];
     /// How long a published post may stay invisible to a look-up.

@@ -2,10 +2,12 @@
 
 use crate::credentials::{self, Credential};
 use crate::gates::Gate;
+use crate::overviews::own_of;
 use crate::{Store, convert};
 use base::Fault;
 use domain::delivery::Status;
 use domain::id::{AccountId, BrandId, DeliveryId, PostId, TenantId};
+use domain::limit::Own;
 use domain::post::Stage;
 use domain::request::Draft;
 use domain::standing::Standing;
@@ -82,6 +84,12 @@ pub struct Loaded {
     pub kind: String,
     /// It needs its owner, for this reason.
     pub needs_reconnect: Option<String>,
+    /// It is paused.
+    pub is_paused: bool,
+    /// It was taken from us on purpose.
+    pub is_disconnected: bool,
+    /// Its owner's limits.
+    pub own: Own,
     /// The sealed grant.
     pub credential: Credential,
     /// The present, by the database's clock.
@@ -146,6 +154,9 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         remote_id: row.try_get("account_remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
+        is_paused: row.try_get("is_paused")?,
+        is_disconnected: status == "disconnected",
+        own: own_of(row)?,
         needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
         credential: credentials::credential_of(row)?,
         now: convert::time(row, "now")?,
@@ -237,12 +248,15 @@ impl Store {
                  d.has_doubt, d.absences, d.crashes, j.generation, j.due_at AS owed_at,
                  d.account_id, a.brand_id, a.platform, a.app,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
-                 a.status_reason, c.sealed, c.version, c.expires_at, c.refreshed_at,
+                 a.status_reason, a.posts_per_day, a.min_gap_s,
+                 z.scope_key IS NOT NULL AS is_paused, c.sealed, c.version, c.expires_at, c.refreshed_at,
                  clock_timestamp() AS now
              FROM deliveries d
              JOIN posts p ON p.id = d.post_id
              JOIN accounts a ON a.id = d.account_id
              JOIN credentials c ON c.account_id = d.account_id
+             LEFT JOIN gates z
+                 ON z.scope_key = 'pause:' || a.platform || ':' || a.app || ':' || a.id
              LEFT JOIN jobs j ON j.subject = d.id AND j.kind = $2
              WHERE d.id = ANY($1)",
         )

@@ -8,7 +8,8 @@ use sqlx::Row;
 /// A closed gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
-    /// `account:<uuid>`, `app:<platform>:<app>` or `platform:<platform>`.
+    /// `account:<lane>`, `app:<platform>:<app>` or `platform:<platform>`; of a pause,
+    /// `pause:<lane>`.
     pub scope_key: String,
     /// When it opens.
     pub until: Timestamp,
@@ -17,7 +18,7 @@ pub struct Gate {
 }
 
 impl Store {
-    /// The gates that are closed now.
+    /// The gates that are closed now, as the queue knows them: a pause is an account's gate.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -29,8 +30,10 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
+                let stored: String = row.try_get("scope_key")?;
+                let paused = stored.strip_prefix("pause:").map(|lane| format!("account:{lane}"));
                 Ok(Gate {
-                    scope_key: row.try_get("scope_key")?,
+                    scope_key: paused.unwrap_or(stored),
                     until: convert::time(row, "until_at")?,
                     reason: row.try_get("reason")?,
                 })

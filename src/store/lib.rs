@@ -5,10 +5,12 @@
 
 pub mod accounts;
 pub mod assets;
+pub mod auth_retries;
 pub mod convert;
 pub mod crashes;
 pub mod credentials;
 pub mod deliveries;
+pub mod disconnects;
 pub mod doubts;
 pub mod events;
 mod follows;
@@ -18,7 +20,10 @@ pub mod intents;
 pub mod jobs;
 pub mod ledger;
 pub mod oauth_states;
+pub mod overviews;
+pub mod pauses;
 pub mod posts;
+pub mod preflights;
 pub mod reviews;
 pub mod settles;
 pub mod situations;

@@ -160,6 +160,7 @@ pub async fn callback(
             remote_id: &identity.facts.remote_id,
             handle: &identity.facts.handle,
             kind: &identity.facts.kind,
+            scopes: identity.grant.scopes.as_deref(),
         };
         let seal = |account, version| {
             let (tenant, name) = (flow.tenant, platform.name());

@@ -112,7 +112,7 @@ pub(crate) fn objection(
     draft: &Draft,
     assets: &BTreeMap<AssetId, AssetFacts>,
 ) -> Option<serde_json::Value> {
-    if let Some(reason) = &account.needs_reconnect {
+    if let Some(reason) = account.needs_reconnect() {
         let detail = format!("{} has to be connected again: {reason}", account.handle);
         return Some(show::failure(&Failure::Auth { revoked: true, detail }));
     }

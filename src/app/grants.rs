@@ -45,8 +45,7 @@ pub(crate) async fn open(
         version: credential.version,
     };
     let clear = key.open(&associated, &credential.sealed).context("opening a grant")?;
-    // The error of serde would repeat what it read.
-    serde_json::from_slice(clear.bytes()).map_err(|_| Fault::new("a grant is not readable"))
+    Grant::of_clear(clear.bytes()).context("a grant is not readable")
 }
 
 /// Seals a grant for an account at a version.
@@ -72,8 +71,7 @@ pub(crate) fn seal_with(
 ) -> Result<Vec<u8>, Fault> {
     let subject = account.to_string();
     let associated = Associated { tenant, subject: &subject, platform, field: "grant", version };
-    let plain = serde_json::to_vec(grant).map_err(|_| Fault::new("a grant cannot be written"))?;
-    Ok(key.seal(&associated, &plain))
+    Ok(key.seal(&associated, &grant.to_clear()))
 }
 
 /// Seals a PKCE verifier while the browser is away.

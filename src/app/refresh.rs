@@ -175,7 +175,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     let id = AccountId::new(claimed.subject);
     let account = app.0.store.account(id).await?;
     let drop = || app.0.store.drop_job(JobKind::Refresh, claimed.subject, claimed.generation);
-    if account.needs_reconnect.is_some() {
+    if account.needs_reconnect().is_some() {
         drop().await?;
         return Ok(Outcome::Done);
     }

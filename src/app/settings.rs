@@ -4,6 +4,7 @@ use crate::versions;
 use base::route::Base;
 use base::{Context, Fault};
 use domain::limit::Rate;
+use domain::secret::Secret;
 use http::{HeaderMap, Uri};
 use platforms::{Adapter, App as Registration, Platform};
 use serde::Deserialize;
@@ -20,7 +21,7 @@ pub struct PlatformConfig {
     /// Our registration's public id.
     pub client_id: String,
     /// Our registration's secret; meant for the environment.
-    pub client_secret: Option<String>,
+    pub client_secret: Option<Secret>,
     /// A file that holds it.
     pub client_secret_file: Option<PathBuf>,
     /// Further registrations, where a platform has several.
@@ -45,7 +46,7 @@ pub struct AppConfig {
     /// The registration's public id.
     pub client_id: String,
     /// The registration's secret; meant for the environment.
-    pub client_secret: Option<String>,
+    pub client_secret: Option<Secret>,
     /// A file that holds it.
     pub client_secret_file: Option<PathBuf>,
 }
@@ -178,13 +179,13 @@ fn read_platform(
     })
 }
 
-fn secret(inline: &Option<String>, file: Option<&Path>) -> Result<String, Fault> {
+fn secret(inline: &Option<Secret>, file: Option<&Path>) -> Result<Secret, Fault> {
     match (inline, file) {
         (Some(secret), _) => Ok(secret.clone()),
         (None, Some(path)) => {
             let text = std::fs::read_to_string(path).context("reading client_secret_file")?;
-            Ok(text.trim().to_owned())
+            Ok(text.trim().into())
         }
-        (None, None) => Ok(String::new()),
+        (None, None) => Ok(Secret::default()),
     }
 }

@@ -98,7 +98,7 @@ pub struct AccountView {
     pub handle: String,
     /// The kind that capabilities depend on.
     pub kind: String,
-    /// `connected` or `needs_reconnect`.
+    /// `connected`, `needs_reconnect`, `disconnected` or `damaged`.
     pub status: &'static str,
     /// Why it needs its owner.
     pub reason: Option<String>,
@@ -244,8 +244,8 @@ pub fn account(account: &Account) -> AccountView {
         app: account.app.clone(),
         handle: account.handle.clone(),
         kind: account.kind.clone(),
-        status: if account.needs_reconnect.is_some() { "needs_reconnect" } else { "connected" },
-        reason: account.needs_reconnect.clone(),
+        status: account.status.as_str(),
+        reason: account.status_reason.clone(),
         connected_at: account.connected_at,
     }
 }

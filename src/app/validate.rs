@@ -184,7 +184,7 @@ fn targets<'a>(
         }
     }
     for account in &found {
-        if let Some(reason) = &account.needs_reconnect {
+        if let Some(reason) = account.needs_reconnect() {
             problems.push(Rejection {
                 kind: RejectionType::PlatformAuthError,
                 rule: Rule::Conflict,
@@ -192,7 +192,7 @@ fn targets<'a>(
                 field: "accounts".to_owned(),
                 message: format!("{} has to be connected again: {reason}.", account.handle),
                 limit: json!("connected"),
-                actual: json!("needs_reconnect"),
+                actual: json!(account.status.as_str()),
                 resolution: "Reconnect the account, then post again.".to_owned(),
             });
         }

@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm))]
 
+pub mod account;
 pub mod capability;
 pub mod content;
 pub mod courier;
@@ -20,6 +21,7 @@ pub mod preflight;
 pub mod rejection;
 pub mod request;
 pub mod review;
+pub mod secret;
 pub mod standing;
 pub mod text;
 pub mod time;

@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod grant;
 pub mod instagram;
 pub mod linkedin;
 mod meta;
@@ -26,6 +27,7 @@ mod toy;
 pub mod x;
 pub mod youtube;
 
+pub use grant::Grant;
 pub use port::*;
 
 /// Every platform. A sixth one is its folder and a line here.

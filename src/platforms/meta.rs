@@ -7,8 +7,9 @@
 
 pub(crate) mod sim;
 
+use crate::grant::Grant;
 use crate::oauth::{FORM, form};
-use crate::port::{Body, Call, Grant, Reply};
+use crate::port::{Body, Call, Reply};
 use crate::refusal::{fingerprint, lenient, server_failure};
 use domain::failure::{Effect, Failure, Scope, no_reply};
 use domain::time::Timestamp;
@@ -256,7 +257,7 @@ fn detail(problem: &Problem, status: u16) -> String {
 /// Writes the token where Meta's documentation has it: into the form of a post, into the query of
 /// everything else.
 pub(crate) fn sign(request: &mut Request<Body>, grant: &Grant) {
-    let pair = form(&[("access_token", &grant.access_token)]);
+    let pair = form(&[("access_token", grant.access_token.expose())]);
     if request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == FORM) {
         let body = request.body_mut();
         let separator = if body.is_empty() { "" } else { "&" };
@@ -325,6 +326,7 @@ mod tests {
     fn a_token_stands_in_the_form_of_a_post_and_in_the_query_of_a_look() {
         let grant = Grant {
             access_token: "a b".into(),
+            scopes: None,
             refresh_token: None,
             expires_at: Timestamp::from_seconds(0),
         };

@@ -3,7 +3,9 @@
 //!
 //! Invariant: a token never shows in what a request or an answer prints.
 
-use crate::port::{Body, Grant, Reply};
+use crate::grant::Grant;
+use crate::port::{Body, Reply};
+use domain::secret::Secret;
 use domain::time::Timestamp;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request};
@@ -17,9 +19,9 @@ pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 /// The answer of a token endpoint (RFC 6749 5.1). `token_type` is left out by some.
 #[derive(Deserialize)]
 pub(crate) struct Tokens {
-    access_token: String,
+    access_token: Secret,
     #[serde(default)]
-    refresh_token: Option<String>,
+    refresh_token: Option<Secret>,
     #[serde(default)]
     expires_in: Option<u64>,
     /// What the person allowed; may be less than was asked for.
@@ -42,13 +44,20 @@ impl Tokens {
             .filter(|token| !token.is_empty())
             .or_else(|| previous.and_then(|grant| grant.refresh_token.clone()));
         let expires_at = at + self.expires_in.map_or(life, Duration::from_secs);
-        Grant { access_token: self.access_token, refresh_token, expires_at }
+        // Most platforms join them with spaces, one with commas whatever it was asked with.
+        let split = |scope: String| {
+            let words = scope.split([' ', ',']).filter(|word| !word.is_empty());
+            words.map(str::to_owned).collect()
+        };
+        let told = self.scope.map(split);
+        let scopes = told.or_else(|| previous.and_then(|grant| grant.scopes.clone()));
+        Grant { access_token: self.access_token, refresh_token, expires_at, scopes }
     }
 }
 
 /// The refresh token of a grant, if it has one.
 pub(crate) fn refresh_token(grant: &Grant) -> Option<&str> {
-    grant.refresh_token.as_deref().filter(|token| !token.is_empty())
+    grant.refresh_token.as_ref().map(Secret::expose).filter(|token| !token.is_empty())
 }
 
 /// Pairs as a form or query writes them.
@@ -95,12 +104,13 @@ mod tests {
             access_token: "old".into(),
             refresh_token: Some("kept".into()),
             expires_at: Timestamp::from_seconds(5),
+            scopes: None,
         };
         for body in [r#"{"access_token":"new","refresh_token":""}"#, r#"{"access_token":"new"}"#] {
             let tokens: Tokens = serde_json::from_str(body).unwrap();
             let at = Timestamp::from_seconds(1_000);
             let grant = tokens.grant(at, Duration::from_secs(60), Some(&previous));
-            assert_eq!(grant.refresh_token.as_deref(), Some("kept"));
+            assert!(grant.refresh_token == Some("kept".into()));
             assert_eq!(grant.expires_at, Timestamp::from_seconds(1_060));
         }
     }

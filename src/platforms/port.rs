@@ -1,5 +1,6 @@
 //! The traits that an adapter folder implements and the values that cross them.
 
+use crate::grant::Grant;
 use crate::sim::Simulator;
 use crate::times;
 use domain::capability::{Capabilities, Profile};
@@ -8,6 +9,7 @@ use domain::failure::{Effect, Failure};
 use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
+use domain::secret::Secret;
 use domain::time::Timestamp;
 use domain::zone::Zone;
 use http::{HeaderMap, Request, StatusCode, Uri};
@@ -124,7 +126,7 @@ pub enum Operation {
 }
 
 /// One part of a request body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Part {
     /// Bytes made by the adapter.
     Inline(Vec<u8>),
@@ -170,7 +172,7 @@ impl Body {
 }
 
 /// One HTTP request, not yet signed.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Call {
     /// The name that limits, metrics and the ledger know it by, as `tweets.create`.
     pub endpoint: &'static str,
@@ -183,7 +185,7 @@ pub struct Call {
 }
 
 /// The answer to a call, whole.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reply {
     /// The HTTP status.
     pub status: StatusCode,
@@ -396,27 +398,16 @@ pub trait Reconcile: Send + Sync {
 }
 
 /// Our OAuth registration on a platform.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct App {
     /// Which registration, where a platform has several; `default` otherwise.
     pub name: String,
     /// The public identifier.
     pub client_id: String,
-    /// The secret, in clear, in memory only.
-    pub client_secret: String,
+    /// The secret.
+    pub client_secret: Secret,
     /// Where the platform sends the browser back to.
     pub redirect_uri: String,
-}
-
-/// Tokens in clear. No `Debug`, no `Serialize` beyond the vault.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    /// Signs calls.
-    pub access_token: String,
-    /// Renews the access token, where the platform gives one.
-    pub refresh_token: Option<String>,
-    /// When the access token ends.
-    pub expires_at: Timestamp,
 }
 
 /// How a platform wants the client to prove itself at the token endpoint.
@@ -495,6 +486,10 @@ pub trait Auth: Send + Sync {
     fn identify(&self, app: &App, grant: &Grant, replies: &[Reply]) -> Identifying;
     /// The call that renews a grant, or `None` when only a reconnect helps.
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call>;
+    /// The call that takes a grant back at the platform, where it has one.
+    fn revoke(&self, _app: &App, _grant: &Grant) -> Option<Call> {
+        None
+    }
     /// The grant in the answer to [`Auth::exchange`] or [`Auth::refresh`].
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! For tests: a tiny courier between an adapter and its simulator, in virtual time. It signs,
 //! resolves the parts of a body, and fetches what the platform wants to fetch.
 
+use crate::grant::Grant;
 use crate::port::{
-    AccountFacts, Adapter, App, Body, Call, Checkpoint, Grant, Identifying, Identity, KNOWN_MAX,
+    AccountFacts, Adapter, App, Body, Call, Checkpoint, Identifying, Identity, KNOWN_MAX,
     Operation, Part, Platform, Receipt, Reply, Step, Verdict, View,
 };
 use crate::sim::{Answered, CLIENT_SECRET, Fetched, Inbound, Simulator};

@@ -2,6 +2,7 @@
 
 use crate::{Store, convert};
 use base::{Context, Fault};
+use domain::account::Status;
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
 use sqlx::postgres::PgRow;
@@ -27,10 +28,28 @@ pub struct Account {
     pub handle: String,
     /// The kind that capabilities depend on.
     pub kind: String,
-    /// Its owner has to connect it again, for this reason.
-    pub needs_reconnect: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// Why, where it is not connected.
+    pub status_reason: Option<String>,
+    /// Since when.
+    pub status_at: Timestamp,
+    /// What its owner allowed, where the platform told.
+    pub scopes: Option<Vec<String>>,
     /// When it was connected last.
     pub connected_at: Timestamp,
+}
+
+impl Account {
+    /// Why nothing can be published on it before somebody connects it again.
+    pub fn needs_reconnect(&self) -> Option<&str> {
+        match self.status {
+            Status::Connected => None,
+            Status::NeedsReconnect | Status::Disconnected | Status::Damaged => {
+                Some(self.status_reason.as_deref().unwrap_or_default())
+            }
+        }
+    }
 }
 
 /// What connecting learnt, with the sealed grant.
@@ -51,15 +70,15 @@ pub struct Connection<'a> {
     pub handle: &'a str,
     /// The kind that capabilities depend on.
     pub kind: &'a str,
+    /// What its owner allowed, where the platform told.
+    pub scopes: Option<&'a [String]>,
 }
 
 const COLUMNS: &str =
     "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle, a.kind,
-    a.status, a.status_reason, a.connected_at FROM accounts a";
+    a.status, a.status_reason, a.status_at, a.scopes, a.connected_at FROM accounts a";
 
 fn account_of(row: &PgRow) -> Result<Account, Fault> {
-    let status: String = row.try_get("status")?;
-    let reason: Option<String> = row.try_get("status_reason")?;
     Ok(Account {
         id: convert::id(row, "id")?,
         tenant: convert::id(row, "tenant_id")?,
@@ -69,7 +88,10 @@ fn account_of(row: &PgRow) -> Result<Account, Fault> {
         remote_id: row.try_get("remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
-        needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
+        status: convert::word(row, "status", Status::parse)?,
+        status_reason: row.try_get("status_reason")?,
+        status_at: convert::time(row, "status_at")?,
+        scopes: row.try_get("scopes")?,
         connected_at: convert::time(row, "connected_at")?,
     })
 }
@@ -168,14 +190,14 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query(
             "INSERT INTO accounts (id, tenant_id, brand_id, platform, app, remote_id, handle,
-                 kind, status)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected')
+                 kind, scopes, status)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'connected')
              ON CONFLICT (brand_id, platform, app, remote_id) DO UPDATE
              SET handle = EXCLUDED.handle, kind = EXCLUDED.kind, status = 'connected',
-                 status_reason = NULL, connected_at = clock_timestamp(),
-                 updated_at = clock_timestamp()
+                 status_reason = NULL, status_at = clock_timestamp(), scopes = EXCLUDED.scopes,
+                 connected_at = clock_timestamp(), updated_at = clock_timestamp()
              RETURNING id, tenant_id, brand_id, platform, app, remote_id, handle, kind, status,
-                 status_reason, connected_at",
+                 status_reason, status_at, scopes, connected_at",
         )
         .bind(connection.id.uuid())
         .bind(connection.tenant.uuid())
@@ -185,6 +207,7 @@ impl Store {
         .bind(connection.remote_id)
         .bind(connection.handle)
         .bind(connection.kind)
+        .bind(connection.scopes)
         .fetch_one(&mut *tx)
         .await?;
         let account = account_of(&row)?;
@@ -239,7 +262,7 @@ impl Store {
         let done = sqlx::query(
             "WITH marked AS (
                  UPDATE accounts SET status = 'needs_reconnect', status_reason = $3,
-                     updated_at = clock_timestamp()
+                     status_at = clock_timestamp(), updated_at = clock_timestamp()
                  WHERE id = $2 AND tenant_id = $1 AND status = 'connected' RETURNING handle)
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT $1, 'account.needs_reconnect', $4,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::fan_out::objection;
 use chance::Chance;
+use domain::account::Status;
 use domain::content::MediaKind;
 use domain::id::Id;
 use domain::time::Timestamp;
@@ -131,7 +132,10 @@ fn account(platform: &str, kind: &str) -> Account {
         remote_id: "1".to_owned(),
         handle: "@acme".to_owned(),
         kind: kind.to_owned(),
-        needs_reconnect: None,
+        status: Status::Connected,
+        status_reason: None,
+        status_at: Timestamp::from_seconds(1),
+        scopes: None,
         connected_at: Timestamp::from_seconds(1),
     }
 }

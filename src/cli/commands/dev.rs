@@ -234,7 +234,7 @@ fn configure(config: &mut Config, private: &Private, urls: &Urls) -> Result<(), 
                 (*app).to_owned(),
                 AppConfig {
                     client_id: format!("postfleet-dev-{app}"),
-                    client_secret: Some(CLIENT_SECRET.to_owned()),
+                    client_secret: Some(CLIENT_SECRET.into()),
                     client_secret_file: None,
                 },
             );

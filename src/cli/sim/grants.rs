@@ -12,6 +12,7 @@ use axum::extract::State;
 use base::{clock, digest, route};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::secret::Secret;
 use domain::time::Timestamp;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri};
@@ -84,12 +85,12 @@ pub async fn give(State(world): Shared, headers: HeaderMap, body: Bytes) -> Show
         platform: walk.hosted.name,
         app: &walk.app.name,
         client_id: &walk.app.client_id,
-        client_secret: &walk.app.client_secret,
+        client_secret: walk.app.client_secret.expose(),
         account_id: &identity.facts.remote_id,
         handle: &identity.facts.handle,
         kind: &identity.facts.kind,
-        access_token: &identity.grant.access_token,
-        refresh_token: identity.grant.refresh_token.as_deref(),
+        access_token: identity.grant.access_token.expose(),
+        refresh_token: identity.grant.refresh_token.as_ref().map(Secret::expose),
         expires_at: identity.grant.expires_at,
     };
     serde_json::to_value(&granted).map(axum::Json).map_err(|error| Refusal::ours(&error))
@@ -123,7 +124,7 @@ impl<'a> Walk<'a> {
             app: App {
                 name: name.to_owned(),
                 client_id: wanted.client_id.unwrap_or_else(|| CLIENT_ID.to_owned()),
-                client_secret: CLIENT_SECRET.to_owned(),
+                client_secret: CLIENT_SECRET.into(),
                 redirect_uri: REDIRECT_URI.to_owned(),
             },
             scopes: scopes.unwrap_or_else(|| profile.scopes.join(&separator)),

@@ -9,10 +9,10 @@ use super::options::ACCOUNT_KIND;
 use super::version::VERSION;
 use super::wire::{Page, Pages, Profile, Token, Tokens};
 use super::{Instagram, errors};
+use crate::grant::Grant;
 use crate::meta;
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
 use http::header::AUTHORIZATION;
@@ -108,7 +108,7 @@ impl Auth for Instagram {
         if !request.headers().contains_key("file_size") {
             return meta::sign(request, grant);
         }
-        let words = format!("OAuth {}", grant.access_token);
+        let words = format!("OAuth {}", grant.access_token.expose());
         // A token with an odd character goes out unsigned, and is refused.
         if let Ok(mut value) = HeaderValue::from_str(&words) {
             value.set_sensitive(true);
@@ -121,7 +121,7 @@ impl Auth for Instagram {
         let code = code.trim_end_matches("#_");
         let mut pairs = vec![
             ("client_id", app.client_id.as_str()),
-            ("client_secret", &app.client_secret),
+            ("client_secret", app.client_secret.expose()),
             ("redirect_uri", &app.redirect_uri),
             ("code", code),
         ];
@@ -163,7 +163,8 @@ impl Auth for Instagram {
             return None;
         }
         let url = format!("{}/refresh_access_token", INSTAGRAM.api);
-        let pairs = [("grant_type", "ig_refresh_token"), ("access_token", &grant.access_token)];
+        let pairs =
+            [("grant_type", "ig_refresh_token"), ("access_token", grant.access_token.expose())];
         Some(meta::get("oauth.refresh", &url, &pairs))
     }
 
@@ -190,7 +191,7 @@ impl Auth for Instagram {
             serde_json::from_slice(&reply.body).map_err(|_| meta::unreadable(effect, reply))?;
         let Token { access_token, expires_in } = token;
         let expires_at = reply.at + expires_in.map_or(life, Duration::from_secs);
-        Ok(Grant { access_token, refresh_token: None, expires_at })
+        Ok(Grant { access_token, refresh_token: None, expires_at, scopes: None })
     }
 }
 
@@ -202,7 +203,7 @@ enum Found {
 
 /// The call that makes sixty days of an hour.
 fn lengthening(app: &App, grant: &Grant) -> Call {
-    let (secret, token) = (app.client_secret.as_str(), grant.access_token.as_str());
+    let (secret, token) = (app.client_secret.expose(), grant.access_token.expose());
     if app.name == INSTAGRAM_LOGIN {
         let kind = ("grant_type", "ig_exchange_token");
         let pairs = [kind, ("client_secret", secret), ("access_token", token)];
@@ -252,6 +253,7 @@ fn read_pages(consent: &Reply, replies: &[Reply]) -> Result<Found, Failure> {
             access_token,
             refresh_token: None,
             expires_at: consent.at + PAGE_TOKEN_LIFE,
+            scopes: None,
         };
         let linked = pages.data.into_iter().filter_map(|page| {
             let Page { access_token, instagram_business_account: account } = page;

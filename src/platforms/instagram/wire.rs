@@ -5,6 +5,7 @@
 //! field less than usual must not turn a success into a failure.
 
 use crate::refusal::lenient;
+use domain::secret::Secret;
 use serde::{Deserialize, Deserializer};
 
 /// The answer to the creation of a container, and to its publication.
@@ -136,7 +137,7 @@ pub(super) enum Tokens {
 /// A token.
 #[derive(Deserialize)]
 pub(super) struct Token {
-    pub access_token: String,
+    pub access_token: Secret,
     #[serde(default)]
     pub expires_in: Option<u64>,
 }
@@ -163,7 +164,7 @@ pub(super) struct Pages {
 #[derive(Deserialize)]
 pub(super) struct Page {
     #[serde(default)]
-    pub access_token: Option<String>,
+    pub access_token: Option<Secret>,
     #[serde(default)]
     pub instagram_business_account: Option<Linked>,
 }
@@ -209,7 +210,7 @@ mod tests {
             let token = match serde_json::from_str(&text).unwrap() {
                 Tokens::Wrapped { data: [token] } | Tokens::Flat(token) => token,
             };
-            assert_eq!(token.access_token, "a");
+            assert_eq!(token.access_token.expose(), "a");
         }
     }
 }

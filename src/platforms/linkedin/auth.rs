@@ -7,10 +7,10 @@ use super::capabilities::{ORGANIZATION, PERSONAL};
 use super::version::{HEADER, VERSION};
 use super::wire::{Acl, Elements, Member, Organization};
 use super::{API, LinkedIn, errors};
+use crate::grant::Grant;
 use crate::oauth::{self, Tokens};
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -70,7 +70,7 @@ impl Auth for LinkedIn {
     }
 
     fn sign(&self, request: &mut Request<Body>, grant: &Grant) {
-        oauth::bear(request, &format!("Bearer {}", grant.access_token));
+        oauth::bear(request, &format!("Bearer {}", grant.access_token.expose()));
     }
 
     fn exchange(&self, app: &App, code: &str, _verifier: Option<&str>) -> Call {
@@ -235,7 +235,8 @@ fn read<T: serde::de::DeserializeOwned>(reply: &Reply) -> Result<T, Failure> {
 
 /// A call of the token endpoint, which wants id and secret in the body.
 fn token_call(app: &App, form: &[(&str, &str)], effect: Effect) -> Call {
-    let client = [("client_id", app.client_id.as_str()), ("client_secret", &app.client_secret)];
+    let client =
+        [("client_id", app.client_id.as_str()), ("client_secret", app.client_secret.expose())];
     let body = oauth::form(&[form, &client].concat());
     let request = oauth::request(Method::POST, TOKEN_URL, Some(oauth::FORM), Body::inline(body));
     Call { endpoint: "oauth.token", effect, request, deadline: DEADLINE }

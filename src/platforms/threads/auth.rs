@@ -2,10 +2,10 @@
 
 use super::wire::{Tokens, User};
 use super::{API, Threads, errors, options};
+use crate::grant::Grant;
 use crate::meta;
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
 use http::Request;
@@ -55,7 +55,7 @@ impl Auth for Threads {
         let code = code.strip_suffix("#_").unwrap_or(code);
         let form = [
             ("client_id", app.client_id.as_str()),
-            ("client_secret", &app.client_secret),
+            ("client_secret", app.client_secret.expose()),
             ("code", code),
             ("grant_type", "authorization_code"),
             ("redirect_uri", &app.redirect_uri),
@@ -86,7 +86,7 @@ impl Auth for Threads {
 
     fn refresh(&self, _app: &App, grant: &Grant) -> Option<Call> {
         let query =
-            [("grant_type", "th_refresh_token"), ("access_token", grant.access_token.as_str())];
+            [("grant_type", "th_refresh_token"), ("access_token", grant.access_token.expose())];
         Some(meta::get("oauth.refresh", &format!("{API}/refresh_access_token"), &query))
     }
 
@@ -110,8 +110,8 @@ impl Auth for Threads {
 fn lengthen(app: &App, grant: &Grant) -> Call {
     let query = [
         ("grant_type", "th_exchange_token"),
-        ("client_secret", app.client_secret.as_str()),
-        ("access_token", &grant.access_token),
+        ("client_secret", app.client_secret.expose()),
+        ("access_token", grant.access_token.expose()),
     ];
     meta::get("oauth.lengthen", &format!("{API}/access_token"), &query)
 }
@@ -133,7 +133,7 @@ fn read_tokens(effect: Effect, reply: &Reply) -> Result<Grant, Failure> {
     }
     let life = tokens.expires_in.map_or(SHORT_LIFE, Duration::from_secs);
     let expires_at = reply.at + life;
-    Ok(Grant { access_token: tokens.access_token, refresh_token: None, expires_at })
+    Ok(Grant { access_token: tokens.access_token, refresh_token: None, expires_at, scopes: None })
 }
 
 fn read_user(reply: &Reply) -> Result<AccountFacts, Failure> {
@@ -166,6 +166,7 @@ mod tests {
             access_token: "old".into(),
             refresh_token: None,
             expires_at: Timestamp::from_seconds(5),
+            scopes: None,
         }
     }
 

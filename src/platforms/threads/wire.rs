@@ -4,6 +4,7 @@
 //! but the ids is optional.
 
 use crate::refusal::lenient;
+use domain::secret::Secret;
 use serde::Deserialize;
 
 /// The answer to a create, to a publication, and to a look at a container, which alone has a
@@ -101,9 +102,9 @@ pub(super) struct Cursors {
 }
 
 /// A token, short or long. The short one comes without its life.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct Tokens {
-    pub access_token: String,
+    pub access_token: Secret,
     #[serde(default)]
     pub expires_in: Option<u64>,
 }

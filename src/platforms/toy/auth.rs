@@ -2,9 +2,9 @@
 
 use super::wire::{Me, Token};
 use super::{API, Toy, errors};
+use crate::grant::Grant;
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -36,14 +36,18 @@ impl Auth for Toy {
     }
 
     fn sign(&self, request: &mut Request<Body>, grant: &Grant) {
-        if let Ok(value) = HeaderValue::from_str(&format!("Bearer {}", grant.access_token)) {
+        if let Ok(value) = HeaderValue::from_str(&format!("Bearer {}", grant.access_token.expose()))
+        {
             request.headers_mut().insert(AUTHORIZATION, value);
         }
     }
 
     fn exchange(&self, app: &App, code: &str, _verifier: Option<&str>) -> Call {
-        let form =
-            [("code", code), ("client_id", &app.client_id), ("client_secret", &app.client_secret)];
+        let form = [
+            ("code", code),
+            ("client_id", &app.client_id),
+            ("client_secret", app.client_secret.expose()),
+        ];
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         call("oauth.token", Effect::Irreversible, "POST /token", Some(body.into_bytes()))
     }
@@ -74,7 +78,12 @@ impl Auth for Toy {
         let token: Token = serde_json::from_slice(&reply.body)
             .map_err(|_| errors::unreadable(Effect::Irreversible))?;
         let expires_at = reply.at + LIFE;
-        Ok(Grant { access_token: token.access_token, refresh_token: None, expires_at })
+        Ok(Grant {
+            access_token: token.access_token,
+            refresh_token: None,
+            expires_at,
+            scopes: None,
+        })
     }
 }
 

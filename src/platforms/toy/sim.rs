@@ -1,6 +1,6 @@
 //! The simulated toy.
 
-use super::wire::{Create, Me, Post, Token};
+use super::wire::{Create, Me, Post};
 use crate::sim::accounts::{Accounts, number};
 use crate::sim::consent::{self, Asked, Chosen};
 use crate::sim::http::{bearer, field, json};
@@ -106,7 +106,7 @@ impl Simulator for ToySim {
                     .and_then(|code| Some(code.strip_prefix("code-")?.to_owned()));
                 let is_client = field(&form, "client_secret").as_deref() == Some(CLIENT_SECRET);
                 Answered::of(match at.filter(|_| is_client) {
-                    Some(at) => shown(&Token { access_token: format!("toy-{at}") }),
+                    Some(at) => shown(&value!({ "access_token": format!("toy-{at}") })),
                     None => refused(StatusCode::BAD_REQUEST, "no such code"),
                 })
             }

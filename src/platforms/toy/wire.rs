@@ -1,12 +1,13 @@
 //! The toy's JSON.
 
+use domain::secret::Secret;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The answer to a code.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct Token {
-    pub access_token: String,
+    pub access_token: Secret,
 }
 
 /// Whom a token belongs to.

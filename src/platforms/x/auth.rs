@@ -2,10 +2,10 @@
 
 use super::wire::{Answer, User};
 use super::{API, X, errors};
+use crate::grant::Grant;
 use crate::oauth::{self, Tokens, bear, request};
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -44,7 +44,7 @@ impl Auth for X {
     }
 
     fn sign(&self, request: &mut Request<Body>, grant: &Grant) {
-        bear(request, &format!("Bearer {}", grant.access_token));
+        bear(request, &format!("Bearer {}", grant.access_token.expose()));
     }
 
     fn exchange(&self, app: &App, code: &str, verifier: Option<&str>) -> Call {
@@ -116,7 +116,7 @@ fn token_call(app: &App, form: &[(&str, &str)]) -> Call {
     let body = oauth::form(form);
     let uri = format!("{API}/2/oauth2/token");
     let mut request = request(Method::POST, &uri, Some(oauth::FORM), Body::inline(body));
-    let pair = format!("{}:{}", app.client_id, app.client_secret);
+    let pair = format!("{}:{}", app.client_id, app.client_secret.expose());
     bear(&mut request, &format!("Basic {}", BASE64.encode(pair)));
     Call { endpoint: "oauth.token", effect: Effect::Irreversible, request, deadline: DEADLINE }
 }

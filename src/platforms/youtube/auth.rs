@@ -2,10 +2,10 @@
 
 use super::wire::{Channel, Channels};
 use super::{API, YouTube, errors, options};
+use crate::grant::Grant;
 use crate::oauth::{self, Tokens, request};
 use crate::port::{
-    AccountFacts, App, Auth, Body, Call, ClientAuth, Grant, Identifying, Identity, OAuthProfile,
-    Reply,
+    AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
 use http::{Method, Request, StatusCode};
@@ -49,7 +49,7 @@ impl Auth for YouTube {
     }
 
     fn sign(&self, request: &mut Request<Body>, grant: &Grant) {
-        oauth::bear(request, &format!("Bearer {}", grant.access_token));
+        oauth::bear(request, &format!("Bearer {}", grant.access_token.expose()));
     }
 
     fn exchange(&self, app: &App, code: &str, verifier: Option<&str>) -> Call {
@@ -133,7 +133,8 @@ fn read_account(reply: &Reply) -> Result<AccountFacts, Failure> {
 }
 
 fn token_call(app: &App, effect: Effect, form: &[(&str, &str)]) -> Call {
-    let client = [("client_id", app.client_id.as_str()), ("client_secret", &app.client_secret)];
+    let client =
+        [("client_id", app.client_id.as_str()), ("client_secret", app.client_secret.expose())];
     let body = oauth::form(&[form, &client].concat());
     let request = request(Method::POST, TOKEN_URL, Some(oauth::FORM), Body::inline(body));
     Call { endpoint: "oauth.token", effect, request, deadline: DEADLINE }

@@ -37,7 +37,7 @@ impl Bare {
         let app = App {
             name: "default".to_owned(),
             client_id: "bench".to_owned(),
-            client_secret: "sim-secret".to_owned(),
+            client_secret: "sim-secret".into(),
             redirect_uri: "http://127.0.0.1/callback".to_owned(),
         };
         let verifier = "v".repeat(43);
@@ -75,7 +75,9 @@ impl Bare {
             .collect();
         let reply = self.send(request.body(Body::Bytes(bytes.into()))?).await?;
         let grant: Result<Grant, _> = auth.read_grant(&reply, None);
-        grant.map(|grant| grant.access_token).map_err(|no| Fault::new(no.detail()))
+        grant
+            .map(|grant| grant.access_token.expose().to_owned())
+            .map_err(|no| Fault::new(no.detail()))
     }
 
     /// Posts `each` texts on every account, one call in flight per account; how long it took.

@@ -80,7 +80,8 @@ fn every_page_with_an_account_is_an_identity_with_its_own_token() {
     let Identifying::Done(found) = Instagram.identify(&rig.app, &grant, &replies) else {
         panic!("they are all known");
     };
-    let found: Vec<_> = found.iter().map(|i| (&*i.facts.handle, &*i.grant.access_token)).collect();
+    let found: Vec<_> =
+        found.iter().map(|i| (&*i.facts.handle, i.grant.access_token.expose())).collect();
     assert_eq!(found, [("@acme1", "page-1"), ("@acme2", "page-2")]);
 }
 
@@ -146,7 +147,7 @@ fn the_two_ways_have_hosts_and_tokens_of_their_own() {
     assert!(matches!(failure, Failure::Auth { .. }), "{failure:?}");
     let url = "https://graph.facebook.com/refresh_access_token";
     let token = rig.grant.as_ref().unwrap().access_token.clone();
-    let pairs = [("grant_type", "ig_refresh_token"), ("access_token", token.as_str())];
+    let pairs = [("grant_type", "ig_refresh_token"), ("access_token", token.expose())];
     let reply = rig.carry_ready(&meta::get("oauth.refresh", url, &pairs));
     assert_eq!(reply.status, StatusCode::BAD_REQUEST);
 }

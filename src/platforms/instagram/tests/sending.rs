@@ -47,7 +47,7 @@ fn a_reel_needs_no_address_of_its_film() {
     let [upload] = uploads(&rig)[..] else { panic!("one upload") };
     let of = |name| header(&upload.headers, name).unwrap_or_default();
     let token = &rig.grant.as_ref().unwrap().access_token;
-    assert_eq!(of("authorization"), format!("OAuth {token}"));
+    assert_eq!(of("authorization"), format!("OAuth {}", token.expose()));
     assert_eq!((of("offset"), of("file_size")), ("0", "2000"));
     assert_eq!((upload.body.len(), upload.query.as_str()), (2_000, ""));
     assert!(rig.page("/feed").contains("<video"));

@@ -16,7 +16,7 @@ fn request(rig: &Rig, method: Method, path: &str, body: &Value) -> Inbound {
         headers.insert(name, HeaderValue::from_str(value).unwrap());
     };
     if let Some(grant) = &rig.grant {
-        write(AUTHORIZATION.as_str(), &format!("Bearer {}", grant.access_token));
+        write(AUTHORIZATION.as_str(), &format!("Bearer {}", grant.access_token.expose()));
     }
     write("content-type", "application/json");
     write("linkedin-version", "202607");
@@ -201,7 +201,7 @@ fn only_pages_can_be_searched_and_only_ones_own() {
     finder.query = "q=author&author=urn%3Ali%3Aorganization%3A1".into();
     assert_eq!(send(&mut rig, finder.clone()).0, 403);
     let mut other = person("acme");
-    let bearer = format!("Bearer {}", other.grant.clone().unwrap().access_token);
+    let bearer = format!("Bearer {}", other.grant.clone().unwrap().access_token.expose());
     finder.headers.insert(AUTHORIZATION, HeaderValue::from_str(&bearer).unwrap());
     assert_eq!(send(&mut other, finder).0, 403);
 }

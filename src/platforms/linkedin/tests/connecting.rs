@@ -1,9 +1,10 @@
 //! Consent, grants, and whom they belong to.
 
 use super::{calls, limit, page, person};
+use crate::grant::Grant;
 use crate::linkedin::LinkedIn;
 use crate::linkedin::auth::whoami;
-use crate::port::{App, Auth, Grant, Identifying, Reply};
+use crate::port::{App, Auth, Identifying, Reply};
 use crate::rig::{Rig, post};
 use crate::sim::Control;
 use domain::failure::{Failure, Scope};
@@ -27,7 +28,7 @@ fn app(name: &str) -> App {
 
 fn grant() -> Grant {
     let expires_at = Timestamp::from_seconds(5);
-    Grant { access_token: "canary".into(), refresh_token: None, expires_at }
+    Grant { access_token: "canary".into(), refresh_token: None, expires_at, scopes: None }
 }
 
 fn acl(organization: &str, role: &str, state: &str) -> Value {
@@ -166,7 +167,7 @@ fn an_empty_refresh_token_keeps_the_stored_one_and_the_life_has_a_default() {
     let Ok(renewed) = LinkedIn.read_grant(&reply(200, &body), Some(&previous)) else {
         panic!("this is a grant");
     };
-    assert_eq!(renewed.refresh_token.as_deref(), Some("kept"));
+    assert!(renewed.refresh_token == Some("kept".into()));
     assert_eq!(renewed.expires_at, Timestamp::from_seconds(1_000 + 60 * 86_400));
     // A refresh may be asked for again, a code may not.
     let outage = reply(503, &Value::Null);

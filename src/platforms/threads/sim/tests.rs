@@ -15,7 +15,7 @@ const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlen
 fn request(rig: &Rig, method: Method, path: &str, pairs: &[(&str, &str)]) -> Inbound {
     let mut pairs = pairs.to_vec();
     if let Some(grant) = &rig.grant {
-        pairs.push(("access_token", &grant.access_token));
+        pairs.push(("access_token", grant.access_token.expose()));
     }
     let form = form(&pairs);
     let (query, body) =

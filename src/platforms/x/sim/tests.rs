@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 fn request(rig: &Rig, method: Method, path: &str, body: &Value) -> Inbound {
     let mut headers = HeaderMap::new();
     if let Some(grant) = &rig.grant {
-        let bearer = format!("Bearer {}", grant.access_token);
+        let bearer = format!("Bearer {}", grant.access_token.expose());
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&bearer).unwrap());
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,7 +1,8 @@
 //! What goes out, and what is done when it does not.
 
 use super::{connected, timeline};
-use crate::port::{Auth, Grant, Publish, Step};
+use crate::grant::Grant;
+use crate::port::{Auth, Publish, Step};
 use crate::rig::{Kept, Rig, VERIFIER, post, segment};
 use crate::sim::Control;
 use crate::x::{X, auth, errors};

@@ -24,7 +24,7 @@ type Headers<'a> = &'a [(&'a str, &'a str)];
 fn request(rig: &Rig, [method, path]: [&str; 2], headers: Headers<'_>, body: &[u8]) -> Inbound {
     let mut all = HeaderMap::new();
     if let Some(grant) = &rig.grant {
-        let bearer = format!("Bearer {}", grant.access_token);
+        let bearer = format!("Bearer {}", grant.access_token.expose());
         all.insert(AUTHORIZATION, HeaderValue::from_str(&bearer).unwrap());
     }
     for (name, value) in headers {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// What the host for uploads answers: the status, and the type of its refusal.
 fn upload(rig: &mut Rig, id: &str, headers: &[(&'static str, &str)], body: &[u8]) -> (u16, Value) {
     let mut map = HeaderMap::new();
-    let token = format!("OAuth {}", rig.grant.as_ref().unwrap().access_token);
+    let token = format!("OAuth {}", rig.grant.as_ref().unwrap().access_token.expose());
     map.insert("authorization", HeaderValue::from_str(&token).unwrap());
     for (name, value) in headers {
         map.insert(*name, HeaderValue::from_str(value).unwrap());
@@ -94,7 +94,7 @@ fn every_living_version_is_spoken_and_no_other() {
             base: "http://127.0.0.1:8090/instagram".into(),
             method: Method::GET,
             path: format!("/{version}/{user}/content_publishing_limit"),
-            query: form(&[("access_token", &token)]),
+            query: form(&[("access_token", token.expose())]),
             headers: HeaderMap::new(),
             body: Vec::new(),
         });

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 fn request(rig: &Rig, method: Method, path: &str, body: &Value) -> Inbound {
     let mut headers = HeaderMap::new();
-    let bearer = format!("Bearer {}", rig.grant.as_ref().unwrap().access_token);
+    let bearer = format!("Bearer {}", rig.grant.as_ref().unwrap().access_token.expose());
     headers.insert(AUTHORIZATION, HeaderValue::from_str(&bearer).unwrap());
     if !body.is_null() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

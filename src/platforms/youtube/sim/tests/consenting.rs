@@ -71,7 +71,7 @@ fn the_hundred_and_first_refresh_token_ends_the_first() {
 fn a_revoked_token_ends_its_grant() {
     let mut rig = connected("acme");
     let token = rig.grant.clone().unwrap().refresh_token.unwrap();
-    let body = form(&[("token", &token)]);
+    let body = form(&[("token", token.expose())]);
     assert_eq!(send(&mut rig, ["POST", "/revoke"], &[], body.as_bytes()).0, 200);
     let (status, _, told) = send(&mut rig, ["POST", "/revoke"], &[], body.as_bytes());
     assert_eq!((status, &told["error"]), (400, &json!("invalid_token")));

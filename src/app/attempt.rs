@@ -4,7 +4,7 @@ use crate::material::Material;
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
-use crate::{App, checkpoints, grants, publish, show, wakeup};
+use crate::{App, checkpoints, disconnect, grants, pause, publish, show, wakeup};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
 use base::{Context, Fault, clock, crash};
@@ -29,6 +29,9 @@ use store::intents::{Guard, Intended};
 use store::jobs::{Job, JobKind};
 use store::settles::{Closing, Entry, Settle, Settled};
 use tokio::sync::OwnedMutexGuard;
+
+/// Of a pause that Redis did not know, this long.
+const PAUSED_REST: Duration = Duration::from_secs(5);
 
 /// A delivery in hand.
 pub(crate) struct Attempt<'a> {
@@ -56,6 +59,19 @@ pub(crate) enum Begun<'a> {
     Work(Box<Attempt<'a>>),
     /// There is not, and this is what the queue is told.
     Over(Outcome),
+}
+
+/// What its account says against work on a delivery, before its grant is opened.
+async fn aside(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Option<Outcome>, Fault> {
+    if row.is_disconnected {
+        return disconnect::end(app, claimed, row).await.map(Some);
+    }
+    if row.is_paused {
+        // Redis would not have lent it, had it known.
+        pause::shut(app, &claimed.lane).await;
+        return Ok(Some(Outcome::ReleaseFor(PAUSED_REST)));
+    }
+    Ok(None)
 }
 
 /// What tells a wording from another: the digest of its first segment.
@@ -96,6 +112,9 @@ impl<'a> Attempt<'a> {
             Stay::Here => {}
             Stay::Later(outcome) => return Ok(Begun::Over(outcome)),
             Stay::Never => return quarantine::end(app, claimed, &row).await.map(Begun::Over),
+        }
+        if let Some(outcome) = aside(app, claimed, &row).await? {
+            return Ok(Begun::Over(outcome));
         }
         crash::point_of("publish.after_load", claimed.subject);
         let mut attempt = Self::assemble(app, claimed, kind, (row, loaded_at)).await?;

@@ -41,7 +41,7 @@ pub struct DisconnectedView {
 /// What became of the grant at the platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Revoked {
-    /// `revoked`, `refused`, `not_offered` or `nothing_left`.
+    /// `revoked`, `refused`, `not_offered`, `shared` or `nothing_left`.
     pub outcome: &'static str,
     /// The story in a sentence.
     pub message: String,
@@ -110,6 +110,12 @@ async fn revoke(app: &App, account: &Account) -> Result<Revoked, Fault> {
     let credential = app.0.store.credential(account.id).await?;
     if credential.sealed.is_empty() {
         return Ok(Revoked::of("nothing_left", "Its token was erased before."));
+    }
+    let is_shared = adapter.auth().is_consent_shared(&account.app);
+    if app.0.store.is_consent_needed(account, is_shared).await? {
+        let told =
+            format!("Its consent on {name} serves other accounts here, so it was not revoked.");
+        return Ok(Revoked::of("shared", told));
     }
     let grant = grants::open(app, account.tenant, name, &credential).await?;
     let settings = app.0.settings.platforms.get(name);

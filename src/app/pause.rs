@@ -18,12 +18,7 @@ use store::pauses::{Act, PAUSE_ENDS};
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn pause(
-    app: &App,
-    caller: &Caller,
-    id: AccountId,
-    reason: &str,
-) -> Answer<AccountPage> {
+pub async fn pause(app: &App, caller: &Caller, id: AccountId, reason: &str) -> Answer<AccountPage> {
     let overview = match found(app, caller, id).await? {
         Ok(overview) => overview,
         Err(refused) => return Ok(Err(refused)),
@@ -63,7 +58,9 @@ pub async fn resume(app: &App, caller: &Caller, id: AccountId) -> Answer<Account
     // Also where Postgres has no pause: an earlier word to Redis may have been lost.
     let limited = match &resumed {
         Some(resumed) => resumed.limited.as_ref().map(|gate| gate.until),
-        None => overview.gate.as_ref().filter(|g| g.scope_key.starts_with("account:")).map(|g| g.until),
+        None => {
+            overview.gate.as_ref().filter(|g| g.scope_key.starts_with("account:")).map(|g| g.until)
+        }
     };
     open(app, &lane, limited).await?;
     if resumed.is_some() {

@@ -167,11 +167,7 @@ fn content(platform: &dyn Platform, one: &Upcoming) -> Content {
 }
 
 /// The account as its posts will find it.
-async fn account(
-    app: &App,
-    overview: &Overview,
-    due: &[Due],
-) -> Result<preflight::Account, Fault> {
+async fn account(app: &App, overview: &Overview, due: &[Due]) -> Result<preflight::Account, Fault> {
     let account = &overview.account;
     let adapter = platforms::find(&account.platform).and_then(|platform| platform.adapter());
     let down = down(overview);
@@ -222,7 +218,8 @@ fn down(overview: &Overview) -> Option<Down> {
 fn scopes_missing(overview: &Overview, adapter: &dyn Adapter) -> Vec<String> {
     let account = &overview.account;
     let Some(granted) = &account.scopes else { return Vec::new() };
-    let asked: BTreeSet<&str> = adapter.auth().profile(&account.app).scopes.iter().copied().collect();
+    let asked: BTreeSet<&str> =
+        adapter.auth().profile(&account.app).scopes.iter().copied().collect();
     let granted: BTreeSet<&str> = granted.iter().map(String::as_str).collect();
     asked.difference(&granted).map(|scope| (*scope).to_owned()).collect()
 }

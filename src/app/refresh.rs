@@ -5,13 +5,15 @@
 
 use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
-use crate::{App, courier, grants};
+use crate::{App, courier, disconnect, grants};
 use base::{Context, Fault, clock};
+use domain::account::Status;
 use domain::failure::Failure;
 use domain::id::AccountId;
 use domain::time::Timestamp;
 use queue::{Claimed, Outcome};
 use std::time::Duration;
+use store::accounts::Account;
 use store::crashes::Culprit;
 use store::credentials::{RefreshTurn, Turn};
 use store::jobs::{Arm, JobKind};
@@ -133,24 +135,37 @@ async fn try_arm(app: &App, id: AccountId) -> Result<(), Fault> {
     let platform = platforms::find(&account.platform).context("a stored platform is unknown")?;
     let auth = platform.adapter().context("a stored platform has no adapter")?.auth();
     let credential = app.0.store.credential(id).await?;
+    let due_at = credential.expires_at - auth.profile(&account.app).refresh_before;
+    let job = app.0.store.arm_job(wake(app, &account, Some(due_at))).await?;
+    app.wake(&[job]).await;
+    Ok(())
+}
+
+/// Owes an account its refresh now.
+pub(crate) async fn arm_now(app: &App, account: &Account) -> Result<(), Fault> {
+    let job = app.0.store.arm_job(wake(app, account, None)).await?;
+    app.wake(&[job]).await;
+    Ok(())
+}
+
+/// The wake-up of a refresh. It waits in a lane of its own: an account that is paused or limited
+/// keeps its token.
+pub(crate) fn wake(app: &App, account: &Account, due_at: Option<Timestamp>) -> Arm {
     let address = Address {
         tenant: account.tenant,
         platform: &account.platform,
         app: &account.app,
-        account: id,
+        account: account.id,
     };
-    let wake = Arm {
+    Arm {
         kind: JobKind::Refresh,
         queue: targets::REFRESH.to_owned(),
-        subject: id.uuid(),
+        subject: account.id.uuid(),
         shard: app.shard(&address.app_key()),
         group: address.group(),
-        lane: address.lane(),
-        due_at: Some(credential.expires_at - auth.profile(&account.app).refresh_before),
-    };
-    let job = app.0.store.arm_job(wake).await?;
-    app.wake(&[job]).await;
-    Ok(())
+        lane: format!("refresh-{}", account.id.uuid()),
+        due_at,
+    }
 }
 
 /// Works on the refresh of a claimed job.
@@ -175,6 +190,11 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     let id = AccountId::new(claimed.subject);
     let account = app.0.store.account(id).await?;
     let drop = || app.0.store.drop_job(JobKind::Refresh, claimed.subject, claimed.generation);
+    if account.status == Status::Disconnected {
+        // Whoever took the account away did not get to its end.
+        disconnect::finish(app, &account).await?;
+        return Ok(Outcome::Done);
+    }
     if account.needs_reconnect().is_some() {
         drop().await?;
         return Ok(Outcome::Done);

@@ -25,4 +25,6 @@ mod views;
 pub use calls::Client;
 pub use error::{Detail, Error};
 pub use place::Place;
-pub use views::{Account, Asset, Brand, Delivery, Post, Whole};
+pub use views::{
+    Account, Amends, Asset, Brand, Counts, Delivery, Disconnected, Health, Post, Revoked, Whole,
+};

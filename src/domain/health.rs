@@ -176,7 +176,10 @@ mod tests {
             let health = health(&facts);
             assert_eq!(health.word, word, "{health:?}");
             assert!(health.sentence.contains("@acme"), "{health:?}");
-            assert!(health.sentence.ends_with('.') && !health.sentence.contains(".."), "{health:?}");
+            assert!(
+                health.sentence.ends_with('.') && !health.sentence.contains(".."),
+                "{health:?}"
+            );
         }
     }
 

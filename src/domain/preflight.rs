@@ -132,7 +132,9 @@ fn of_account(account: &Account, due: &Due) -> Vec<Risk> {
     if let Some(Down { kind, reason }) = &account.down {
         let (state, way) = match *kind {
             "paused" => ("is paused", "Resume the account before the post is due."),
-            "disconnected" => ("was disconnected", "Connect the account again, or cancel the post."),
+            "disconnected" => {
+                ("was disconnected", "Connect the account again, or cancel the post.")
+            }
             _ => ("has to be connected again", "Connect the account again before the post is due."),
         };
         tell(kind, "", format!("{handle} {state}: {}.", bare(reason)), way);

@@ -486,6 +486,11 @@ pub trait Auth: Send + Sync {
     fn identify(&self, app: &App, grant: &Grant, replies: &[Reply]) -> Identifying;
     /// The call that renews a grant, or `None` when only a reconnect helps.
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call>;
+    /// One consent through this registration serves several accounts, so that to revoke it for one
+    /// of them would end them all.
+    fn is_consent_shared(&self, _app: &str) -> bool {
+        false
+    }
     /// The call that takes a grant back at the platform, where it has one.
     fn revoke(&self, _app: &App, _grant: &Grant) -> Option<Call> {
         None

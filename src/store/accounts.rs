@@ -78,7 +78,7 @@ const COLUMNS: &str =
     "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle, a.kind,
     a.status, a.status_reason, a.status_at, a.scopes, a.connected_at FROM accounts a";
 
-fn account_of(row: &PgRow) -> Result<Account, Fault> {
+pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
     Ok(Account {
         id: convert::id(row, "id")?,
         tenant: convert::id(row, "tenant_id")?,
@@ -212,8 +212,33 @@ impl Store {
         .await?;
         let account = account_of(&row)?;
         Self::replace_grant(&mut tx, connection.tenant, account.id, expires_at, seal).await?;
+        Self::tell_connected(&mut tx, &account).await?;
         tx.commit().await?;
         Ok(account)
+    }
+
+    /// Tells that an account is connected, and how many deliveries that failed for it can be
+    /// retried.
+    async fn tell_connected(
+        tx: &mut Transaction<'_, sqlx::Postgres>,
+        account: &Account,
+    ) -> Result<(), Fault> {
+        sqlx::query(
+            "INSERT INTO events (tenant_id, kind, subject, data)
+             SELECT a.tenant_id, 'account.connected', $2, jsonb_build_object('handle', a.handle,
+                 'platform', a.platform, 'failedDeliveries', (
+                     SELECT count(*) FROM deliveries d JOIN posts p ON p.id = d.post_id
+                     WHERE d.account_id = a.id AND d.status = 'failed'
+                         AND d.failed_stage = 'validating'
+                         AND d.failure->>'type' = 'PlatformAuthError'
+                         AND d.updated_at >= a.broken_at AND p.stage = 'live'))
+             FROM accounts a WHERE a.id = $1",
+        )
+        .bind(account.id.uuid())
+        .bind(account.id.to_string())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
     }
 
     async fn replace_grant(

@@ -2,6 +2,7 @@
 //!
 //! Invariant: this file moves bytes; it cannot open them.
 
+use crate::accounts::Account;
 use crate::jobs::{self, Arm, Job};
 use crate::pauses::{Act, note, tell};
 use crate::{Store, convert};
@@ -90,6 +91,32 @@ impl Store {
         let owed = jobs::arm(&mut tx, &[erase]).await?.pop();
         tx.commit().await?;
         Ok(Disconnected { is_again: false, failed, under_way, owed })
+    }
+
+    /// Another account lives on the consent of this one: the same identity on another brand, or,
+    /// where a consent `is_shared`, any of its tenant through the same registration.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn is_consent_needed(
+        &self,
+        account: &Account,
+        is_shared: bool,
+    ) -> Result<bool, Fault> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT FROM accounts
+                 WHERE platform = $2 AND app = $3 AND id <> $1 AND status <> 'disconnected'
+                     AND (remote_id = $4 OR $5 AND tenant_id = $6)) AS needed",
+        )
+        .bind(account.id.uuid())
+        .bind(&account.platform)
+        .bind(&account.app)
+        .bind(&account.remote_id)
+        .bind(is_shared)
+        .bind(account.tenant.uuid())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.try_get("needed")?)
     }
 
     /// Erases the grant of an account that was taken away, and what was owed for it. `false` when

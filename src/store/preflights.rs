@@ -325,7 +325,10 @@ async fn tell(db: &mut PgConnection, look: &Look<'_>) -> Result<u64, Fault> {
 }
 
 /// Moves the wake-up to the earliest look of all that waits, or takes it away.
-async fn rearm(db: &mut PgConnection, account: AccountId) -> Result<Option<(i64, Timestamp)>, Fault> {
+async fn rearm(
+    db: &mut PgConnection,
+    account: AccountId,
+) -> Result<Option<(i64, Timestamp)>, Fault> {
     let looks_ms: Vec<i64> =
         LOOKS.iter().map(|ahead| i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX)).collect();
     // For each look the first delivery for which it lies ahead, found by the index.

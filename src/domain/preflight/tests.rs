@@ -81,7 +81,8 @@ fn each_problem_is_told_with_its_way_out_and_a_healthy_account_has_none() {
 // case: A-forecast
 #[test]
 fn of_fourteen_that_are_due_and_eight_that_are_left_the_last_six_are_named() {
-    let all: Vec<Due> = (0..14).map(|n| due(n, NOON + HOUR * u32::try_from(n / 2).unwrap())).collect();
+    let all: Vec<Due> =
+        (0..14).map(|n| due(n, NOON + HOUR * u32::try_from(n / 2).unwrap())).collect();
     let used = vec![NOON - HOUR, NOON - HOUR * 2];
     let account = Account { windows: vec![window(10, Some(Zone::Utc), used)], ..well() };
     let risks = judge(&account, &all);

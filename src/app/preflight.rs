@@ -6,8 +6,8 @@
 use crate::accounts;
 use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
-use crate::{App, versions};
-use base::Fault;
+use crate::{App, HORIZON, versions};
+use base::{Fault, clock};
 use domain::account::Status;
 use domain::capability::{self, Profile};
 use domain::content::Content;
@@ -116,9 +116,11 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
             .increment(looked.told);
         tracing::warn!(account = %id, told = looked.told, "posts are at risk");
     }
+    // What is due later than Redis is told of is told to it by the relay.
+    let soon = clock::now() + HORIZON;
     Ok(match looked.next {
-        Some((generation, due_at)) => Outcome::Again { generation, due_at },
-        None => Outcome::Done,
+        Some((generation, due_at)) if due_at <= soon => Outcome::Again { generation, due_at },
+        _ => Outcome::Done,
     })
 }
 

@@ -36,10 +36,12 @@ async fn owed(scene: &Scene<'_>, account: &Account) -> Option<(Timestamp, i64)> 
 
 /// Has the look that is owed to an account come now, and waits until it is over.
 async fn look(scene: &Scene<'_>, account: &Account) {
-    let (_, before) = owed(scene, account).await.expect("a look is owed");
-    let due = "UPDATE jobs SET due_at = clock_timestamp() - interval '10 seconds'
-               WHERE kind = 'preflight' AND subject = $1";
-    sqlx::query(due).bind(uuid(account)).execute(&mut scene.fleet.postgres().await).await.unwrap();
+    let due = "UPDATE jobs SET due_at = clock_timestamp() - interval '10 seconds',
+                   generation = nextval('job_generation')
+               WHERE kind = 'preflight' AND subject = $1 RETURNING generation";
+    let due = sqlx::query_scalar::<_, i64>(due).bind(uuid(account));
+    let mut db = scene.fleet.postgres().await;
+    let before = due.fetch_optional(&mut db).await.unwrap().expect("a look is owed");
     eventually("an account is looked at", WITHIN, async || match owed(scene, account).await {
         Some((_, generation)) if generation == before => Err("not yet".to_owned()),
         _ => Ok(()),

@@ -25,7 +25,3 @@ CREATE TRIGGER accounts_note_break BEFORE UPDATE OF status ON accounts
 
 CREATE INDEX accounts_by_tenant ON accounts (tenant_id, id DESC);
 CREATE INDEX deliveries_by_account ON deliveries (account_id, due_at);
-
--- A refresh waits in a lane of its own: an account that is paused or limited keeps its token.
-UPDATE jobs SET lane = 'refresh-' || subject, generation = nextval('job_generation')
-WHERE kind = 'refresh';

@@ -1,8 +1,8 @@
 //! Accounts as their owners see them: where each stands, how it is, and what waits on it.
 
 use crate::caller::Caller;
-use crate::targets::Address;
-use crate::{Answer, App, Refused, grants, refresh};
+use crate::targets::{self, Address};
+use crate::{Answer, App, Refused, grants};
 use base::{Context, Fault};
 use domain::account::Status;
 use domain::health::{self, Health};
@@ -12,6 +12,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::accounts::Account;
+use store::jobs::{Arm, JobKind};
 use store::overviews::{Overview, Sought};
 
 /// Accounts of a brand that are shown at once.
@@ -198,8 +199,23 @@ pub async fn refresh(app: &App, caller: &Caller, id: AccountId) -> Answer<Accoun
             ),
         }));
     }
-    refresh::arm_now(app, account).await?;
+    let job = app.0.store.arm_job(refresh_job(app, account, None)).await?;
+    app.wake(&[job]).await;
     show(app, caller, id).await
+}
+
+/// The wake-up of a refresh, which also ends what was taken away.
+pub(crate) fn refresh_job(app: &App, account: &Account, due_at: Option<Timestamp>) -> Arm {
+    let address = address(account);
+    Arm {
+        kind: JobKind::Refresh,
+        queue: targets::REFRESH.to_owned(),
+        subject: account.id.uuid(),
+        shard: app.shard(&address.app_key()),
+        group: address.group(),
+        lane: address.lane(),
+        due_at,
+    }
 }
 
 /// The platform gave means to renew the token of this account.

@@ -8,7 +8,7 @@
 use crate::accounts::{self, AccountPage, found};
 use crate::caller::Caller;
 use crate::quarantine;
-use crate::{Answer, App, courier, grants, pause, refresh, show};
+use crate::{Answer, App, courier, grants, pause, show};
 use base::{Context, Fault, clock};
 use domain::failure::Failure;
 use domain::id::AccountId;
@@ -66,7 +66,7 @@ pub async fn disconnect(app: &App, caller: &Caller, id: AccountId) -> Answer<Dis
     let (lane, actor) = (accounts::address(account).lane(), caller.actor());
     let reason = "its owner disconnected it";
     let act = Act { tenant: caller.tenant, account: id, lane: &lane, actor: &actor, reason };
-    let erase = refresh::wake(app, account, Some(clock::now() + ERASE_AFTER));
+    let erase = accounts::refresh_job(app, account, Some(clock::now() + ERASE_AFTER));
     let done = app.0.store.disconnect(act, &show::failure(&failure(account)), erase).await?;
     tracing::info!(account = %id, actor, "an account is disconnected");
     let revoked = finish(app, account).await?;

@@ -12,6 +12,7 @@ use domain::id::AccountId;
 use domain::rejection::RejectionType;
 use queue::Gate;
 use serde_json::{Value, json};
+use store::accounts::Account;
 use store::pauses::{Act, PAUSE_ENDS};
 
 /// Puts an account to rest until somebody resumes it. Once more changes the reason.
@@ -34,9 +35,18 @@ pub async fn pause(app: &App, caller: &Caller, id: AccountId, reason: &str) -> A
     accounts::show(app, caller, id).await
 }
 
+/// The gate of a paused account, as Redis is told of it.
+pub(crate) fn gate(account: &Account) -> Gate {
+    shutting(&accounts::address(account).lane())
+}
+
+fn shutting(lane: &str) -> Gate {
+    Gate { scope_key: format!("account:{lane}"), until: PAUSE_ENDS }
+}
+
 /// Tells Redis of a pause. Postgres holds it: whoever loads a delivery sees it there.
 pub(crate) async fn shut(app: &App, lane: &str) {
-    let gate = Gate { scope_key: format!("account:{lane}"), until: PAUSE_ENDS };
+    let gate = shutting(lane);
     if let Err(fault) = app.0.queue.close_gate(&gate).await {
         tracing::warn!(%fault, gate = gate.scope_key, "Redis was not told of a pause");
     }

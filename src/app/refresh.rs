@@ -13,7 +13,6 @@ use domain::id::AccountId;
 use domain::time::Timestamp;
 use queue::{Claimed, Outcome};
 use std::time::Duration;
-use store::accounts::Account;
 use store::crashes::Culprit;
 use store::credentials::{RefreshTurn, Turn};
 use store::jobs::{Arm, JobKind};
@@ -135,37 +134,24 @@ async fn try_arm(app: &App, id: AccountId) -> Result<(), Fault> {
     let platform = platforms::find(&account.platform).context("a stored platform is unknown")?;
     let auth = platform.adapter().context("a stored platform has no adapter")?.auth();
     let credential = app.0.store.credential(id).await?;
-    let due_at = credential.expires_at - auth.profile(&account.app).refresh_before;
-    let job = app.0.store.arm_job(wake(app, &account, Some(due_at))).await?;
-    app.wake(&[job]).await;
-    Ok(())
-}
-
-/// Owes an account its refresh now.
-pub(crate) async fn arm_now(app: &App, account: &Account) -> Result<(), Fault> {
-    let job = app.0.store.arm_job(wake(app, account, None)).await?;
-    app.wake(&[job]).await;
-    Ok(())
-}
-
-/// The wake-up of a refresh. It waits in a lane of its own: an account that is paused or limited
-/// keeps its token.
-pub(crate) fn wake(app: &App, account: &Account, due_at: Option<Timestamp>) -> Arm {
     let address = Address {
         tenant: account.tenant,
         platform: &account.platform,
         app: &account.app,
-        account: account.id,
+        account: id,
     };
-    Arm {
+    let wake = Arm {
         kind: JobKind::Refresh,
         queue: targets::REFRESH.to_owned(),
-        subject: account.id.uuid(),
+        subject: id.uuid(),
         shard: app.shard(&address.app_key()),
         group: address.group(),
-        lane: format!("refresh-{}", account.id.uuid()),
-        due_at,
-    }
+        lane: address.lane(),
+        due_at: Some(credential.expires_at - auth.profile(&account.app).refresh_before),
+    };
+    let job = app.0.store.arm_job(wake).await?;
+    app.wake(&[job]).await;
+    Ok(())
 }
 
 /// Works on the refresh of a claimed job.

@@ -255,8 +255,7 @@ impl Store {
              JOIN posts p ON p.id = d.post_id
              JOIN accounts a ON a.id = d.account_id
              JOIN credentials c ON c.account_id = d.account_id
-             LEFT JOIN gates z
-                 ON z.scope_key = 'pause:' || a.platform || ':' || a.app || ':' || a.id
+             LEFT JOIN gates z ON z.scope_key = 'pause:' || d.account_id
              LEFT JOIN jobs j ON j.subject = d.id AND j.kind = $2
              WHERE d.id = ANY($1)",
         )

@@ -4,7 +4,7 @@
 
 use crate::accounts::Account;
 use crate::jobs::{self, Arm, Job};
-use crate::pauses::{Act, note, tell};
+use crate::pauses::{Act, key, note, tell};
 use crate::{Store, convert};
 use base::Fault;
 use domain::account::Status;
@@ -71,7 +71,7 @@ impl Store {
         )
         .bind(act.account.uuid())
         .bind(Json(failure))
-        .bind(format!("pause:{}", act.lane))
+        .bind(key(act.account))
         .execute(&mut *tx)
         .await?
         .rows_affected();

@@ -9,7 +9,7 @@ use sqlx::Row;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
     /// `account:<lane>`, `app:<platform>:<app>` or `platform:<platform>`; of a pause,
-    /// `pause:<lane>`.
+    /// `pause:<uuid>` (`pauses.rs`).
     pub scope_key: String,
     /// When it opens.
     pub until: Timestamp,
@@ -18,22 +18,21 @@ pub struct Gate {
 }
 
 impl Store {
-    /// The gates that are closed now, as the queue knows them: a pause is an account's gate.
+    /// The gates that are closed now, but for pauses.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn closed_gates(&self) -> Result<Vec<Gate>, Fault> {
         let rows = sqlx::query(
-            "SELECT scope_key, until_at, reason FROM gates WHERE until_at > clock_timestamp()",
+            "SELECT scope_key, until_at, reason FROM gates
+             WHERE until_at > clock_timestamp() AND scope_key NOT LIKE 'pause:%'",
         )
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
             .map(|row| {
-                let stored: String = row.try_get("scope_key")?;
-                let paused = stored.strip_prefix("pause:").map(|lane| format!("account:{lane}"));
                 Ok(Gate {
-                    scope_key: paused.unwrap_or(stored),
+                    scope_key: row.try_get("scope_key")?,
                     until: convert::time(row, "until_at")?,
                     reason: row.try_get("reason")?,
                 })

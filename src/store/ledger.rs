@@ -1,6 +1,6 @@
 //! The ledger read as a count: which irreversible calls were made of late, by whom.
 
-use crate::accounts::{Account, account_of};
+use crate::accounts::Account;
 use crate::overviews::own_of;
 use crate::{Store, convert};
 use base::Fault;
@@ -68,9 +68,7 @@ impl Store {
     pub async fn own_limits_used(&self, midnight: Timestamp) -> Result<Vec<OwnUsed>, Fault> {
         // Nothing goes out more than three days after it was due.
         let rows = sqlx::query(
-            "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle,
-                 a.kind, a.status, a.status_reason, a.status_at, a.scopes, a.connected_at,
-                 a.posts_per_day, a.min_gap_s, n.today, n.last_at
+            "SELECT a.id, a.posts_per_day, a.min_gap_s, n.today, n.last_at
              FROM accounts a CROSS JOIN LATERAL (
                  SELECT count(*) FILTER (WHERE d.intended_at >= $1) AS today,
                      max(d.intended_at) AS last_at
@@ -84,16 +82,19 @@ impl Store {
         .bind(convert::at(midnight))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(OwnUsed {
-                    account: account_of(row)?,
-                    own: own_of(row)?,
-                    today: u32::try_from(row.try_get::<i64, _>("today")?).unwrap_or(u32::MAX),
-                    last_at: convert::time(row, "last_at")?,
-                })
-            })
-            .collect()
+        let ids = rows.iter().map(|row| convert::id(row, "id")).collect::<Result<Vec<_>, _>>()?;
+        let mut accounts = self.accounts_by_id(&ids).await?;
+        let mut used = Vec::with_capacity(rows.len());
+        for (row, id) in rows.iter().zip(ids) {
+            let Some(account) = accounts.remove(&id) else { continue };
+            used.push(OwnUsed {
+                account,
+                own: own_of(row)?,
+                today: u32::try_from(row.try_get::<i64, _>("today")?).unwrap_or(u32::MAX),
+                last_at: convert::time(row, "last_at")?,
+            });
+        }
+        Ok(used)
     }
 
     /// The calls intended within each of these windows up to now, but for those taken back.

@@ -2,7 +2,7 @@
 //!
 //! For people: nothing here is read by a worker.
 
-use crate::accounts::{Account, account_of};
+use crate::accounts::{Account, account_of, select};
 use crate::gates::Gate;
 use crate::{Store, convert};
 use base::Fault;
@@ -12,6 +12,7 @@ use domain::limit::Own;
 use domain::time::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use std::collections::HashMap;
 
 /// Deliveries of an account that are counted at most; who reads 2,000 knows enough.
 pub const COUNTED_MAX: i64 = 2_000;
@@ -65,7 +66,7 @@ pub struct Sought<'a> {
     pub before: Option<AccountId>,
 }
 
-fn overview_of(row: &PgRow) -> Result<Overview, Fault> {
+fn overview_of(row: &PgRow, account: Account) -> Result<Overview, Fault> {
     let pause = match convert::time_or_none(row, "paused_at")? {
         Some(at) => Some(Pause { at, reason: row.try_get("pause_reason")? }),
         None => None,
@@ -79,7 +80,7 @@ fn overview_of(row: &PgRow) -> Result<Overview, Fault> {
         None => None,
     };
     Ok(Overview {
-        account: account_of(row)?,
+        account,
         brand_slug: row.try_get("brand_slug")?,
         token_ends_at: convert::time_or_none(row, "expires_at")?,
         next_refresh_at: convert::time_or_none(row, "next_refresh_at")?,
@@ -114,9 +115,7 @@ impl Store {
     ) -> Result<Vec<Overview>, Fault> {
         // What waited through a pause or a break is older than what merely waits.
         let rows = sqlx::query(
-            "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle,
-                 a.kind, a.status, a.status_reason, a.status_at, a.scopes, a.connected_at,
-                 a.posts_per_day, a.min_gap_s, b.slug AS brand_slug,
+            "SELECT a.id, a.posts_per_day, a.min_gap_s, b.slug AS brand_slug,
                  CASE WHEN a.status <> 'disconnected' THEN c.expires_at END AS expires_at,
                  CASE WHEN a.status = 'connected' THEN j.due_at END AS next_refresh_at,
                  p.closed_at AS paused_at, p.reason AS pause_reason, g.scope_key AS gate_scope,
@@ -126,7 +125,7 @@ impl Store {
              JOIN brands b ON b.id = a.brand_id
              LEFT JOIN credentials c ON c.account_id = a.id
              LEFT JOIN jobs j ON j.kind = 'refresh' AND j.subject = a.id
-             LEFT JOIN gates p ON p.scope_key = 'pause:' || a.platform || ':' || a.app || ':' || a.id
+             LEFT JOIN gates p ON p.scope_key = 'pause:' || a.id
              LEFT JOIN LATERAL (
                  SELECT scope_key, until_at, reason FROM gates
                  WHERE until_at > clock_timestamp() AND scope_key IN (
@@ -162,7 +161,32 @@ impl Store {
         .bind(COUNTED_MAX)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(overview_of).collect()
+        let ids = rows.iter().map(|row| convert::id(row, "id")).collect::<Result<Vec<_>, _>>()?;
+        let mut accounts = self.accounts_by_id(&ids).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for (row, id) in rows.iter().zip(ids) {
+            // Accounts do not go away, so each is there.
+            if let Some(account) = accounts.remove(&id) {
+                found.push(overview_of(row, account)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Accounts by ids that were read under their tenants.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub(crate) async fn accounts_by_id(
+        &self,
+        ids: &[AccountId],
+    ) -> Result<HashMap<AccountId, Account>, Fault> {
+        let rows = sqlx::query(select("WHERE a.id = ANY($1)"))
+            .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+            .fetch_all(&self.pool)
+            .await?;
+        let accounts = rows.iter().map(account_of);
+        accounts.map(|account| account.map(|account| (account.id, account))).collect()
     }
 
     /// One account of a tenant.

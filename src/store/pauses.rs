@@ -3,6 +3,7 @@
 //! A pause is a row of `gates` that does not end by itself, beside that of a limit, so that one
 //! may end without the other.
 
+use crate::accounts::{Account, account_of, select};
 use crate::gates::Gate;
 use crate::{Store, convert};
 use base::Fault;
@@ -24,12 +25,17 @@ pub struct Act<'a> {
     pub tenant: TenantId,
     /// Which account.
     pub account: AccountId,
-    /// Its lane, which names its gates.
+    /// Its lane, which names the gate of its limits.
     pub lane: &'a str,
     /// Whose key it was.
     pub actor: &'a str,
     /// Why.
     pub reason: &'a str,
+}
+
+/// The name of an account's pause, whatever its lane is called.
+pub(crate) fn key(account: AccountId) -> String {
+    format!("pause:{}", account.uuid())
 }
 
 /// What waking an account came to.
@@ -42,6 +48,19 @@ pub struct Resumed {
 }
 
 impl Store {
+    /// The accounts that are paused.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn paused_accounts(&self) -> Result<Vec<Account>, Fault> {
+        let rows = sqlx::query(select(
+            "JOIN gates g ON g.scope_key = 'pause:' || a.id WHERE g.until_at > clock_timestamp()",
+        ))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(account_of).collect()
+    }
+
     /// Puts an account to rest, or says why anew. Whoever has claimed one of its deliveries and
     /// not yet intended a call is of the past.
     ///
@@ -55,7 +74,7 @@ impl Store {
              ON CONFLICT (scope_key) DO UPDATE SET reason = EXCLUDED.reason
              RETURNING (SELECT reason FROM old) AS old",
         )
-        .bind(format!("pause:{}", act.lane))
+        .bind(key(act.account))
         .bind(convert::at(PAUSE_ENDS))
         .bind(act.reason)
         .fetch_one(&mut *tx)
@@ -94,7 +113,7 @@ impl Store {
     pub async fn resume(&self, act: Act<'_>, failure: &Value) -> Result<Option<Resumed>, Fault> {
         let mut tx = self.pool.begin().await?;
         let gone = sqlx::query("DELETE FROM gates WHERE scope_key = $1 RETURNING reason")
-            .bind(format!("pause:{}", act.lane))
+            .bind(key(act.account))
             .fetch_optional(&mut *tx)
             .await?;
         let Some(gone) = gone else { return Ok(None) };

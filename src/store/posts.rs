@@ -131,7 +131,7 @@ async fn deliveries_of(
                  AND d.due_at <= clock_timestamp()
                  AND scope_key IN (
                      'account:' || d.platform || ':' || a.app || ':' || d.account_id,
-                     'pause:' || d.platform || ':' || a.app || ':' || d.account_id,
+                     'pause:' || d.account_id,
                      'app:' || d.platform || ':' || a.app, 'platform:' || d.platform)
              ORDER BY until_at DESC LIMIT 1
          ) g ON true

@@ -104,14 +104,13 @@ impl Store {
              JOIN posts p ON p.id = d.post_id
              JOIN accounts a ON a.id = d.account_id
              JOIN credentials c ON c.account_id = d.account_id
-             LEFT JOIN gates z
-                 ON z.scope_key = 'pause:' || d.platform || ':' || a.app || ':' || d.account_id
+             LEFT JOIN gates z ON z.scope_key = 'pause:' || d.account_id
              LEFT JOIN LATERAL (
                  SELECT scope_key, until_at, reason FROM gates
                  WHERE until_at > clock_timestamp() AND d.status IN ('scheduled', 'ready')
                      AND scope_key IN (
                          'account:' || d.platform || ':' || a.app || ':' || d.account_id,
-                         'pause:' || d.platform || ':' || a.app || ':' || d.account_id,
+                         'pause:' || d.account_id,
                          'app:' || d.platform || ':' || a.app, 'platform:' || d.platform)
                  ORDER BY until_at DESC LIMIT 1
              ) g ON true

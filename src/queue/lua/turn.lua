@@ -129,7 +129,8 @@ end
 local function claim(group, lane, value, probe)
   local entry = value and read_entry(value)
   if entry then
-    if entry[1] > now then
+    -- An account that is limited or paused keeps its token.
+    if entry[1] > now and name ~= 'refresh' then
       park(q, group, entry[1], 'account:' .. lane)
       return offer(q, group, lane, entry[1])
     end

@@ -184,7 +184,7 @@ async fn pauses_and_owners_limits_outlive_redis() {
     // A Redis that knows nothing of the pause lends the job, and the worker sees what stands in
     // Postgres.
     let open = "UPDATE gates SET until_at = until_at WHERE scope_key = $1";
-    let key = format!("pause:x:default:{}", uuid(&paused));
+    let key = format!("pause:{}", uuid(&paused));
     let known = sqlx::query(open).bind(&key).execute(&mut fleet.postgres().await).await.unwrap();
     assert_eq!(known.rows_affected(), 1);
     let lane = format!("account:x:default:{}", uuid(&paused));

@@ -11,6 +11,8 @@ ALTER TABLE accounts
     -- since then is retried in one action.
     ADD COLUMN broken_at timestamptz;
 
+UPDATE accounts SET broken_at = updated_at WHERE status <> 'connected';
+
 CREATE FUNCTION note_break() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     -- A grant that dies again within the day belongs to the same story.

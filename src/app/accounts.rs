@@ -172,7 +172,8 @@ pub async fn limit(app: &App, caller: &Caller, id: AccountId, own: Own) -> Answe
     if let Err(refused) = found(app, caller, id).await? {
         return Ok(Err(refused));
     }
-    app.0.store.limit_account(caller.tenant, id, &caller.actor(), own).await?;
+    let owed = app.0.store.limit_account(caller.tenant, id, &caller.actor(), own).await?;
+    app.wake(&owed).await;
     show(app, caller, id).await
 }
 

@@ -60,7 +60,7 @@ pub(crate) async fn count(app: &App, shard: u16) -> Result<Vec<Counter>, Fault> 
 
 /// What was used of the limits that an account's owner has set.
 fn own_counters(used: &OwnUsed, now: Timestamp) -> Vec<Counter> {
-    let [day, gap] = meter::own_keys(accounts::address(&used.account));
+    let [day, gap] = meter::own_keys(accounts::address(&used.account), used.own);
     let ends = Zone::Utc.next_midnight(now) + PERMIT;
     let today = Counter { key: day, used: used.today, reset_at: ends };
     let apart = used.own.min_gap_s.map(|s| Counter {

@@ -6,7 +6,7 @@ use crate::attempt::Attempt;
 use crate::targets::Address;
 use base::{Fault, clock};
 use domain::failure::{Effect, Scope};
-use domain::limit::{Limit, PERMIT};
+use domain::limit::{Limit, Own, PERMIT};
 use domain::time::Timestamp;
 use domain::zone::Zone;
 use platforms::{Call, Reply};
@@ -101,10 +101,11 @@ fn counted(attempt: &Attempt<'_>, endpoint: &str) -> Vec<Counted> {
     counted.collect()
 }
 
-/// The keys of the windows of an owner's limits: the day, and the gap between two posts.
-pub(crate) fn own_keys(address: Address<'_>) -> [String; 2] {
+/// The keys of the windows of an owner's limits: the day, and the gap between two posts. Another
+/// gap is another window, so that a shorter one need not wait for the end of a longer one.
+pub(crate) fn own_keys(address: Address<'_>, own: Own) -> [String; 2] {
     let lane = address.lane();
-    [format!("own:{lane}:day"), format!("own:{lane}:gap")]
+    [format!("own:{lane}:day"), format!("own:{lane}:gap:{}", own.min_gap_s.unwrap_or(0))]
 }
 
 /// The limits that the account's owner has set, for the call that brings a post out or begins a
@@ -116,7 +117,7 @@ fn own(attempt: &Attempt<'_>, call: &Call) -> Vec<Quota> {
     if call.effect != Effect::Irreversible || begun_at.is_some() || !parts.is_empty() {
         return Vec::new();
     }
-    let [day, gap] = own_keys(attempt.address());
+    let [day, gap] = own_keys(attempt.address(), row.own);
     let window = |key, calls_max, window: Duration, ends_at| Quota::Window {
         key,
         calls_max,

@@ -87,7 +87,13 @@ async fn risks(app: &App, situation: &Situation) -> Result<Vec<RiskView>, Fault>
     if !situation.is_waiting() || shown.due_at <= situation.now {
         return Ok(Vec::new());
     }
-    let found = app.0.store.risks(shown.id).await?.into_iter();
+    // What is over shows so by itself; the next look takes it away.
+    let is_over = |one: &Standing| match one.kind.as_str() {
+        "paused" => situation.paused.is_none(),
+        "needs_reconnect" | "damaged" | "disconnected" => situation.needs_reconnect.is_none(),
+        _ => false,
+    };
+    let found = app.0.store.risks(shown.id).await?.into_iter().filter(|one| !is_over(one));
     let view = |one: Standing| {
         let Standing { kind: risk, message, resolution, since } = one;
         RiskView { risk, message, resolution, since }

@@ -2,6 +2,7 @@
 //! by capability.
 
 mod aftermath;
+mod leaving;
 mod operations;
 
 use crate::port::{Adapter, Checkpoint, Platform, Receipt, Reply, Step, Verdict};

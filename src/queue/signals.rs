@@ -276,7 +276,7 @@ mod tests {
         assert!(gates.hold_in("publish:x", "y:default:8", now));
         assert!(!gates.hold_in("refresh", "y:default:8", now), "its token is kept alive");
         gates.close("platform:y", soon, now);
-        assert!(gates.hold_in("refresh", "x:default:8", now), "the platform is out of order");
+        assert!(gates.hold_in("refresh", "y:default:8", now), "the platform is out of order");
         gates.open("platform:y");
         gates.open("account:x:other:7");
         assert!(!gates.hold("x:other:7", now));

@@ -4,6 +4,7 @@
 
 use crate::accounts::{Account, account_of, select};
 use crate::gates::Gate;
+use crate::jobs::{Job, job_of};
 use crate::{Store, convert};
 use base::Fault;
 use domain::account::Status;
@@ -202,7 +203,7 @@ impl Store {
         Ok(self.overviews(tenant, sought, 1).await?.pop())
     }
 
-    /// Sets the owner's limits, and writes who did it.
+    /// Sets the owner's limits, and writes who did it. What waits for room asks once more.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -212,7 +213,8 @@ impl Store {
         account: AccountId,
         actor: &str,
         own: Own,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<Job>, Fault> {
+        let mut tx = self.pool.begin().await?;
         let number = |value: Option<u32>| value.and_then(|value| i32::try_from(value).ok());
         sqlx::query(
             "WITH old AS (
@@ -234,8 +236,27 @@ impl Store {
         .bind(number(own.min_gap_s))
         .bind(actor)
         .bind(account.to_string())
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        // A wait for room has no failure; the wait after one is not cut short.
+        let rows = sqlx::query(
+            "WITH held AS (
+                 SELECT j.subject FROM deliveries d
+                 JOIN jobs j ON j.kind = 'publish' AND j.subject = d.id
+                 WHERE d.account_id = $1 AND d.due_at <= clock_timestamp()
+                     AND d.due_at > clock_timestamp() - interval '4 days' AND d.failure IS NULL
+                     AND d.status IN ('scheduled', 'ready') AND j.due_at > clock_timestamp()
+                 ORDER BY j.subject FOR UPDATE OF j)
+             UPDATE jobs j SET due_at = clock_timestamp(), armed_at = clock_timestamp(),
+                 generation = nextval('job_generation')
+             FROM held WHERE j.kind = 'publish' AND j.subject = held.subject
+             RETURNING j.queue, j.subject, j.generation, j.shard, j.fair_group, j.lane, j.due_at",
+        )
+        .bind(account.uuid())
+        .fetch_all(&mut *tx)
+        .await?;
+        let owed = rows.iter().map(job_of).collect::<Result<_, _>>()?;
+        tx.commit().await?;
+        Ok(owed)
     }
 }

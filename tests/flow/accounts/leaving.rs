@@ -1,9 +1,9 @@
 //! An account that is taken away leaves nothing behind: no grant, no post that goes out.
 
-use super::{at, audit, events, order, shown, uuid};
+use super::{WITHIN, at, audit, events, order, shown, uuid};
 use crate::support::api::send;
 use crate::support::scene::delivery;
-use crate::support::{Account, Answer, Scene};
+use crate::support::{Account, Answer, Scene, eventually};
 use base::clock;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -64,16 +64,8 @@ async fn a_disconnected_account_loses_its_grant_and_fails_what_waits() {
     assert_eq!(again.data()["revoked"]["outcome"], "nothing_left");
     for what in ["/refresh", "/retry", "/pause"] {
         let refused = order(&scene, &account, what, json!({"reason": "r"})).await;
-        let refused = if what == "/pause" {
-            refused
-        } else {
-            send(scene.api.request(Method::POST, &at(&account, what))).await
-        };
-        assert_eq!(
-            (refused.status, &refused.body["error"]),
-            (409, &json!("disconnected")),
-            "{what}"
-        );
+        let told = (refused.status, &refused.body["error"]);
+        assert_eq!(told, (409, &json!("disconnected")), "{what}");
     }
     let refused = scene.try_post(json!({"text": "More", "accounts": [account.id]})).await;
     assert_eq!(refused.details(422)[0]["type"], "PlatformAuthError", "{refused:?}");
@@ -136,4 +128,46 @@ async fn a_consent_that_another_brand_lives_on_is_kept_and_a_refusal_keeps_no_gr
     assert!(sealed(&other, &twin).await.is_empty());
     assert_eq!(shown(&other, &twin).await["status"], "disconnected");
     scene.sim.forgive("x").await;
+}
+
+// case: A-disconnect
+#[tokio::test]
+async fn an_erasure_whose_process_died_is_made_up_for() {
+    let (scene, account) = Scene::with_account("cut").await;
+    let before = revocations(&scene, &account);
+    // As it stands after the first step: the fact and the job that owes the rest.
+    sqlx::query(
+        "WITH gone AS (UPDATE accounts SET status = 'disconnected' WHERE id = $1)
+         UPDATE jobs SET due_at = clock_timestamp() - interval '10 seconds',
+             generation = nextval('job_generation') WHERE kind = 'refresh' AND subject = $1",
+    )
+    .bind(uuid(&account))
+    .execute(&mut scene.fleet.postgres().await)
+    .await
+    .unwrap();
+    eventually("the grant is erased", WITHIN, async || {
+        let left = sealed(&scene, &account).await.len();
+        if left == 0 { Ok(()) } else { Err(format!("{left} bytes")) }
+    })
+    .await;
+    assert!(revocations(&scene, &account) > before);
+}
+
+// case: A-disconnect
+#[tokio::test]
+async fn what_may_be_out_when_an_account_is_taken_away_waits_for_a_person() {
+    let (scene, account) = Scene::with_account("doubted").await;
+    scene.fault(&account, json!({"kind": "acceptThenReset", "route": "tweets.create"})).await;
+    let mute = json!({"kind": "serverError", "route": "users.tweets", "status": 503, "count": 99});
+    scene.fault(&account, mute).await;
+    let post = scene.say(&account, &format!("Doubted, {}", scene.brand)).await;
+    let is_asked = |shown: &Value| delivery(shown, &account)["status"] == "reconciling";
+    scene.until(&post, "it is asked for", is_asked).await;
+    let gone = disconnect(&scene, &account).await;
+    assert_eq!(gone.data()["underWay"], 1, "{gone:?}");
+    let shown = scene.settled(&post).await;
+    let left = delivery(&shown, &account);
+    assert_eq!(left["status"], "review", "{left}");
+    assert!(left["error"]["message"].as_str().unwrap().contains("disconnected"), "{left}");
+    assert_eq!(scene.accepted(&account).await.len(), 1);
 }

@@ -10,6 +10,7 @@ has() {
       done
       return 1
       ;;
+    chromium-driver) command -v chromedriver >/dev/null ;;
     redis-server) command -v redis-server >/dev/null || command -v valkey-server >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac

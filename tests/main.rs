@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod agree;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod crash;

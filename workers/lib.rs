@@ -40,7 +40,7 @@ impl Default for Config {
             publish_concurrency: 256,
             fan_out_concurrency: 8,
             reconcile_concurrency: 16,
-            refresh_concurrency: 4,
+            refresh_concurrency: 8,
             sweep_every_ms: 15_000,
             relay_every_ms: 500,
         }

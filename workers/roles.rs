@@ -94,7 +94,7 @@ pub(crate) fn spawn(
         Role::Refresh => {
             let options = WorkerOptions::new(app::queues::REFRESH, config.refresh_concurrency);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
-                app::refresh::refresh(&app, &job).await
+                app::keeping::refresh(&app, &job).await
             });
             let options = WorkerOptions::new(app::queues::PREFLIGHT, PREFLIGHT_CONCURRENCY);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {

@@ -1,9 +1,10 @@
 //! Accounts as their owners see them: where each stands, how it is, and what waits on it.
 
 use crate::caller::Caller;
+use crate::keys::Purpose;
 use crate::targets::{self, Address};
-use crate::{Answer, App, Refused, grants};
-use base::{Context, Fault};
+use crate::{Answer, App, Refused, grants, registrations};
+use base::{Context, Fault, clock};
 use domain::account::Status;
 use domain::health::{self, Health};
 use domain::id::AccountId;
@@ -12,7 +13,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::accounts::Account;
-use store::jobs::{Arm, JobKind};
+use store::jobs::Arm;
 use store::overviews::{Overview, Sought};
 
 /// Accounts of a brand that are shown at once.
@@ -200,34 +201,30 @@ pub async fn refresh(app: &App, caller: &Caller, id: AccountId) -> Answer<Accoun
             ),
         }));
     }
-    let job = app.0.store.arm_job(refresh_job(app, account, None)).await?;
+    let job = app.0.store.arm_job(refresh_job(app, account, clock::now())).await?;
     app.wake(&[job]).await;
     show(app, caller, id).await
 }
 
 /// The wake-up of a refresh, which also ends what was taken away.
-pub(crate) fn refresh_job(app: &App, account: &Account, due_at: Option<Timestamp>) -> Arm {
+pub(crate) fn refresh_job(app: &App, account: &Account, due_at: Timestamp) -> Arm {
     let address = address(account);
-    Arm {
-        kind: JobKind::Refresh,
-        queue: targets::REFRESH.to_owned(),
-        subject: account.id.uuid(),
-        shard: app.shard(&address.app_key()),
-        group: address.group(),
-        lane: address.lane(),
-        due_at,
-    }
+    targets::refresh(&address, app.shard(&address.app_key()), due_at)
 }
 
 /// The platform gave means to renew the token of this account.
 pub(crate) async fn can_renew(app: &App, account: &Account) -> Result<bool, Fault> {
     let platform = platforms::find(&account.platform).context("a stored platform is unknown")?;
     let auth = platform.adapter().context("a stored platform has no adapter")?.auth();
-    let settings = app.0.settings.platforms.get(platform.name());
-    let registration = settings.and_then(|all| all.registrations.get(&account.app));
+    let (tenant, of) = (account.tenant, (platform.name(), account.app.as_str()));
+    let registration = registrations::of(app, tenant, of, account.own_app_key.as_deref()).await?;
     let credential = app.0.store.credential(account.id).await?;
-    let grant = grants::open(app, account.tenant, platform.name(), &credential).await?;
-    Ok(registration.is_some_and(|registration| auth.refresh(registration, &grant).is_some()))
+    let of = (tenant, platform.name());
+    // What does not open renews nothing.
+    let Ok(grant) = grants::open(app, Purpose::Check, of, &credential).await? else {
+        return Ok(false);
+    };
+    Ok(registration.is_some_and(|registration| auth.refresh(&registration, &grant).is_some()))
 }
 
 /// The account of a caller.
@@ -255,7 +252,7 @@ pub(crate) fn address(account: &Account) -> Address<'_> {
     Address {
         tenant: account.tenant,
         platform: &account.platform,
-        app: &account.app,
+        app: account.app_key(),
         account: account.id,
     }
 }

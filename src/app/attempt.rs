@@ -1,16 +1,19 @@
 //! One lease's work on a delivery: what was loaded, where it stands, and how it is written back.
 
+use crate::keys::Purpose;
 use crate::material::Material;
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
-use crate::{App, checkpoints, disconnect, grants, pause, publish, show, wakeup};
+use crate::{
+    App, checkpoints, dead_end, disconnect, grants, keeping, pause, publish, show, wakeup,
+};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
 use base::{Context, Fault, clock, crash};
 use domain::capability::Profile;
 use domain::content::{AssetFacts, Content};
-use domain::decision::{Decision, History};
+use domain::decision::Decision;
 use domain::delivery::Status;
 use domain::failure::{Failure, Scope};
 use domain::id::DeliveryId;
@@ -74,6 +77,14 @@ async fn aside(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Option<Outc
     Ok(None)
 }
 
+/// What gathering came to.
+pub(crate) enum Assembled<'a> {
+    /// Everything is there.
+    Whole(Box<Attempt<'a>>),
+    /// Something that was sealed for it does not open, for this reason.
+    Damaged(Box<Loaded>, Failure),
+}
+
 /// What tells a wording from another: the digest of its first segment.
 pub(crate) fn wording_sha256(content: &Content) -> String {
     let first = content.segments.first();
@@ -117,9 +128,15 @@ impl<'a> Attempt<'a> {
             return Ok(Begun::Over(outcome));
         }
         crash::point_of("publish.after_load", claimed.subject);
-        let mut attempt = Self::assemble(app, claimed, kind, (row, loaded_at)).await?;
-        attempt.log.add(attempt.now(), Fact::Begun);
-        Ok(Begun::Work(Box::new(attempt)))
+        match Self::assemble(app, claimed, kind, (row, loaded_at)).await? {
+            Assembled::Whole(mut attempt) => {
+                attempt.log.add(attempt.now(), Fact::Begun);
+                Ok(Begun::Work(attempt))
+            }
+            Assembled::Damaged(row, failure) => {
+                dead_end::damaged(app, claimed, &row, failure).await.map(Begun::Over)
+            }
+        }
     }
 
     /// Everything that work on a loaded delivery needs.
@@ -128,14 +145,34 @@ impl<'a> Attempt<'a> {
         claimed: &'a Claimed,
         kind: JobKind,
         (row, loaded_at): (Loaded, Instant),
-    ) -> Result<Self, Fault> {
+    ) -> Result<Assembled<'a>, Fault> {
         let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
         let adapter = platform.adapter().context("a stored platform has no adapter")?;
         let content = platform.content(Profile::Extended, &row.draft, &mut Vec::new());
         let material = Material::gather(app, &row, adapter, content).await?;
-        let grant = grants::open(app, row.tenant, &row.platform, &row.credential).await?;
+        // What was found damaged is not looked at again.
+        let grant = match &row.needs_reconnect {
+            Some(reason) if row.is_damaged => {
+                Err(Failure::Auth { revoked: true, detail: reason.clone() })
+            }
+            _ => {
+                let of = (row.tenant, row.platform.as_str());
+                grants::open(app, Purpose::of(kind), of, &row.credential).await?
+            }
+        };
+        let grant = match grant {
+            Ok(grant) => grant,
+            Err(failure) => return Ok(Assembled::Damaged(Box::new(row), failure)),
+        };
         let stored = match row.checkpoint.clone() {
-            Some(stored) => Some(checkpoints::open(app, row.tenant, row.id, stored).await?),
+            Some(stored) => {
+                let of = (row.tenant, row.id);
+                let opened = checkpoints::open(app, adapter, of, row.checkpoint_no, stored);
+                match opened.await? {
+                    Ok(checkpoint) => Some(checkpoint),
+                    Err(failure) => return Ok(Assembled::Damaged(Box::new(row), failure)),
+                }
+            }
             None => None,
         };
         let mut attempt = Self {
@@ -154,7 +191,7 @@ impl<'a> Attempt<'a> {
             row,
         };
         attempt.checkpoint = stored.unwrap_or_else(|| adapter.publish().start(&attempt.view()));
-        Ok(attempt)
+        Ok(Assembled::Whole(Box::new(attempt)))
     }
 
     /// The present by the database's clock, as far as this process can carry it on.
@@ -202,7 +239,7 @@ impl<'a> Attempt<'a> {
         Address {
             tenant: self.row.tenant,
             platform: &self.row.platform,
-            app: &self.row.app,
+            app: self.row.app_key(),
             account: self.row.account,
         }
     }
@@ -275,8 +312,9 @@ impl<'a> Attempt<'a> {
     /// `None` when the row has moved on without us.
     pub async fn write(&mut self, mut settle: Settle) -> Result<Option<Settled>, Fault> {
         if let Some(clear) = settle.checkpoint.take_if(|_| self.adapter.has_secret_checkpoints()) {
-            let (tenant, delivery) = (self.row.tenant, self.row.id);
-            let sealed = checkpoints::seal(self.app, tenant, delivery, &clear).await?;
+            // The row gets the next number with it.
+            let (of, no) = ((self.row.tenant, self.row.id), self.checkpoint_no + 1);
+            let sealed = checkpoints::seal(self.app, of, no, &clear).await?;
             settle.checkpoint = Some(sealed);
         }
         let is_doubt = settle.change.status == Status::Reconciling;
@@ -370,38 +408,6 @@ impl<'a> Attempt<'a> {
         Ok(Outcome::Moved { wakeup: wakeup(&job) })
     }
 
-    /// What went before, for the decision.
-    pub async fn history(&self, failure: &Failure) -> Result<History, Fault> {
-        let mut refreshed_at = self.row.credential.refreshed_at;
-        let mut token_was_stale = false;
-        if matches!(failure, Failure::Auth { .. }) {
-            let stored = self.app.0.store.credential(self.row.account).await?;
-            token_was_stale = stored.version != self.row.credential.version;
-            // Where nothing newer can be had, what is refused counts as fresh.
-            refreshed_at = if self.can_renew() { stored.refreshed_at } else { self.now() };
-        }
-        Ok(History {
-            attempts: u32::try_from(self.row.attempts).unwrap_or(0) + 1,
-            due_at: self.row.due_at,
-            not_after: self.row.not_after,
-            has_doubt: self.row.has_doubt,
-            refreshed_at,
-            token_was_stale,
-            auth_refusals: u32::try_from(self.row.auth_refusals).unwrap_or(0),
-            // We saw the call end, so nobody has to wait for its deadline; the platform gets a
-            // moment to show what it took.
-            ask_at: self.now() + Duration::from_secs(1),
-            chance: base::rng::chance(),
-        })
-    }
-
-    /// The platform gave means to renew this grant.
-    fn can_renew(&self) -> bool {
-        let settings = self.app.0.settings.platforms.get(&self.row.platform);
-        let registration = settings.and_then(|all| all.registrations.get(&self.row.app));
-        registration.is_some_and(|app| self.adapter.auth().refresh(app, &self.grant).is_some())
-    }
-
     /// Obeys a decision. `None` when the lease goes on: the token was renewed.
     pub async fn obey(
         &mut self,
@@ -446,7 +452,7 @@ impl<'a> Attempt<'a> {
         match next {
             Next::Write(_) => self.end(settle).await.map(Some),
             Next::Renew(_) => match self.write(settle).await? {
-                Some(_) => self.renew_grant().await,
+                Some(_) => self.renew_refused().await,
                 None => Ok(Some(Outcome::Release)),
             },
             Next::Fail(_, failure) => self.fail(settle, &failure, "publishing").await,
@@ -475,51 +481,14 @@ impl<'a> Attempt<'a> {
         self.end(settle).await.map(Some)
     }
 
-    /// Marks the account as needing its owner and fails the delivery with it.
-    pub async fn disconnect(
-        &mut self,
-        settle: Settle,
-        failure: &Failure,
-    ) -> Result<Option<Outcome>, Fault> {
-        let (tenant, account) = (self.row.tenant, self.row.account);
-        self.app.0.store.disconnect_account(tenant, account, failure.detail()).await?;
-        self.fail(settle, failure, "validating").await
-    }
-
-    /// Renews the grant and goes on with it, or ends the lease.
-    pub async fn renew_grant(&mut self) -> Result<Option<Outcome>, Fault> {
-        use crate::refresh::{Renewal, renew};
-        let seen = self.row.credential.version;
-        let renewal = renew(self.app, self.row.account, &self.row.app, seen).await?;
-        self.log.add_renewal(self.now(), &renewal);
-        match renewal {
-            Renewal::Done => self.reload_grant().await.map(|()| None),
-            Renewal::Later { at, failure } => {
-                let wake = Wake::Publish(Some(at));
-                let mut settle = self.settle(self.standing().change(Status::Ready, wake));
-                settle.failure = failure.as_ref().map(show::failure);
-                self.end(settle).await.map(Some)
-            }
-            Renewal::NoMeans(failure) | Renewal::Dead(failure) => {
-                let settle = self.settle(self.standing().failed());
-                self.disconnect(settle, &failure).await
-            }
-        }
-    }
-
-    /// Takes up the grant that is stored now.
-    pub async fn reload_grant(&mut self) -> Result<(), Fault> {
-        self.row.credential = self.app.0.store.credential(self.row.account).await?;
-        let row = &self.row;
-        self.grant = grants::open(self.app, row.tenant, &row.platform, &row.credential).await?;
-        Ok(())
-    }
-
     /// What an operator reads of a decision that stops more than this delivery.
     fn tell(&self, decision: &Decision, failure: &Failure) {
         let platform = self.row.platform.clone();
         match decision {
-            Decision::Park { .. } => {
+            Decision::Park { scope, until } => {
+                if *scope == Scope::Platform && matches!(failure, Failure::Auth { .. }) {
+                    keeping::tell_outage(&platform, *until, failure.detail());
+                }
                 metrics::counter!("postfleet_parked_total", "platform" => platform).increment(1);
             }
             Decision::Pause { until, .. } => tracing::error!(
@@ -535,7 +504,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn closing(&self, scope: Scope, until: Timestamp, failure: &Failure) -> Closing {
+    pub fn closing(&self, scope: Scope, until: Timestamp, failure: &Failure) -> Closing {
         Closing {
             scope_key: self.address().gate(scope),
             until,

@@ -6,8 +6,6 @@ use base::digest::hex;
 use domain::capability::Profile;
 use domain::id::TenantId;
 use sha2::{Digest, Sha256};
-use store::tenants::Tenant;
-use vault::Wrapped;
 
 /// A caller that was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,17 +49,12 @@ impl App {
     /// When Postgres fails.
     pub async fn ensure_tenant(&self, name: &str, key: &str) -> Result<Caller, Fault> {
         let id = base::rng::id();
-        let wrapped = self.0.ring.new_data_key(id);
-        let tenant: Tenant = self.0.store.ensure_tenant(id, name, &wrapped.0).await?;
+        let tenant = self.0.keys.ensure_tenant(id, name).await?;
         // A tenant that exists already keeps its key: opening it proves that the ring fits.
-        self.data_key_of(&tenant)?;
+        self.data_key(tenant.id).await?;
         let sha256 = Sha256::digest(key.as_bytes());
         self.0.store.add_api_key(tenant.id, &sha256, "dev").await?;
         Ok(Caller { tenant: tenant.id, profile: tenant.profile, key: first(&sha256) })
-    }
-
-    fn data_key_of(&self, tenant: &Tenant) -> Result<(), Fault> {
-        self.0.ring.unwrap(&Wrapped(tenant.data_key.clone()), tenant.id).map(|_| ())
     }
 }
 

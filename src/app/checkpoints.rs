@@ -1,50 +1,72 @@
 //! Checkpoints that hold handles as good as a token lie in the database sealed.
 
-use crate::App;
-use base::{Context, Fault};
+use crate::{App, seals};
+use base::Fault;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::failure::{Failure, Scope};
 use domain::id::{DeliveryId, TenantId};
-use platforms::Checkpoint;
+use platforms::{Adapter, Checkpoint};
 use serde_json::{Value, json};
-use vault::Associated;
+use vault::Unopened;
 
 /// The member of what is stored that holds the sealed form.
 const SEALED: &str = "sealed";
-/// Checkpoints have no version of their own: the guard of the row compares their number.
-const VERSION: i64 = 1;
 
-/// The form to store.
+/// The form to store, in the row that gets this number with it: an earlier one that is put back
+/// does not open there.
 pub(crate) async fn seal(
     app: &App,
-    tenant: TenantId,
-    delivery: DeliveryId,
+    (tenant, delivery): (TenantId, DeliveryId),
+    no: i32,
     clear: &Value,
 ) -> Result<Value, Fault> {
     let key = app.data_key(tenant).await?;
-    let sealed = key.seal(&of(tenant, &delivery.to_string()), clear.to_string().as_bytes());
-    Ok(json!({ SEALED: STANDARD.encode(sealed) }))
+    let delivery = delivery.to_string();
+    let associated = seals::checkpoint(tenant, &delivery, i64::from(no));
+    Ok(json!({ SEALED: text(&key.seal(&associated, clear.to_string().as_bytes())) }))
 }
 
-/// The checkpoint in what was stored, sealed or in clear.
+/// The checkpoint in what was stored with this number, sealed or in clear. The failure tells that
+/// it does not open; the operator is told by then.
 pub(crate) async fn open(
     app: &App,
-    tenant: TenantId,
-    delivery: DeliveryId,
+    adapter: &dyn Adapter,
+    (tenant, delivery): (TenantId, DeliveryId),
+    no: i32,
     stored: Value,
-) -> Result<Checkpoint, Fault> {
-    let Some(sealed) = stored.get(SEALED).and_then(Value::as_str) else {
-        return Ok(Checkpoint(stored));
+) -> Result<Result<Checkpoint, Failure>, Fault> {
+    let sealed = stored.get(SEALED).and_then(Value::as_str);
+    if sealed.is_none() && !adapter.has_secret_checkpoints() {
+        return Ok(Ok(Checkpoint(stored)));
+    }
+    let delivery = delivery.to_string();
+    let associated = seals::checkpoint(tenant, &delivery, i64::from(no));
+    // Where they are sealed, one in clear is not ours.
+    let opened = match sealed.map_or(Err(Unopened::Form), |text| bytes(text.as_bytes())) {
+        Ok(sealed) => app.0.keys.open(&associated, &sealed).await?,
+        Err(why) => Err(why),
     };
-    let sealed = STANDARD.decode(sealed).context("reading a sealed checkpoint")?;
-    let key = app.data_key(tenant).await?;
-    let clear = key.open(&of(tenant, &delivery.to_string()), &sealed);
-    let clear = clear.context("opening a checkpoint")?;
-    // The error of serde would repeat what it read.
-    let clear = serde_json::from_slice(clear.bytes());
-    clear.map(Checkpoint).map_err(|_| Fault::new("a checkpoint is not readable"))
+    match opened {
+        // The error of serde would repeat what it read.
+        Ok(clear) => match serde_json::from_slice(clear.bytes()) {
+            Ok(clear) => Ok(Ok(Checkpoint(clear))),
+            Err(_) => Err(Fault::new("a checkpoint is not readable")),
+        },
+        Err(why) => {
+            app.0.keys.refuse(tenant, ("checkpoint", &delivery), why).await?;
+            let detail = format!("what was stored of its progress does not open: {why}");
+            Ok(Err(Failure::Operator { scope: Scope::Account, detail }))
+        }
+    }
 }
 
-fn of(tenant: TenantId, subject: &str) -> Associated<'_> {
-    Associated { tenant, subject, platform: "", field: "checkpoint", version: VERSION }
+/// The sealed form as the text that JSON holds.
+pub(crate) fn text(sealed: &[u8]) -> String {
+    STANDARD.encode(sealed)
+}
+
+/// The sealed form in the text that JSON holds.
+pub(crate) fn bytes(text: &[u8]) -> Result<Vec<u8>, Unopened> {
+    STANDARD.decode(text).map_err(|_| Unopened::Form)
 }

@@ -126,7 +126,7 @@ fn address(spent: &Spent) -> Address<'_> {
     Address {
         tenant: spent.tenant,
         platform: &spent.platform,
-        app: &spent.app,
+        app: spent.app_key(),
         account: spent.account,
     }
 }

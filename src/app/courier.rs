@@ -374,7 +374,10 @@ pub(crate) async fn send_ready(
     check_host(app, platform.name(), hosts, &request)
         .map_err(|fault| not_sent(fault.to_string()))?;
     let payload = Payload::Bytes(inline(request.body()));
-    let sent = post(app, platform.name(), request, payload, deadline, None).await;
+    // A process that stood still meanwhile must not show a token that others have replaced.
+    let sent_by = clock::stopwatch() + deadline;
+    let fence: Fence = Box::new(move || clock::stopwatch() < sent_by);
+    let sent = post(app, platform.name(), request, payload, deadline, Some(fence)).await;
     let answered = match sent.map_err(|fault| not_sent(fault.to_string()))? {
         Ok((status, headers, body)) => Ok(Reply { status, headers, body, at: clock::now() }),
         Err(silence) => Err(no_reply(effect, silence.sent(), silence.detail().to_owned())),

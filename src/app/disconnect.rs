@@ -7,8 +7,9 @@
 
 use crate::accounts::{self, AccountPage, found};
 use crate::caller::Caller;
-use crate::quarantine;
-use crate::{Answer, App, courier, grants, pause, show};
+use crate::dead_end::{self, Cause, Ended};
+use crate::keys::Purpose;
+use crate::{Answer, App, courier, grants, pause, registrations, show};
 use base::{Context, Fault, clock};
 use domain::failure::Failure;
 use domain::id::AccountId;
@@ -23,6 +24,8 @@ use store::pauses::Act;
 const REVOKE_MAX: Duration = Duration::from_secs(10);
 /// Whoever disconnects erases at once; the job that owes it comes after him.
 const ERASE_AFTER: Duration = Duration::from_secs(60);
+
+const NOT_OPENED: &str = "Its stored token could not be opened to be revoked.";
 
 /// What taking an account away came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,7 +69,7 @@ pub async fn disconnect(app: &App, caller: &Caller, id: AccountId) -> Answer<Dis
     let (lane, actor) = (accounts::address(account).lane(), caller.actor());
     let reason = "its owner disconnected it";
     let act = Act { tenant: caller.tenant, account: id, lane: &lane, actor: &actor, reason };
-    let erase = accounts::refresh_job(app, account, Some(clock::now() + ERASE_AFTER));
+    let erase = accounts::refresh_job(app, account, clock::now() + ERASE_AFTER);
     let done = app.0.store.disconnect(act, &show::failure(&failure(account)), erase).await?;
     tracing::info!(account = %id, actor, "an account is disconnected");
     let revoked = finish(app, account).await?;
@@ -94,7 +97,7 @@ pub(crate) async fn finish(app: &App, account: &Account) -> Result<Revoked, Faul
         // A grant that does not open cannot be shown to anybody, and is erased all the same.
         Err(fault) => {
             tracing::warn!(%fault, account = %account.id, "a grant could not be revoked");
-            Revoked::of("refused", "Its stored token could not be opened to be revoked.")
+            Revoked::of("refused", NOT_OPENED)
         }
     };
     if app.0.store.erase_grant(account.id).await? {
@@ -117,10 +120,12 @@ async fn revoke(app: &App, account: &Account) -> Result<Revoked, Fault> {
             format!("Its consent on {name} serves other accounts here, so it was not revoked.");
         return Ok(Revoked::of("shared", told));
     }
-    let grant = grants::open(app, account.tenant, name, &credential).await?;
-    let settings = app.0.settings.platforms.get(name);
-    let registration = settings.and_then(|all| all.registrations.get(&account.app));
-    let call = registration.and_then(|registration| adapter.auth().revoke(registration, &grant));
+    let (tenant, of) = (account.tenant, (name, account.app.as_str()));
+    let registration = registrations::of(app, tenant, of, account.own_app_key.as_deref()).await?;
+    let Ok(grant) = grants::open(app, Purpose::Revoke, (tenant, name), &credential).await? else {
+        return Ok(Revoked::of("refused", NOT_OPENED));
+    };
+    let call = registration.and_then(|registration| adapter.auth().revoke(&registration, &grant));
     let Some(call) = call else {
         let way = "its owner can take it back in the settings there";
         let told = format!("{name} offers no call that revokes a token; {way}.");
@@ -142,7 +147,11 @@ async fn revoke(app: &App, account: &Account) -> Result<Revoked, Fault> {
 /// Ends a delivery of an account that was taken away: failed, or in review where a call of it may
 /// have been heard and nobody can ask any more.
 pub(crate) async fn end(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Outcome, Fault> {
-    quarantine::settle_unworked(app, claimed, row, (gone(&row.handle), "validating")).await
+    let cause = Cause { failure: gone(&row.handle), stage: "validating", is_attempt_spent: false };
+    Ok(match dead_end::end(app, claimed, row, cause).await? {
+        Ended::As(..) => Outcome::Done,
+        Ended::Not(outcome) => outcome,
+    })
 }
 
 fn failure(account: &Account) -> Failure {

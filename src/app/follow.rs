@@ -4,7 +4,7 @@
 //! A look that cannot be had is left out, and after the last one nobody looks again.
 
 use crate::App;
-use crate::attempt::Attempt;
+use crate::attempt::{Assembled, Attempt};
 use crate::courier::{self, Ending};
 use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
@@ -86,7 +86,9 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         Stay::Later(outcome) => return Ok(outcome),
         Stay::Never => return over(app, claimed).await,
     }
-    let mut attempt = Attempt::assemble(app, claimed, JobKind::Follow, (row, loaded_at)).await?;
+    let assembled = Attempt::assemble(app, claimed, JobKind::Follow, (row, loaded_at)).await?;
+    // A look with a grant that does not open cannot be had.
+    let Assembled::Whole(mut attempt) = assembled else { return over(app, claimed).await };
     let Some(call) = attempt.adapter.publish().follow(&attempt.checkpoint) else {
         return over(app, claimed).await;
     };

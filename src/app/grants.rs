@@ -1,51 +1,42 @@
 //! Seals and opens grants: the only place of this crate where a token is in clear.
 
 use crate::App;
+use crate::keys::{Opened, Purpose};
+use crate::seals;
+use base::digest::hex;
 use base::{Context, Fault};
+use domain::failure::Failure;
 use domain::id::{AccountId, TenantId};
+use domain::secret::Secret;
 use platforms::Grant;
 use std::sync::Arc;
 use store::credentials::Credential;
-use vault::{Associated, DataKey, Wrapped};
-
-/// Verifiers are sealed once and never change.
-const VERIFIER_VERSION: i64 = 1;
+use vault::DataKey;
 
 impl App {
-    /// The tenant's data key, opened once per process.
+    /// The data key that seals for a tenant.
     pub(crate) async fn data_key(&self, tenant: TenantId) -> Result<Arc<DataKey>, Fault> {
-        if let Ok(keys) = self.0.data_keys.lock()
-            && let Some(key) = keys.get(&tenant)
-        {
-            return Ok(key.clone());
-        }
-        let wrapped = Wrapped(self.0.store.tenant(tenant).await?.data_key);
-        let key = Arc::new(self.0.ring.unwrap(&wrapped, tenant)?);
-        if let Ok(mut keys) = self.0.data_keys.lock() {
-            keys.insert(tenant, key.clone());
-        }
-        Ok(key)
+        self.0.keys.sealing(tenant).await
     }
 }
 
-/// Opens the grant of an account.
+/// Opens the grant of an account, which is counted under its purpose. The failure tells that it is
+/// not what was stored; its account is marked by then.
 pub(crate) async fn open(
     app: &App,
-    tenant: TenantId,
-    platform: &str,
+    purpose: Purpose,
+    (tenant, platform): (TenantId, &str),
     credential: &Credential,
-) -> Result<Grant, Fault> {
-    let key = app.data_key(tenant).await?;
-    let subject = credential.account.to_string();
-    let associated = Associated {
-        tenant,
-        subject: &subject,
-        platform,
-        field: "grant",
-        version: credential.version,
-    };
-    let clear = key.open(&associated, &credential.sealed).context("opening a grant")?;
-    Grant::of_clear(clear.bytes()).context("a grant is not readable")
+) -> Result<Result<Grant, Failure>, Fault> {
+    match app.0.keys.open_grant(purpose, (tenant, platform), credential).await? {
+        Opened::Clear(clear) => {
+            let grant = Grant::of_clear(clear.bytes()).context("a grant is not readable")?;
+            Ok(Ok(grant))
+        }
+        Opened::Damaged(failure) => Ok(Err(failure)),
+        // Whoever comes again reads the one that is stored now.
+        Opened::Replaced => Err(Fault::new("a grant was replaced while it was read")),
+    }
 }
 
 /// Seals a grant for an account at a version.
@@ -70,33 +61,38 @@ pub(crate) fn seal_with(
     grant: &Grant,
 ) -> Result<Vec<u8>, Fault> {
     let subject = account.to_string();
-    let associated = Associated { tenant, subject: &subject, platform, field: "grant", version };
-    Ok(key.seal(&associated, &grant.to_clear()))
+    Ok(key.seal(&seals::grant(tenant, platform, &subject, version), &grant.to_clear()))
 }
 
-/// Seals a PKCE verifier while the browser is away.
+/// Seals a PKCE verifier while the browser is away, for the state with this digest.
 pub(crate) async fn seal_verifier(
     app: &App,
-    tenant: TenantId,
-    platform: &str,
+    (tenant, platform): (TenantId, &str),
+    state_sha256: &[u8],
     verifier: &str,
 ) -> Result<Vec<u8>, Fault> {
     let key = app.data_key(tenant).await?;
-    Ok(key.seal(&verifier_of(tenant, platform), verifier.as_bytes()))
+    let state = hex(state_sha256);
+    Ok(key.seal(&seals::verifier(tenant, platform, &state), verifier.as_bytes()))
 }
 
-/// Opens a PKCE verifier.
+/// Opens a PKCE verifier. `None` when it is not the one of this state; that is told of by then.
 pub(crate) async fn open_verifier(
     app: &App,
-    tenant: TenantId,
-    platform: &str,
+    (tenant, platform): (TenantId, &str),
+    state_sha256: &[u8],
     sealed: &[u8],
-) -> Result<String, Fault> {
-    let key = app.data_key(tenant).await?;
-    let clear = key.open(&verifier_of(tenant, platform), sealed).context("opening a verifier")?;
-    String::from_utf8(clear.bytes().to_vec()).map_err(|_| Fault::new("a verifier is not text"))
-}
-
-fn verifier_of(tenant: TenantId, platform: &str) -> Associated<'_> {
-    Associated { tenant, subject: "oauth", platform, field: "verifier", version: VERIFIER_VERSION }
+) -> Result<Option<Secret>, Fault> {
+    let state = hex(state_sha256);
+    let keys = &app.0.keys;
+    match keys.open(&seals::verifier(tenant, platform, &state), sealed).await? {
+        Ok(clear) => {
+            let text = std::str::from_utf8(clear.bytes());
+            text.map(|text| Some(text.into())).map_err(|_| Fault::new("a verifier is not text"))
+        }
+        Err(why) => {
+            keys.refuse(tenant, ("verifier", "oauth_state"), why).await?;
+            Ok(None)
+        }
+    }
 }

@@ -15,10 +15,13 @@ mod checkpoints;
 pub mod connect;
 mod counters;
 mod courier;
+mod dead_end;
 pub mod disconnect;
 pub mod fan_out;
 pub mod follow;
 mod grants;
+pub mod keeping;
+pub mod keys;
 mod material;
 pub mod media;
 mod meter;
@@ -28,10 +31,13 @@ pub mod preflight;
 pub mod publish;
 mod quarantine;
 pub mod reconcile;
-pub mod refresh;
+mod refresh;
+mod registrations;
 pub mod relay;
+mod renewing;
 pub mod retry;
 pub mod review;
+mod seals;
 pub mod settings;
 pub mod show;
 pub mod sweep;
@@ -47,20 +53,20 @@ use ::media::Library;
 use base::batch::Batcher;
 use base::http::Http;
 use base::{Context, Fault};
-use domain::id::{DeliveryId, TenantId};
+use domain::id::DeliveryId;
 use domain::rejection::Rejection;
 use futures::FutureExt;
+use keys::Keys;
 use queue::{Queue, Wakeup};
 use settings::Settings;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use store::deliveries::Loaded;
 use store::intents::{Intended, Intent};
 use store::jobs::{Job, JobKind};
 use store::settles::{Settle, Settled};
-use vault::{DataKey, KeyRing};
+use vault::KeyRing;
 
 /// The names of the queues.
 pub mod queues {
@@ -89,6 +95,20 @@ pub enum Refused {
     },
 }
 
+impl Refused {
+    /// A stable code and the story, for whoever is shown no more than that.
+    pub fn told(&self) -> (String, String) {
+        match self {
+            Self::Invalid(problems) => {
+                let story: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+                ("validation_failed".to_owned(), story.join(" "))
+            }
+            Self::NotFound(message) => ("not_found".to_owned(), message.clone()),
+            Self::Conflict { code, message } => ((*code).to_owned(), message.clone()),
+        }
+    }
+}
+
 /// A verb's answer: ours failed, the caller is turned away, or it is done.
 pub type Answer<T> = Result<Result<T, Refused>, Fault>;
 
@@ -99,15 +119,15 @@ pub struct App(Arc<Inner>);
 struct Inner {
     store: Store,
     queue: Queue,
-    ring: KeyRing,
+    keys: Keys,
     library: Library,
     http: Http,
     settings: Settings,
-    data_keys: Mutex<HashMap<TenantId, Arc<DataKey>>>,
     loads: Batcher<(JobKind, DeliveryId), Option<Loaded>>,
     intents: Batcher<Intent, Option<Intended>>,
     settles: Batcher<Settle, Option<Settled>>,
     turns: turns::Turns,
+    renewals: tokio::sync::Semaphore,
     unmapped: unmapped::Unmapped,
     room: quarantine::Room,
 }
@@ -135,23 +155,28 @@ impl App {
             let store = settling.clone();
             async move { store.settle(batch).await }.boxed()
         });
-        let data_keys = Mutex::default();
+        let keys = Keys::new(store.clone(), ring);
         let unmapped = unmapped::Unmapped::spawn(store.clone());
         Self(Arc::new(Inner {
             store,
             queue,
-            ring,
+            keys,
             library,
             http,
             settings,
-            data_keys,
             loads,
             intents,
             settles,
             turns: turns::Turns::default(),
+            renewals: tokio::sync::Semaphore::new(refresh::AT_ONCE_MAX),
             unmapped,
             room: quarantine::Room::default(),
         }))
+    }
+
+    /// Where browsers reach us, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.0.settings.public_url
     }
 
     /// Postgres and Redis answer.
@@ -161,6 +186,11 @@ impl App {
     pub async fn ready(&self) -> Result<(), Fault> {
         self.0.store.ping().await.context("Postgres does not answer")?;
         self.0.queue.ping().await.context("Redis does not answer")
+    }
+
+    /// The keys it opens secrets with.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     /// The deliveries in each status, for metrics.

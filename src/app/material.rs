@@ -41,7 +41,7 @@ impl Material {
             kind: row.kind.clone(),
         };
         let asset_urls = match adapter.pulls_media() {
-            true => assets.iter().map(|a| origin::link(app, row.tenant, a.id, row.now)).collect(),
+            true => origin::links(app, row.tenant, assets.iter().map(|a| a.id), row.now).await?,
             false => Vec::new(),
         };
         Ok(Self { content, facts, assets, asset_urls, known: Vec::new() })

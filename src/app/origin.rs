@@ -1,7 +1,8 @@
 //! Links under which a platform fetches a user's file, and what stands behind them.
 //!
-//! A link names tenant, file and end, and carries a tag over all three that only the key file can
-//! make: it needs no row, works from every replica, and ends by itself.
+//! A link names tenant, file, end and one of the tenant's data keys, and carries a tag over all of
+//! them that only this key can make: it needs no row, works from every replica, outlives the
+//! retirement of key-encryption keys, and ends by itself.
 
 use crate::{Answer, App, Refused};
 use base::{Fault, clock};
@@ -15,13 +16,14 @@ use futures::stream::BoxStream;
 use std::ops::Range;
 use std::time::Duration;
 use uuid::Uuid;
+use vault::KeyId;
 
 /// Meta fetches within minutes of being told; a large film and a slow day get this long.
 const LIFE: Duration = Duration::from_secs(6 * 3600);
-/// What the tag is for, so that no other tag of the key file fits here.
+/// What the tag is for, so that no other tag of the key fits here.
 const PURPOSE: &str = "media link";
-/// Tenant, file and the second at which the link ends.
-const NAMED_SIZE_BYTES: usize = 16 + 16 + 8;
+/// Tenant, file, the second at which the link ends, and the key.
+const NAMED_SIZE_BYTES: usize = 16 + 16 + 8 + 8;
 
 /// A file that somebody holds a good link to.
 #[derive(Debug)]
@@ -31,16 +33,26 @@ pub struct Linked {
     pub facts: AssetFacts,
 }
 
-/// Where a platform can fetch a file for the next hours.
-pub(crate) fn link(app: &App, tenant: TenantId, asset: AssetId, now: Timestamp) -> String {
+/// Where a platform can fetch each of these files for the next hours.
+pub(crate) async fn links(
+    app: &App,
+    tenant: TenantId,
+    assets: impl Iterator<Item = AssetId>,
+    now: Timestamp,
+) -> Result<Vec<String>, Fault> {
+    let key = app.data_key(tenant).await?;
     let ends_s = (now + LIFE).ms().div_euclid(1000);
-    let mut token = Vec::with_capacity(NAMED_SIZE_BYTES + 32);
-    token.extend_from_slice(tenant.uuid().as_bytes());
-    token.extend_from_slice(asset.uuid().as_bytes());
-    token.extend_from_slice(&ends_s.to_be_bytes());
-    let tag = app.0.ring.tag(PURPOSE, &token);
-    token.extend_from_slice(&tag);
-    format!("{}/m/{}", app.0.settings.public_url, URL_SAFE_NO_PAD.encode(token))
+    let link = |asset: AssetId| {
+        let mut token = Vec::with_capacity(NAMED_SIZE_BYTES + 32);
+        token.extend_from_slice(tenant.uuid().as_bytes());
+        token.extend_from_slice(asset.uuid().as_bytes());
+        token.extend_from_slice(&ends_s.to_be_bytes());
+        token.extend_from_slice(key.id().bytes());
+        let tag = key.tag(PURPOSE, &token);
+        token.extend_from_slice(&tag);
+        format!("{}/m/{}", app.0.settings.public_url, URL_SAFE_NO_PAD.encode(token))
+    };
+    Ok(assets.map(link).collect())
 }
 
 /// The file behind a link.
@@ -49,24 +61,45 @@ pub(crate) fn link(app: &App, tenant: TenantId, asset: AssetId, now: Timestamp) 
 /// When Postgres fails.
 pub async fn linked(app: &App, token: &str) -> Answer<Linked> {
     let gone = || Refused::NotFound("This link is not one of ours, or its time is over.".into());
-    let Some((tenant, asset)) = read(app, token) else { return Ok(Err(gone())) };
+    let Some((tenant, asset)) = read(app, token).await? else { return Ok(Err(gone())) };
     let facts = app.0.store.assets(tenant, &[asset]).await?.remove(&asset);
     Ok(facts.map(|facts| Linked { tenant, facts }).ok_or_else(gone))
 }
 
 /// What a link names, if its tag is ours and its time is not over.
-fn read(app: &App, token: &str) -> Option<(TenantId, AssetId)> {
+async fn read(app: &App, token: &str) -> Result<Option<(TenantId, AssetId)>, Fault> {
+    let Some((named, tag)) = parse(token) else { return Ok(None) };
+    // What has ended costs no look at the database.
+    if Timestamp::from_seconds(named.ends_s) < clock::now() {
+        return Ok(None);
+    }
+    let key = app.0.keys.named(named.tenant, named.key).await?;
+    let is_ours = key.is_some_and(|key| key.is_tag(PURPOSE, &named.bytes, &tag));
+    Ok(is_ours.then_some((named.tenant, named.asset)))
+}
+
+/// What a link says.
+struct Named {
+    tenant: TenantId,
+    asset: AssetId,
+    ends_s: i64,
+    key: KeyId,
+    /// All of it, as the tag covers it.
+    bytes: Vec<u8>,
+}
+
+fn parse(token: &str) -> Option<(Named, Vec<u8>)> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
     let (named, tag) = bytes.split_at_checked(NAMED_SIZE_BYTES)?;
-    if !app.0.ring.is_tag(PURPOSE, named, tag) {
-        return None;
-    }
-    let ends_s = i64::from_be_bytes(named.get(32..)?.try_into().ok()?);
-    if Timestamp::from_seconds(ends_s) < clock::now() {
-        return None;
-    }
     let id = |range: Range<usize>| Uuid::from_slice(named.get(range)?).ok();
-    Some((TenantId::new(id(0..16)?), AssetId::new(id(16..32)?)))
+    let named = Named {
+        tenant: TenantId::new(id(0..16)?),
+        asset: AssetId::new(id(16..32)?),
+        ends_s: i64::from_be_bytes(named.get(32..40)?.try_into().ok()?),
+        key: KeyId::read(named.get(40..)?)?,
+        bytes: named.to_vec(),
+    };
+    Some((named, tag.to_vec()))
 }
 
 impl Linked {

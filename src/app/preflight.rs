@@ -216,12 +216,12 @@ fn down(overview: &Overview) -> Option<Down> {
     Some(Down { kind, reason })
 }
 
-/// What we ask for and its owner did not allow, where the platform told what he allowed.
+/// What publishing needs and its owner did not allow, where the platform told what he allowed.
 fn scopes_missing(overview: &Overview, adapter: &dyn Adapter) -> Vec<String> {
     let account = &overview.account;
     let Some(granted) = &account.scopes else { return Vec::new() };
     let asked: BTreeSet<&str> =
-        adapter.auth().profile(&account.app).scopes.iter().copied().collect();
+        adapter.auth().profile(&account.app).needed.iter().copied().collect();
     let granted: BTreeSet<&str> = granted.iter().map(String::as_str).collect();
     asked.difference(&granted).map(|scope| (*scope).to_owned()).collect()
 }

@@ -3,7 +3,7 @@
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
 use crate::quarantine::Place;
-use crate::{App, follow, show};
+use crate::{App, follow, keys, show};
 use base::{Fault, crash};
 use domain::decision::decide;
 use domain::delivery::Status;
@@ -31,7 +31,7 @@ pub async fn publish(app: &App, claimed: &Claimed) -> Outcome {
         Ok(outcome) => outcome,
         Err(fault) => {
             tracing::error!(%fault, subject = %claimed.subject, "publishing faulted; tried again");
-            Outcome::Release
+            keys::rest(&fault)
         }
     }
 }
@@ -109,7 +109,7 @@ async fn clear(
             }
             attempt.end(settle).await.map(Some)
         }
-        Some(Obstacle::Renew) => attempt.renew_grant().await,
+        Some(Obstacle::Renew) => attempt.renew_ending().await,
         Some(Obstacle::Fail(failure)) if attempt.adapter.publish().is_out(&attempt.checkpoint) => {
             go_past(attempt, &failure).await
         }

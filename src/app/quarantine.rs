@@ -5,20 +5,15 @@
 //! itself, so that its next death is nobody else's. Invariant: which jobs are suspects is a hint
 //! of the queue; what counts is written in Postgres, and ordinary work writes nothing for it.
 
-use crate::timeline::{Against, Log};
-use crate::{App, show};
+use crate::App;
+use crate::dead_end::{self, Cause, Ended};
 use base::Fault;
-use domain::delivery::Status;
 use domain::failure::{Failure, Scope};
-use domain::standing::{Change, Hold, Outcome as Ledger, Wake};
 use queue::{Claimed, Outcome};
 use std::sync::Arc;
 use std::time::Duration;
 use store::crashes::Culprit;
 use store::deliveries::Loaded;
-use store::intents::Guard;
-use store::jobs::JobKind;
-use store::settles::Settle;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 /// Deaths after which a job is not tried again (DESIGN section 6).
@@ -127,58 +122,18 @@ pub(crate) fn failure() -> Failure {
 }
 
 /// Ends a delivery that brought down its processes: failed, or in review where a call of it may
-/// have been heard. Looks at nothing that its work would look at, for that may be the cause.
+/// have been heard.
 pub(crate) async fn end(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Outcome, Fault> {
-    tracing::error!(delivery = %row.id, platform = row.platform,
+    let cause = Cause { failure: failure(), stage: "publishing", is_attempt_spent: true };
+    let (status, class) = match dead_end::end(app, claimed, row, cause).await? {
+        Ended::As(status, class) => (status, class),
+        Ended::Not(outcome) => return Ok(outcome),
+    };
+    tracing::error!(delivery = %row.id, platform = row.platform, %status,
         "a delivery ended its process {CRASHES_MAX} times and is given up");
-    let ended = settle_unworked(app, claimed, row, (failure(), "publishing")).await?;
-    if ended == Outcome::Done {
-        metrics::counter!("postfleet_quarantined_total", "platform" => row.platform.clone())
-            .increment(1);
-    }
-    Ok(ended)
-}
-
-/// Ends a delivery that cannot be worked on, with what it is told and where it failed: failed, or
-/// in review where a call of it may have been heard.
-pub(crate) async fn settle_unworked(
-    app: &App,
-    claimed: &Claimed,
-    row: &Loaded,
-    (failure, stage): (Failure, &'static str),
-) -> Result<Outcome, Fault> {
-    let hold = match row.status {
-        Status::Sending => Hold::Abandoned,
-        Status::Reconciling => Hold::Asking,
-        _ => Hold::Free,
-    };
-    // Nobody writes over an open intent before its deadline.
-    if let (Hold::Abandoned, Some(at)) = (hold, row.deadline_at.filter(|at| *at > row.now)) {
-        return Ok(Outcome::ReleaseFor(at.since(row.now)));
-    }
-    let is_known = hold == Hold::Free && !row.has_doubt;
-    let (status, failure) = match failure {
-        known if is_known => (Status::Failed, known),
-        known => (Status::Review, Failure::Unknown { detail: known.detail().to_owned() }),
-    };
-    let change = row.standing(hold == Hold::Asking).change(status, Wake::Drop);
-    let change = Change { hold, is_attempt_spent: true, has_doubt: !is_known, ..change };
-    let guard = Guard {
-        delivery: row.id,
-        epoch: claimed.epoch,
-        lease: claimed.lease,
-        revision: row.revision,
-        checkpoint_no: row.checkpoint_no,
-    };
-    let mut settle = Settle::of(guard, change);
-    if hold == Hold::Abandoned {
-        settle.change.outcome = Some(Ledger::Silent);
-        settle.detail = Some("the process that sent it ended without a word".to_owned());
-    }
-    settle.failure = Some(show::failure(&failure));
-    settle.failed_stage = is_known.then_some(stage);
-    let kind = if hold == Hold::Asking { JobKind::Reconcile } else { JobKind::Publish };
-    settle.told = Log::default().told(&settle, Against::of(row, kind, row.now));
-    let settled = app.0.settles.call(settle).await?;
-    Ok(if settled.is_some() { Outcome::Done } else { Outcome::Release })
+    metrics::counter!(
+        "postfleet_quarantined_total", "platform" => row.platform.clone(), "type" => class
+    )
+    .increment(1);
+    Ok(Outcome::Done)
 }

@@ -7,7 +7,7 @@
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
 use crate::quarantine::Place;
-use crate::{App, publish, show};
+use crate::{App, keys, publish, show};
 use base::Fault;
 use domain::decision::decide;
 use domain::delivery::Status;
@@ -30,7 +30,7 @@ pub async fn reconcile(app: &App, claimed: &Claimed) -> Outcome {
         Ok(outcome) => outcome,
         Err(fault) => {
             tracing::error!(%fault, subject = %claimed.subject, "asking faulted; it is tried again");
-            Outcome::Release
+            keys::rest(&fault)
         }
     }
 }
@@ -161,7 +161,8 @@ async fn failed(attempt: &mut Attempt<'_>, failure: &Failure) -> Result<Option<O
 async fn renew(attempt: &mut Attempt<'_>) -> Result<Option<Outcome>, Fault> {
     use crate::refresh::{Renewal, renew};
     let seen = attempt.row.credential.version;
-    let renewal = renew(attempt.app, attempt.row.account, &attempt.row.app, seen).await?;
+    let account = attempt.app.0.store.account(attempt.row.account).await?;
+    let renewal = renew(attempt.app, account, seen).await?;
     attempt.log.add_renewal(attempt.now(), &renewal);
     match renewal {
         Renewal::Done => attempt.reload_grant().await.map(|()| None),

@@ -142,7 +142,16 @@ async fn adopted(
     let material = Material::gather(app, row, adapter, content).await?;
     let view = material.view(row, row.now);
     let stored = match row.checkpoint.clone() {
-        Some(stored) => checkpoints::open(app, row.tenant, row.id, stored).await?,
+        Some(stored) => {
+            let (of, no) = ((row.tenant, row.id), row.checkpoint_no);
+            match checkpoints::open(app, adapter, of, no, stored).await? {
+                Ok(checkpoint) => checkpoint,
+                Err(failure) => {
+                    let message = failure.detail().to_owned();
+                    return Ok(Err(Refused::Conflict { code: "checkpoint_damaged", message }));
+                }
+            }
+        }
         None => adapter.publish().start(&view),
     };
     let Some(adopted) = adapter.reconcile().adopt(&stored, remote_id, &view) else {
@@ -153,7 +162,10 @@ async fn adopted(
     };
     let next = adapter.publish().next(&adopted, &view);
     let checkpoint = match adapter.has_secret_checkpoints() {
-        true => checkpoints::seal(app, row.tenant, row.id, &adopted.0).await?,
+        true => {
+            let of = (row.tenant, row.id);
+            checkpoints::seal(app, of, row.checkpoint_no + 1, &adopted.0).await?
+        }
         false => adopted.0,
     };
     let end = match next {
@@ -234,7 +246,7 @@ fn wake(app: &App, row: &Loaded) -> Arm {
     let address = Address {
         tenant: row.tenant,
         platform: &row.platform,
-        app: &row.app,
+        app: row.app_key(),
         account: row.account,
     };
     Arm {

@@ -1,5 +1,6 @@
 //! What an operator says about the platforms: where they are and who we are there.
 
+use crate::connect::read_entry;
 use crate::versions;
 use base::route::Base;
 use base::{Context, Fault};
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use url::Url;
 
 /// The section `[platforms.<name>]`.
 #[derive(Clone, Default, Deserialize)]
@@ -86,6 +88,8 @@ impl PlatformSettings {
 pub struct Settings {
     /// Where browsers reach us, without a slash at the end.
     pub public_url: String,
+    /// Where browsers may be sent back to once an account is connected.
+    pub return_urls: Vec<Url>,
     /// By the platform's name.
     pub platforms: BTreeMap<String, PlatformSettings>,
 }
@@ -94,9 +98,11 @@ impl Settings {
     /// Reads and checks the sections.
     ///
     /// # Errors
-    /// When a platform is unknown, a base URL is refused or a secret's file cannot be read.
+    /// When a platform is unknown, a base or return URL is refused or a secret's file cannot be
+    /// read.
     pub fn read(
         public_url: &str,
+        return_urls: &[String],
         sections: &BTreeMap<String, PlatformConfig>,
     ) -> Result<Self, Fault> {
         let public_url = public_url.trim_end_matches('/').to_owned();
@@ -117,7 +123,9 @@ impl Settings {
             let read = read_platform(&public_url, *platform, &section);
             all.insert(name.to_owned(), read.context(format!("reading [platforms.{name}]"))?);
         }
-        Ok(Self { public_url, platforms: all })
+        let return_urls = return_urls.iter().map(|entry| read_entry(entry));
+        let return_urls = return_urls.collect::<Result<_, _>>()?;
+        Ok(Self { public_url, return_urls, platforms: all })
     }
 
     /// A link of a platform, turned to where its calls go: a simulator shows its own posts.

@@ -2,6 +2,7 @@
 
 use domain::failure::Scope;
 use domain::id::{AccountId, TenantId};
+use domain::time::Timestamp;
 use store::jobs::{Arm, JobKind};
 
 /// The queue that publishes on a platform.
@@ -27,10 +28,16 @@ pub struct Address<'a> {
     pub tenant: TenantId,
     /// On which platform.
     pub platform: &'a str,
-    /// Through which of our registrations.
+    /// Through which registration, as queues and gates call it: a tenant's own has another key
+    /// than the installation's.
     pub app: &'a str,
     /// Which account.
     pub account: AccountId,
+}
+
+/// The key of a tenant's own registration: what it uses up and whom it holds is the tenant's alone.
+pub(crate) fn own_app_key(tenant: TenantId, app: &str) -> String {
+    format!("{app}@{}", tenant.uuid().simple())
 }
 
 impl Address<'_> {
@@ -54,13 +61,32 @@ impl Address<'_> {
         match scope {
             Scope::Account => format!("account:{}", self.lane()),
             Scope::App => format!("app:{}", self.app_key()),
-            Scope::Platform => format!("platform:{}", self.platform),
+            Scope::Platform => platform_gate(self.platform),
         }
     }
 
     /// The key under which calls of an endpoint are counted.
     pub fn window(&self, scope: Scope, endpoint: &str, window_s: u64) -> String {
         format!("{}:{endpoint}:{window_s}", self.gate(scope))
+    }
+}
+
+/// The gate of a whole platform.
+pub fn platform_gate(platform: &str) -> String {
+    format!("platform:{platform}")
+}
+
+/// The wake-up for the renewal of an account's grant. Its group and lane are not those of its
+/// posts: whoever waits for a limit, perhaps until tomorrow, has a token that serves when it opens.
+pub fn refresh(of: &Address<'_>, shard: i16, due_at: Timestamp) -> Arm {
+    Arm {
+        kind: JobKind::Refresh,
+        queue: REFRESH.to_owned(),
+        subject: of.account.uuid(),
+        shard,
+        group: format!("{}:{REFRESH}:{}", of.tenant.uuid(), of.app_key()),
+        lane: format!("{REFRESH}:{}", of.account.uuid()),
+        due_at: Some(due_at),
     }
 }
 

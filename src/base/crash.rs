@@ -34,6 +34,17 @@ pub const POINTS: [&str; 14] = [
     "queue.before_ack",
 ];
 
+/// The same on the way of a renewal.
+pub const REFRESH_POINTS: [&str; 7] = [
+    "refresh.after_claim",
+    "refresh.after_intent",
+    "refresh.after_send",
+    "refresh.after_read",
+    "refresh.before_commit",
+    "refresh.after_commit",
+    "refresh.before_ack",
+];
+
 /// Signals a process and waits until it stands still, so that no thread of it runs a step further.
 const STOP: &str = r#"kill -STOP "$0"; until grep -q '^State:.T' "/proc/$0/status"; do :; done"#;
 
@@ -143,7 +154,8 @@ pub fn point_of(name: &'static str, subject: Uuid) {
 }
 
 fn pass(name: &'static str, subject: Option<Uuid>) {
-    debug_assert!(POINTS.contains(&name), "{name} is not in crash::POINTS");
+    let is_known = || POINTS.contains(&name) || REFRESH_POINTS.contains(&name);
+    debug_assert!(is_known(), "{name} is not in crash::POINTS");
     if let Some(armed) = ARMED.get() {
         armed.pass(name, subject);
     }

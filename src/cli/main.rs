@@ -12,8 +12,8 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, bench, connect, dev as dev_command, doctor, post, review, roles, sim as sim_command,
-    status, why,
+    accounts, bench, connect, dev as dev_command, doctor, keys, post, review, roles,
+    sim as sim_command, status, why,
 };
 use std::process::ExitCode;
 
@@ -39,6 +39,8 @@ enum Command {
     Migrate(roles::Arguments),
     /// Looks whether everything is there that a fleet needs.
     Doctor(roles::Arguments),
+    /// Makes, changes and counts the keys that tokens are sealed with.
+    Keys(keys::Arguments),
     /// Enqueues a post.
     Post(post::Arguments),
     /// Shows where the deliveries of a post stand.
@@ -76,6 +78,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Sim(arguments) => sim_command::run(&arguments).await?,
         Command::Migrate(arguments) => roles::migrate(&arguments).await?,
         Command::Doctor(arguments) => return doctor::run(&arguments).await,
+        Command::Keys(arguments) => return keys::run(&arguments).await,
         Command::Post(arguments) => return post::run(&arguments).await,
         Command::Status(arguments) => return status::run(&arguments).await,
         Command::Review(arguments) => return review::run(&arguments).await,

@@ -4,7 +4,7 @@ use crate::config::Config;
 use app::App;
 use app::settings::Settings;
 use base::http::Http;
-use base::{Context, Fault, crash, telemetry};
+use base::{Fault, crash, telemetry};
 use media::Library;
 use queue::Queue;
 use store::Store;
@@ -30,10 +30,13 @@ impl Fleet {
     pub async fn wire(config: &Config) -> Result<Self, Fault> {
         let store = Store::connect(&config.store).await?;
         let queue = Queue::connect(&config.queue).await?;
-        let key_file = config.vault.key_file.as_deref().context("vault.key_file is not set")?;
-        let ring = KeyRing::open(key_file).context("opening vault.key_file")?;
+        let ring = KeyRing::of(&config.vault)?;
         let library = Library::open(&config.media)?;
-        let settings = Settings::read(&config.server.public_url, &config.platforms)?;
+        let settings = Settings::read(
+            &config.server.public_url,
+            &config.server.return_urls,
+            &config.platforms,
+        )?;
         let orders = if settings.is_loopback() { crash::arm() } else { 0 };
         if orders > 0 {
             tracing::warn!(orders, "crash points are armed");
@@ -57,7 +60,9 @@ impl Fleet {
         let sickness = move || workers::sickness(&health);
         let render = move || metrics.render();
         let app = self.app.clone();
-        server::serve_on(public, private, app, render, sickness, shutdown).await
+        let served = server::serve_on(public, private, app, render, sickness, shutdown).await;
+        self.app.keys().flush().await;
+        served
     }
 
     /// Works in the given roles until `shutdown`.
@@ -66,7 +71,9 @@ impl Fleet {
     /// When a role ends on its own.
     pub async fn work(&self, duties: &Duties, shutdown: CancellationToken) -> Result<(), Fault> {
         let (app, queue) = (self.app.clone(), self.queue.clone());
-        workers::work(app, queue, &self.config.workers, duties, shutdown).await
+        let worked = workers::work(app, queue, &self.config.workers, duties, shutdown).await;
+        self.app.keys().flush().await;
+        worked
     }
 }
 

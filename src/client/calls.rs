@@ -1,6 +1,7 @@
 //! The calls of the API.
 
-use crate::error::{Error, silent};
+use crate::browser::Browser;
+use crate::error::Error;
 use crate::http::{plain, send};
 use crate::place::Place;
 use crate::views::{Account, Amends, Asset, Brand, Disconnected, Post, Whole};
@@ -207,8 +208,8 @@ impl Client {
         send(request).await
     }
 
-    /// The URL at which a person lets us act for an account of theirs. `app` chooses among our
-    /// registrations on a platform that has several.
+    /// A link that works once, to send a person to who is to connect an account on a platform.
+    /// `app` chooses among the registrations of a platform that has several.
     ///
     /// # Errors
     /// As every call.
@@ -222,44 +223,70 @@ impl Client {
         if let Some(app) = app {
             body["app"] = app.into();
         }
-        let path = ["v1", "oauth", platform, "authorize"];
-        let data: Value = send(self.request(Method::POST, &path)?.json(&body)).await?;
-        let url = data["url"].as_str().and_then(|url| Url::parse(url).ok());
-        url.ok_or_else(|| Error::Unreadable { status: 200, why: "there is no data.url".into() })
+        self.authorize_with(platform, &body).await
     }
 
-    /// Answers the consent page of a simulated platform as a person would: grants `handle` (the
-    /// page's own choice without one) and follows the way back to the fleet.
+    /// Where to send a person who is to connect an account: `brandSlug`, `app`, `accountId`,
+    /// `returnUrl`, or `redirectUri` for an app that brings code and state to
+    /// [`Client::exchange`].
     ///
     /// # Errors
-    /// [`Error::Unusable`] when the page is not on this machine or does not send us back.
-    pub async fn consent(&self, page: &Url, handle: Option<&str>) -> Result<(), Error> {
-        if !is_loopback(page) {
-            return Err(Error::Unusable("only a simulated platform is answered for you".into()));
-        }
-        let shown = self.http.get(page.clone()).send().await.map_err(silent)?;
-        if !shown.status().is_success() {
-            let text = shown.text().await.map_err(silent)?;
-            return Err(Error::Unusable(format!("the consent page refuses: {text}")));
-        }
-        let mut action = page.clone();
-        action.set_query(None);
-        let mut fields: Vec<(String, String)> = page.query_pairs().into_owned().collect();
-        fields.extend(handle.map(|handle| ("account".to_owned(), handle.to_owned())));
-        let granted = self.http.post(action).form(&fields).send().await.map_err(silent)?;
-        let back =
-            granted.headers().get("location").and_then(|to| page.join(to.to_str().ok()?).ok());
-        let Some(back) = back.filter(is_loopback) else {
-            let text = granted.text().await.map_err(silent)?;
-            return Err(Error::Unusable(format!("the consent page does not send us back: {text}")));
-        };
-        let done = self.http.get(back).send().await.map_err(silent)?;
-        let status = done.status();
-        if status.is_client_error() || status.is_server_error() {
-            let text = done.text().await.map_err(silent)?;
-            return Err(Error::Unusable(format!("the fleet refuses (HTTP {status}): {text}")));
-        }
-        Ok(())
+    /// As every call.
+    pub async fn authorize_with(&self, platform: &str, wish: &Value) -> Result<Url, Error> {
+        let path = ["v1", "oauth", platform, "authorize"];
+        let data: Value = send(self.request(Method::POST, &path)?.json(wish)).await?;
+        url_of(&data)
+    }
+
+    /// A link that works once, to a page with the ways to connect; `wish` may hold `platform`,
+    /// `app`, `accountId` and `returnUrl`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn connect_link(&self, brand_slug: &str, wish: &Value) -> Result<Url, Error> {
+        let path = ["v1", "brands", brand_slug, "connect-links"];
+        let data: Value = send(self.request(Method::POST, &path)?.json(wish)).await?;
+        url_of(&data)
+    }
+
+    /// Brings code and state of a consent that was begun with a `redirectUri`: `accounts`, or
+    /// `open` with an `exchange` and its `choices`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn exchange(&self, platform: &str, code: &str, state: &str) -> Result<Value, Error> {
+        let body = json!({"platform": platform, "code": code, "state": state});
+        send(self.request(Method::POST, &["v1", "oauth", "exchange"])?.json(&body)).await
+    }
+
+    /// Connects those of an exchange's choices that are named.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn choose(&self, exchange: &str, ids: &[&str]) -> Result<Value, Error> {
+        let body = json!({"exchange": exchange, "ids": ids});
+        send(self.request(Method::POST, &["v1", "oauth", "choose"])?.json(&body)).await
+    }
+
+    /// Takes over a grant that was obtained elsewhere: `brandSlug`, `platform`, `app`,
+    /// `accessToken`, `refreshToken`, `expiresAt`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn import(&self, grant: &Value) -> Result<Value, Error> {
+        send(self.request(Method::POST, &["v1", "accounts", "import"])?.json(grant)).await
+    }
+
+    /// Goes the way of a person behind a link, as far as the platform is simulated: grants
+    /// `handle` (the page's own choice without one), and comes back to the fleet.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when a page is not on this machine or tells of a refusal.
+    pub async fn consent(&self, link: &Url, handle: Option<&str>) -> Result<(), Error> {
+        let mut browser = Browser::new()?;
+        let page = browser.enter(link).await?;
+        let back = browser.allow(&page, handle.as_slice()).await?;
+        browser.finish(&back).await.map(|_| ())
     }
 
     fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Error> {
@@ -272,14 +299,9 @@ impl Client {
     }
 }
 
-/// The address is one of this machine's own.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
+fn url_of(data: &Value) -> Result<Url, Error> {
+    let url = data["url"].as_str().and_then(|url| Url::parse(url).ok());
+    url.ok_or_else(|| Error::Unreadable { status: 200, why: "there is no data.url".into() })
 }
 
 #[cfg(test)]
@@ -298,12 +320,5 @@ mod tests {
         let request = client.request(Method::GET, &path).unwrap().build().unwrap();
         assert_eq!(request.url().path(), "/base/v1/posts/..%2Fkeys%3Fa=b");
         assert_eq!(request.headers()["authorization"], "Bearer k");
-    }
-
-    #[test]
-    fn only_this_machine_is_a_loopback() {
-        let is = |text: &str| is_loopback(&Url::parse(text).unwrap());
-        assert!(is("http://127.0.0.1:1/x") && is("http://localhost/") && is("http://[::1]/"));
-        assert!(!is("http://127.0.0.1.example.com/") && !is("https://x.com/i/oauth2/authorize"));
     }
 }

@@ -16,12 +16,14 @@
 
 #![deny(missing_docs)]
 
+mod browser;
 mod calls;
 mod error;
 mod http;
 mod place;
 mod views;
 
+pub use browser::Browser;
 pub use calls::Client;
 pub use error::{Detail, Error};
 pub use place::Place;

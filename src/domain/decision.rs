@@ -6,6 +6,8 @@
 mod tests;
 
 use crate::failure::{Failure, Scope};
+use crate::outage::{EXCUSED_MAX, State};
+use crate::renewal::{DEAD_APART, UNEXPLAINED_MAX};
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -19,8 +21,11 @@ pub const RETRY_MAX: Duration = Duration::from_secs(300);
 pub const PARKED_MAX: Duration = Duration::from_secs(72 * 3600);
 /// One refresh of an account in this time; what is refused after it is not a stale token.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(300);
-/// Refusals right after a refresh before the account counts as disconnected.
+/// Refusals of one delivery by a fresh token before the account can count as disconnected.
 pub const AUTH_REFUSALS_MAX: u32 = 3;
+/// An account whose fresh token is refused rests for a quarter of the time that this has lasted,
+/// within these bounds.
+pub const AUTH_REST: [Duration; 2] = [REFRESH_EVERY, Duration::from_secs(900)];
 /// How long an app or platform rests before the operator's cause is probed again.
 pub const PAUSE: Duration = Duration::from_secs(300);
 /// A limit that is over already, or names no wait, is left alone for this long: a platform that
@@ -42,6 +47,10 @@ pub struct History {
     pub has_doubt: bool,
     /// When the account's token was last refreshed or granted; now, where it cannot be refreshed.
     pub refreshed_at: Timestamp,
+    /// Since when calls by fresh tokens of the account have been refused; now, at the first.
+    pub refused_since: Timestamp,
+    /// What the refusals of other accounts show of the platform.
+    pub platform: State,
     /// The call was signed with an older token than the one now stored.
     pub token_was_stale: bool,
     /// Refusals of this delivery by a token that was just refreshed.
@@ -100,24 +109,48 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
     let failed = || Decision::Fail { failure: failure.clone() };
     match failure {
         Failure::Auth { .. } if history.token_was_stale => Decision::Retry { at: now },
+        Failure::Auth { .. } if is_excused(history, now) => {
+            let until = now + PAUSE;
+            if until > patience_ends(history.not_after, history.due_at) {
+                failed()
+            } else {
+                park(Scope::Platform, until)
+            }
+        }
         Failure::Auth { .. } if now.since(history.refreshed_at) > REFRESH_EVERY => {
             Decision::Refresh
         }
-        Failure::Auth { revoked: false, .. } if history.auth_refusals < AUTH_REFUSALS_MAX => {
-            Decision::Park { scope: Scope::Account, until: history.refreshed_at + REFRESH_EVERY }
+        Failure::Auth { revoked, .. } => {
+            let lasted = now.since(history.refused_since);
+            let is_word = *revoked && history.platform == State::InOrder;
+            let patience = if is_word { DEAD_APART } else { UNEXPLAINED_MAX };
+            if lasted >= patience && (*revoked || history.auth_refusals >= AUTH_REFUSALS_MAX) {
+                return Decision::Disconnect { failure: failure.clone() };
+            }
+            let rest = (lasted / 4).clamp(AUTH_REST[0], AUTH_REST[1]);
+            let until = (now + rest).max(history.refreshed_at + REFRESH_EVERY);
+            if until > patience_ends(history.not_after, history.due_at) {
+                failed()
+            } else {
+                park(Scope::Account, until)
+            }
         }
-        Failure::Auth { .. } => Decision::Disconnect { failure: failure.clone() },
         Failure::RateLimit { scope, retry_at, .. } => {
             let opens_at = (*retry_at).max(now + LIMIT_WAIT_MIN);
             let until = opens_at + JITTER_AFTER_LIMIT.mul_f64(history.chance.clamp(0.0, 1.0));
-            if until > patience_ends(history) { failed() } else { park(*scope, until) }
+            if until > patience_ends(history.not_after, history.due_at) {
+                failed()
+            } else {
+                park(*scope, until)
+            }
         }
         Failure::Content { .. } | Failure::Media { .. } => failed(),
         Failure::Duplicate { .. } if history.has_doubt => Decision::Reconcile { at: now },
         Failure::Duplicate { .. } => failed(),
         Failure::Transient { .. } => {
             let at = now + delay(history.attempts, history.chance);
-            let is_last = history.attempts >= ATTEMPTS_MAX || at > patience_ends(history);
+            let is_last = history.attempts >= ATTEMPTS_MAX
+                || at > patience_ends(history.not_after, history.due_at);
             if is_last { failed() } else { Decision::Retry { at } }
         }
         // Found absent and sent again so often: a person had better look what happens there.
@@ -125,6 +158,11 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
         Failure::Unknown { .. } => Decision::Reconcile { at: history.ask_at.max(now) },
         Failure::Operator { scope, .. } => Decision::Pause { scope: *scope, until: now + PAUSE },
     }
+}
+
+/// The platform is out of order, and was not so for longer than anybody believes.
+fn is_excused(history: &History, now: Timestamp) -> bool {
+    history.platform == State::OutOfOrder && now.since(history.refused_since) < EXCUSED_MAX
 }
 
 /// How long to wait after the `attempts`th try: capped exponential, full jitter, at least a tenth.
@@ -138,6 +176,7 @@ fn park(scope: Scope, until: Timestamp) -> Decision {
     Decision::Park { scope, until }
 }
 
-fn patience_ends(history: &History) -> Timestamp {
-    history.not_after.unwrap_or(history.due_at + PARKED_MAX)
+/// The instant after which a delivery is not waited for any more.
+pub fn patience_ends(not_after: Option<Timestamp>, due_at: Timestamp) -> Timestamp {
+    not_after.unwrap_or(due_at + PARKED_MAX)
 }

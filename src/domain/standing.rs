@@ -311,7 +311,8 @@ impl Standing {
                 Next::Write(Change { is_attempt_spent: true, wake, ..change })
             }
             Decision::Park { scope, until } => {
-                let is_auth = matches!(failure, Failure::Auth { .. });
+                // What the whole platform suffers from is not held against the account.
+                let is_auth = scope == Scope::Account && matches!(failure, Failure::Auth { .. });
                 Next::Write(Change {
                     auth_refusals: self.auth_refusals + i32::from(is_auth),
                     wake: Wake::Publish(Some(until)),

@@ -2,6 +2,7 @@
 //! by capability.
 
 mod aftermath;
+mod keeping;
 mod leaving;
 mod operations;
 

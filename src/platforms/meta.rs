@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// The longest piece of the platform's words that is kept.
 const DETAIL_CHARS_MAX: usize = 300;
+/// docs: tokens of sixty days are renewed from their seventh day on, and then every week.
+pub(crate) const WEEK: Duration = Duration::from_secs(7 * 86_400);
 /// A limit that names no time: the rolling hour of the platform's own counters.
 const RETRY_DEFAULT: Duration = Duration::from_secs(3_600);
 /// How our own words begin when the container has to be made anew.

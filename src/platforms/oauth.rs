@@ -32,7 +32,9 @@ pub(crate) struct Tokens {
 impl Tokens {
     /// The tokens in an answer, if they are there.
     pub fn read(reply: &Reply) -> Option<Self> {
-        serde_json::from_slice(&reply.body).ok()
+        let tokens: Self = serde_json::from_slice(&reply.body).ok()?;
+        // An empty token signs nothing, and must never overwrite one that does.
+        (!tokens.access_token.is_empty()).then_some(tokens)
     }
 
     /// The grant they amount to, at the time of the answer. `life` is the documented one, for an

@@ -8,6 +8,7 @@ use domain::content::{AssetFacts, Content};
 use domain::failure::{Effect, Failure};
 use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
+use domain::renewal::Rule;
 use domain::request::Draft;
 use domain::secret::Secret;
 use domain::time::Timestamp;
@@ -422,6 +423,10 @@ pub enum ClientAuth {
 /// The facts of a platform's OAuth that need no code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OAuthProfile {
+    /// What a person who is about to connect calls this way, as `Toy – a page`.
+    pub title: &'static str,
+    /// Whom it is for, in a sentence.
+    pub note: &'static str,
     /// Where the browser is sent.
     pub authorize_url: &'static str,
     /// Send a PKCE challenge (S256) and verifier.
@@ -430,14 +435,16 @@ pub struct OAuthProfile {
     pub scope_separator: char,
     /// What we ask for.
     pub scopes: &'static [&'static str],
+    /// Those of them that nothing can be published without.
+    pub needed: &'static [&'static str],
     /// Further query parameters of the authorize URL.
     pub extra: &'static [(&'static str, &'static str)],
     /// How the client proves itself.
     pub client_auth: ClientAuth,
     /// A refresh token works once, and the new pair replaces it.
     pub rotates_refresh_token: bool,
-    /// Refresh this long before the access token ends.
-    pub refresh_before: Duration,
+    /// When the grants that it gives means to renew are renewed.
+    pub renewal: Rule,
 }
 
 /// An identity that we may act as, and the grant for it.
@@ -484,6 +491,10 @@ pub trait Auth: Send + Sync {
     /// Finds out whom a fresh grant belongs to, from the replies to the calls asked for so far.
     /// What a platform wants done before a grant is worth keeping happens here too.
     fn identify(&self, app: &App, grant: &Grant, replies: &[Reply]) -> Identifying;
+    /// The same for a grant that was obtained elsewhere, which is worth keeping as it is.
+    fn identify_imported(&self, app: &App, grant: &Grant, replies: &[Reply]) -> Identifying {
+        self.identify(app, grant, replies)
+    }
     /// The call that renews a grant, or `None` when only a reconnect helps.
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call>;
     /// One consent through this registration serves several accounts, so that to revoke it for one

@@ -172,7 +172,10 @@ impl Rig {
         let mut inbound = self.inbound(&request);
         let page = self.send(inbound.clone());
         let html = String::from_utf8(page.response.into_body()).unwrap();
-        assert!(html.contains("Connect @acme") && html.contains("name=deny"), "{html}");
+        assert!(
+            html.contains("@acme") && html.contains("name=allow") && html.contains("name=deny"),
+            "{html}"
+        );
         inbound.method = Method::POST;
         inbound.query = String::new();
         inbound.body = format!("{}&{query}", form(&[("account", handle)])).into_bytes();

@@ -151,7 +151,7 @@ impl Core {
             let shared = &self.queue.shared;
             if !claimed.is_alive() {
                 self.end(claimed, Ending::Unbegun);
-            } else if shared.gates.hold_in(&claimed.queue, &claimed.lane, shared.clock.now()) {
+            } else if shared.gates.hold(&claimed.lane, shared.clock.now()) {
                 self.end(claimed, Ending::Outcome(Outcome::Release));
             } else {
                 return Poll::Ready(Some(claimed));

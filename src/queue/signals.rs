@@ -70,9 +70,6 @@ impl Bells {
     }
 }
 
-/// The queue whose jobs no account's gate holds: one that is limited or paused keeps its token.
-const KEEPING: &str = "refresh";
-
 /// The gates this process knows to be closed; asked before a claimed job starts.
 #[derive(Default)]
 pub(crate) struct Gates(Mutex<Closed>);
@@ -123,15 +120,6 @@ impl Gates {
         let mut closed = self.lock();
         let (name, gates) = closed.place(scope_key);
         gates.remove(name);
-    }
-
-    /// Does a gate hold the jobs of a queue in this lane?
-    pub(crate) fn hold_in(&self, queue: &str, lane: &str, now: Timestamp) -> bool {
-        if queue != KEEPING {
-            return self.hold(lane, now);
-        }
-        let closed = self.lock();
-        !closed.doors.is_empty() && closed.has_door_before(lane, now)
     }
 
     /// Is a gate of this lane closed?
@@ -272,12 +260,6 @@ mod tests {
         assert!(!gates.hold("tenant", now));
         gates.close("account:x:other:7", soon, now);
         assert!(gates.hold("x:other:7", now) && !gates.hold("x:other:8", now));
-        gates.close("account:y:default:8", soon, now);
-        assert!(gates.hold_in("publish:x", "y:default:8", now));
-        assert!(!gates.hold_in("refresh", "y:default:8", now), "its token is kept alive");
-        gates.close("platform:y", soon, now);
-        assert!(gates.hold_in("refresh", "y:default:8", now), "the platform is out of order");
-        gates.open("platform:y");
         gates.open("account:x:other:7");
         assert!(!gates.hold("x:other:7", now));
         assert!(!gates.hold("x:default:7", soon), "its time has come");

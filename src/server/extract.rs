@@ -69,6 +69,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
+/// Two names in the path, as those of a platform and of a registration there.
+pub(crate) struct NamedTwice(pub String, pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for NamedTwice {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
+        match Path::<(String, String)>::from_request_parts(parts, state).await {
+            Ok(Path((first, second)))
+                if !first.contains(char::is_control) && !second.contains(char::is_control) =>
+            {
+                Ok(Self(first, second))
+            }
+            _ => Err(Refused::NotFound("Nothing has the names in the path.".to_owned()).into()),
+        }
+    }
+}
+
 /// The post that the path names.
 pub(crate) struct PostAt(pub PostId);
 

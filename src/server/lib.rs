@@ -6,6 +6,8 @@
 mod accounts;
 mod brands;
 mod capabilities;
+mod connect;
+mod cookie;
 mod deliveries;
 mod envelope;
 mod extract;
@@ -13,8 +15,9 @@ mod frame;
 mod health;
 mod media;
 mod oauth;
+mod oauth_apps;
 mod origin;
-mod page;
+mod pages;
 mod posts;
 
 use app::App;
@@ -23,7 +26,7 @@ use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::routing::{get, post, put};
 use axum::serve::ListenerExt;
 use base::{Context, Fault, clock};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::future::IntoFuture;
 use std::io;
 use std::sync::Arc;
@@ -44,6 +47,24 @@ pub struct Config {
     pub private_listen: String,
     /// How browsers reach us; OAuth callbacks begin with it.
     pub public_url: String,
+    /// Where browsers may be sent back to once an account is connected; in the environment with
+    /// blanks between them.
+    #[serde(deserialize_with = "list_or_text")]
+    pub return_urls: Vec<String>,
+}
+
+/// A list, or text with blanks between its entries: the environment knows no lists.
+fn list_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::List(list) => list,
+        Given::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
+    })
 }
 
 impl Default for Config {
@@ -52,6 +73,7 @@ impl Default for Config {
             listen: "127.0.0.1:8080".to_owned(),
             private_listen: "127.0.0.1:9464".to_owned(),
             public_url: "http://127.0.0.1:8080".to_owned(),
+            return_urls: Vec::new(),
         }
     }
 }
@@ -158,9 +180,23 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/accounts/{id}/resume", post(accounts::resume))
         .route("/v1/accounts/{id}/limits", put(accounts::limits))
         .route("/v1/accounts/{id}/retry", post(accounts::retry))
+        .route("/v1/brands/{slug}/connect-links", post(oauth::link))
         .route("/v1/platforms", get(capabilities::list))
         .route("/v1/oauth/{platform}/authorize", post(oauth::authorize))
-        .route("/oauth/{platform}/callback", get(oauth::callback))
+        .route("/v1/oauth/exchange", post(oauth::exchange))
+        .route("/v1/oauth/choose", post(oauth::choose))
+        .route("/v1/accounts/import", post(oauth::import))
+        .route("/v1/oauth-apps", get(oauth_apps::list))
+        .route(
+            "/v1/oauth-apps/{platform}/{app}",
+            get(oauth_apps::show).put(oauth_apps::put).delete(oauth_apps::delete),
+        )
+        .route("/connect", get(connect::lobby).post(connect::begin))
+        .route("/connect/choose", get(connect::choices).post(connect::choose))
+        .route("/connect/result", get(connect::result))
+        .route("/connect/refused", get(connect::refused))
+        .route("/connect/{ticket}", get(connect::peek).post(connect::enter))
+        .route("/oauth/{platform}/callback", get(connect::callback))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready));
     frame::frame(routes.with_state(site))
@@ -185,5 +221,10 @@ mod tests {
         assert_eq!(config, Config::default());
         assert!(config.listen.starts_with("127.0.0.1:"));
         assert!(serde_json::from_str::<Config>(r#"{"listn": "x"}"#).is_err());
+        for two in [r#"["a", "b"]"#, r#""a b""#] {
+            let config = format!(r#"{{"return_urls": {two}}}"#);
+            let config: Config = serde_json::from_str(&config).unwrap();
+            assert_eq!(config.return_urls, ["a", "b"]);
+        }
     }
 }

@@ -1,22 +1,38 @@
-//! Connecting accounts: the URL to send a person to, and the way back.
+//! Connecting accounts by the API: links for people, codes that an upstream app brings, grants
+//! that were obtained elsewhere.
 //!
-//! Invariant: a code or a state is never logged and never shown.
+//! Invariant: a code, a state or a token is never logged and never shown.
 
-use crate::envelope::{Answered, OURS, Refusal, success};
+use crate::envelope::{Answered, success};
 use crate::extract::{Authenticated, JsonBody, Named, fields, finish};
-use crate::page::Page;
-use app::{App, connect};
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
-use base::text::clean;
-use domain::rejection::excerpt;
+use app::App;
+use app::connect::callbacks::Brought;
+use app::connect::imports::{self, Import};
+use app::connect::links::{self, LinkRequest};
+use app::connect::{choosing, exchanges};
+use axum::extract::State;
+use domain::rejection::{Rejection, Rule};
+use domain::request::Fields;
+use domain::time::Timestamp;
 use http::StatusCode;
 use serde_json::json;
-use std::collections::HashMap;
 
-/// How platforms say that the person did not want to.
-const DECLINED: [&str; 4] =
-    ["access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize"];
+/// No code or token of a platform is longer; Meta's are below 500 characters.
+const TOKEN_CHARS_MAX: usize = 4_096;
+
+/// `POST /v1/brands/{slug}/connect-links`
+pub(crate) async fn link(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Named(slug): Named,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let mut fields = fields(&body)?;
+    let platform = fields.text("platform");
+    let request = link_request(&mut fields, &slug, platform);
+    finish(fields)?;
+    Ok(success(StatusCode::CREATED, links::link(&app, &caller, request).await??))
+}
 
 /// `POST /v1/oauth/{platform}/authorize`
 pub(crate) async fn authorize(
@@ -27,101 +43,120 @@ pub(crate) async fn authorize(
 ) -> Answered {
     let mut fields = fields(&body)?;
     let brand = fields.required_text("brandSlug", "Name the brand that the account belongs to.");
-    let registration = fields.text("app");
-    finish(fields)?;
+    let redirect_uri = fields.text("redirectUri");
     let brand = brand.unwrap_or_default().trim();
-    let url = connect::authorize(&app, &caller, &platform, brand, registration).await??;
-    Ok(success(StatusCode::OK, json!({ "url": url })))
+    let request = link_request(&mut fields, brand, Some(&platform));
+    finish(fields)?;
+    let link = exchanges::authorize(&app, &caller, request, redirect_uri).await??;
+    Ok(success(StatusCode::OK, link))
 }
 
-/// `GET /oauth/{platform}/callback`
-pub(crate) async fn callback(
+fn link_request<'a>(
+    fields: &mut Fields<'a>,
+    brand_slug: &'a str,
+    platform: Option<&'a str>,
+) -> LinkRequest<'a> {
+    LinkRequest {
+        brand_slug,
+        platform,
+        app: fields.text("app"),
+        account: fields.id("accountId"),
+        return_url: fields.text("returnUrl"),
+    }
+}
+
+/// `POST /v1/oauth/exchange`
+pub(crate) async fn exchange(
     State(app): State<App>,
-    Named(platform): Named,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response {
-    let (code, state) = match read(&platform, &query) {
-        Ok(brought) => brought,
-        Err(page) => return page.into_response(),
-    };
-    let page = match connect::callback(&app, &platform, code, state).await {
-        Ok(Ok(accounts)) if accounts.is_empty() => Page::failure(
-            StatusCode::CONFLICT,
-            "Nothing was connected",
-            format!("{platform} named no account that you may publish with."),
-        ),
-        Ok(Ok(accounts)) => {
-            let name = |account: &app::show::AccountView| {
-                format!("{} on {} ({})", account.handle, account.platform, account.kind)
-            };
-            Page::connected(accounts.iter().map(name).collect())
-        }
-        Ok(Err(refused)) => {
-            let Refusal { status, message, .. } = refused.into();
-            Page::failure(status, "The account was not connected", message)
-        }
-        Err(fault) => {
-            tracing::error!(%fault, platform, "a connection could not be finished");
-            Page::failure(StatusCode::SERVICE_UNAVAILABLE, "Not now", OURS.to_owned())
-        }
-    };
-    page.into_response()
+    Authenticated(caller): Authenticated,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let mut fields = fields(&body)?;
+    let platform = fields.required_text("platform", "Name the platform that sent the code.");
+    let state = fields.required_text("state", "Bring the state that came with the code.");
+    let code = token(&mut fields, "code");
+    let error = fields.text("error");
+    let error_description = fields.text("errorDescription");
+    if code.is_none() && error.is_none() {
+        fields.missing("code", "Bring the code, or the error that came in its place.");
+    }
+    finish(fields)?;
+    let brought = Brought { code, state, error, error_reason: None, error_description };
+    let platform = platform.unwrap_or_default();
+    let exchanged = exchanges::exchange(&app, &caller, platform, brought).await??;
+    Ok(success(StatusCode::OK, exchanged))
 }
 
-/// The code and the state that the browser brought back, or the page that tells why not.
-fn read<'a>(
-    platform: &str,
-    query: &'a HashMap<String, String>,
-) -> Result<(&'a str, &'a str), Page> {
-    let given = |name: &str| query.get(name).map(String::as_str).filter(|value| !value.is_empty());
-    if let Some(error) = given("error") {
-        let reasons = [Some(error), given("error_reason")];
-        if reasons.into_iter().flatten().any(|reason| DECLINED.contains(&reason)) {
-            let story = format!(
-                "You did not let us publish on {platform}, so nothing was connected. Begin again \
-                 if that was not meant."
-            );
-            return Err(Page::failure(StatusCode::FORBIDDEN, "Consent was not given", story));
-        }
-        let told = [error, given("error_description").unwrap_or_default()];
-        let told = excerpt(clean(&told.join(" ")).trim());
-        let story = format!("{platform} sent you back without consent. It said: {told}");
-        return Err(Page::failure(StatusCode::BAD_REQUEST, "The account was not connected", story));
-    }
-    given("code").zip(given("state")).ok_or_else(|| {
-        let story = "This address is where a platform sends you back to after consent. The code \
-                     or the state is missing, so nothing was connected. Begin again."
-            .to_owned();
-        Page::failure(StatusCode::BAD_REQUEST, "Something is missing", story)
-    })
+/// `POST /v1/oauth/choose`
+pub(crate) async fn choose(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let mut fields = fields(&body)?;
+    let exchange = fields.required_text("exchange", "Name the exchange that left the choice open.");
+    let ids = fields.texts("ids").unwrap_or_default();
+    finish(fields)?;
+    let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+    let exchange = exchange.unwrap_or_default();
+    let chosen = choosing::choose_exchanged(&app, &caller, exchange, &ids).await??;
+    let (accounts, notes) = chosen;
+    Ok(success(StatusCode::OK, json!({ "accounts": accounts, "notes": notes })))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn brought(pairs: &[(&str, &str)]) -> Result<(String, String), Page> {
-        let query = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        read("x", &query).map(|(code, state)| (code.to_owned(), state.to_owned()))
+/// `POST /v1/accounts/import`
+pub(crate) async fn import(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let mut fields = fields(&body)?;
+    let brand_slug = fields.required_text("brandSlug", "Name the brand of the account.");
+    let platform = fields.required_text("platform", "Name the platform of the account.");
+    let app_name = fields.text("app");
+    let access_token = token(&mut fields, "accessToken");
+    let refresh_token = token(&mut fields, "refreshToken");
+    if access_token.is_none() {
+        fields.missing("accessToken", "Send the token that signs calls.");
     }
+    let expires_at = instant(&mut fields, "expiresAt");
+    finish(fields)?;
+    let import = Import {
+        brand_slug: brand_slug.unwrap_or_default(),
+        platform: platform.unwrap_or_default(),
+        app: app_name,
+        access_token: access_token.unwrap_or_default().into(),
+        refresh_token: refresh_token.map(Into::into),
+        expires_at,
+    };
+    Ok(success(StatusCode::OK, imports::import(&app, &caller, import).await??))
+}
 
-    #[test]
-    fn a_code_needs_its_state() {
-        let both = brought(&[("code", "c"), ("state", "s")]).unwrap();
-        assert_eq!(both, ("c".to_owned(), "s".to_owned()));
-        for half in [&[("code", "c")][..], &[("state", "s")], &[("code", ""), ("state", "s")]] {
-            assert_eq!(brought(half).unwrap_err().status, StatusCode::BAD_REQUEST);
-        }
+/// A token: text without blanks and bounded. What is wrong with it never repeats it.
+pub(crate) fn token<'a>(fields: &mut Fields<'a>, name: &'a str) -> Option<&'a str> {
+    let token = fields.text(name)?.trim();
+    let is_plain = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_plain && token.len() <= TOKEN_CHARS_MAX {
+        return Some(token).filter(|token| !token.is_empty());
     }
+    let message = format!("`{name}` is no token.");
+    let limit = format!("1 to {TOKEN_CHARS_MAX} visible characters of ASCII");
+    let rejection = Rejection::request(Rule::OutOfRange, name, message)
+        .bounds(limit, format!("{} bytes", token.len()))
+        .resolve("Send it as the platform gave it, without quotation marks or blanks.");
+    fields.reject(rejection);
+    None
+}
 
-    #[test]
-    fn denied_consent_is_told_from_other_errors() {
-        for reason in DECLINED {
-            let page = brought(&[("error", reason), ("state", "s")]).unwrap_err();
-            assert_eq!(page.title, "Consent was not given");
-        }
-        let page = brought(&[("error", "server_error"), ("error_description", "<b>")]).unwrap_err();
-        assert_eq!(page.status, StatusCode::BAD_REQUEST);
-        assert!(page.story.ends_with("It said: server_error <b>"), "{}", page.story);
+fn instant<'a>(fields: &mut Fields<'a>, name: &'a str) -> Option<Timestamp> {
+    let text = fields.text(name)?;
+    let read = Timestamp::parse(text);
+    if read.is_none() {
+        let message = format!("`{name}` is no time.");
+        let rejection = Rejection::request(Rule::OutOfRange, name, message)
+            .bounds("RFC 3339, as 2026-12-01T09:00:00Z", text)
+            .resolve("Write it in that form.");
+        fields.reject(rejection);
     }
+    read
 }

@@ -1,12 +1,13 @@
 //! Accounts: one identity on one platform, of one brand.
 
-use crate::{Store, convert};
+use crate::jobs::{self, Job, JobKind};
+use crate::{Store, convert, gates};
 use base::{Context, Fault};
 use domain::account::Status;
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{Row, Transaction};
 use uuid::Uuid;
 
 /// An account as it is stored.
@@ -22,6 +23,8 @@ pub struct Account {
     pub platform: String,
     /// Our registration it is connected through.
     pub app: String,
+    /// The key of the tenant's own registration, where it is one.
+    pub own_app_key: Option<String>,
     /// The platform's id of it.
     pub remote_id: String,
     /// The name a person knows it by.
@@ -41,6 +44,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// What lanes, groups, gates and counters call the registration that it is connected through.
+    pub fn app_key(&self) -> &str {
+        self.own_app_key.as_deref().unwrap_or(&self.app)
+    }
+
     /// Why nothing can be published on it before somebody connects it again.
     pub fn needs_reconnect(&self) -> Option<&str> {
         match self.status {
@@ -52,31 +60,32 @@ impl Account {
     }
 }
 
-/// What connecting learnt, with the sealed grant.
-pub struct Connection<'a> {
-    /// The id to use if the account is new.
-    pub id: AccountId,
-    /// Of whom.
+/// A grant that is lost.
+pub struct Losing<'a> {
+    /// Whose.
     pub tenant: TenantId,
-    /// Of which brand.
-    pub brand: BrandId,
-    /// The platform's name.
-    pub platform: &'a str,
-    /// Our registration.
-    pub app: &'a str,
-    /// The platform's id of the account.
-    pub remote_id: &'a str,
-    /// The name a person knows it by.
-    pub handle: &'a str,
-    /// The kind that capabilities depend on.
-    pub kind: &'a str,
-    /// What its owner allowed, where the platform told.
-    pub scopes: Option<&'a [String]>,
+    /// The account.
+    pub account: AccountId,
+    /// The grant: a newer one is left alone.
+    pub version: i64,
+    /// Why, for its owner.
+    pub reason: &'a str,
+    /// The account's gate: nothing is waited for any more.
+    pub gate: &'a str,
+}
+
+/// An account whose grant is another one now, or lost.
+pub struct Woken {
+    /// The wake-ups that were armed.
+    pub jobs: Vec<Job>,
+    /// Its gate was shut, and Redis has to be told that it is open.
+    pub is_rested: bool,
 }
 
 const COLUMNS: &str =
-    "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.remote_id, a.handle, a.kind,
-    a.status, a.status_reason, a.status_at, a.scopes, a.connected_at FROM accounts a";
+    "SELECT a.id, a.tenant_id, a.brand_id, a.platform, a.app, a.own_app_key, a.remote_id,
+    a.handle, a.kind, a.status, a.status_reason, a.status_at, a.scopes, a.connected_at
+    FROM accounts a";
 
 pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
     Ok(Account {
@@ -85,6 +94,7 @@ pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
         brand_id: convert::id(row, "brand_id")?,
         platform: row.try_get("platform")?,
         app: row.try_get("app")?,
+        own_app_key: row.try_get("own_app_key")?,
         remote_id: row.try_get("remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
@@ -176,119 +186,38 @@ impl Store {
         account_of(&row)
     }
 
-    /// Writes an account and its first or new grant in one transaction. `seal` gets the account's
-    /// id and the version to bind the grant to.
-    ///
-    /// # Errors
-    /// When Postgres fails or the grant cannot be sealed.
-    pub async fn connect_account(
-        &self,
-        connection: &Connection<'_>,
-        expires_at: Timestamp,
-        seal: impl FnOnce(AccountId, i64) -> Result<Vec<u8>, Fault>,
-    ) -> Result<Account, Fault> {
-        let mut tx = self.pool.begin().await?;
-        let row = sqlx::query(
-            "INSERT INTO accounts (id, tenant_id, brand_id, platform, app, remote_id, handle,
-                 kind, scopes, status)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'connected')
-             ON CONFLICT (brand_id, platform, app, remote_id) DO UPDATE
-             SET handle = EXCLUDED.handle, kind = EXCLUDED.kind, status = 'connected',
-                 status_reason = NULL, status_at = clock_timestamp(), scopes = EXCLUDED.scopes,
-                 connected_at = clock_timestamp(), updated_at = clock_timestamp()
-             RETURNING id, tenant_id, brand_id, platform, app, remote_id, handle, kind, status,
-                 status_reason, status_at, scopes, connected_at",
-        )
-        .bind(connection.id.uuid())
-        .bind(connection.tenant.uuid())
-        .bind(connection.brand.uuid())
-        .bind(connection.platform)
-        .bind(connection.app)
-        .bind(connection.remote_id)
-        .bind(connection.handle)
-        .bind(connection.kind)
-        .bind(connection.scopes)
-        .fetch_one(&mut *tx)
-        .await?;
-        let account = account_of(&row)?;
-        Self::replace_grant(&mut tx, connection.tenant, account.id, expires_at, seal).await?;
-        Self::tell_connected(&mut tx, &account).await?;
-        tx.commit().await?;
-        Ok(account)
-    }
-
-    /// Tells that an account is connected, and how many deliveries that failed for it can be
-    /// retried.
-    async fn tell_connected(
-        tx: &mut Transaction<'_, sqlx::Postgres>,
-        account: &Account,
-    ) -> Result<(), Fault> {
-        sqlx::query(
-            "INSERT INTO events (tenant_id, kind, subject, data)
-             SELECT a.tenant_id, 'account.connected', $2, jsonb_build_object('handle', a.handle,
-                 'platform', a.platform, 'failedDeliveries', (
-                     SELECT count(*) FROM deliveries d JOIN posts p ON p.id = d.post_id
-                     WHERE d.account_id = a.id AND d.status = 'failed'
-                         AND d.failed_stage = 'validating'
-                         AND d.failure->>'type' = 'PlatformAuthError'
-                         AND d.updated_at >= a.broken_at AND p.stage = 'live'))
-             FROM accounts a WHERE a.id = $1",
-        )
-        .bind(account.id.uuid())
-        .bind(account.id.to_string())
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
-    async fn replace_grant(
-        tx: &mut Transaction<'_, sqlx::Postgres>,
-        tenant: TenantId,
-        account: AccountId,
-        expires_at: Timestamp,
-        seal: impl FnOnce(AccountId, i64) -> Result<Vec<u8>, Fault>,
-    ) -> Result<(), Fault> {
-        let old = sqlx::query("SELECT version FROM credentials WHERE account_id = $1 FOR UPDATE")
-            .bind(account.uuid())
-            .fetch_optional(&mut **tx)
-            .await?;
-        let version = match old {
-            Some(row) => row.try_get::<i64, _>("version")? + 1,
-            None => 1,
-        };
-        sqlx::query(
-            "INSERT INTO credentials (account_id, tenant_id, sealed, version, expires_at)
-             VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (account_id) DO UPDATE
-             SET sealed = EXCLUDED.sealed, version = EXCLUDED.version,
-                 expires_at = EXCLUDED.expires_at, refreshed_at = clock_timestamp(),
-                 refresh_deadline_at = NULL, refresh_doubts = 0",
-        )
-        .bind(account.uuid())
-        .bind(tenant.uuid())
-        .bind(seal(account, version)?)
-        .bind(version)
-        .bind(convert::at(expires_at))
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
-    /// Marks an account as needing its owner, once; `true` for the caller who did it.
+    /// Marks an account as needing its owner, once, and wakes what waits for its grant. `None` for
+    /// everybody but the caller who did it.
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn disconnect_account(
-        &self,
-        tenant: TenantId,
-        account: AccountId,
-        reason: &str,
-    ) -> Result<bool, Fault> {
-        let done = sqlx::query(
+    pub async fn lose_account(&self, losing: &Losing<'_>) -> Result<Option<Woken>, Fault> {
+        let Losing { tenant, account, version, reason, gate } = *losing;
+        // In the order in which connecting locks them.
+        let mut tx = self.pool.begin().await?;
+        let is_theirs = sqlx::query(
+            "SELECT FROM accounts
+             WHERE id = $2 AND tenant_id = $1 AND status = 'connected' FOR UPDATE",
+        )
+        .bind(tenant.uuid())
+        .bind(account.uuid())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let is_same = sqlx::query(
+            "SELECT FROM credentials WHERE account_id = $1 AND version = $2 FOR UPDATE",
+        )
+        .bind(account.uuid())
+        .bind(version)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if is_theirs.is_none() || is_same.is_none() {
+            return Ok(None);
+        }
+        sqlx::query(
             "WITH marked AS (
                  UPDATE accounts SET status = 'needs_reconnect', status_reason = $3,
                      status_at = clock_timestamp(), updated_at = clock_timestamp()
-                 WHERE id = $2 AND tenant_id = $1 AND status = 'connected' RETURNING handle)
+                 WHERE id = $2 AND tenant_id = $1 RETURNING handle)
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT $1, 'account.needs_reconnect', $4,
                  jsonb_build_object('handle', handle, 'reason', $3::text) FROM marked",
@@ -297,8 +226,13 @@ impl Store {
         .bind(account.uuid())
         .bind(reason)
         .bind(account.to_string())
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() == 1)
+        // Nothing is owed to a grant that is lost.
+        jobs::disarm(&mut tx, JobKind::Refresh, &[account.uuid()]).await?;
+        let jobs = jobs::wake_refused(&mut tx, account).await?;
+        let is_rested = gates::end_rest(&mut tx, gate).await?;
+        tx.commit().await?;
+        Ok(Some(Woken { jobs, is_rested }))
     }
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// An instant for Postgres.
@@ -30,6 +31,16 @@ pub(crate) fn time_or_none(row: &PgRow, column: &str) -> Result<Option<Timestamp
 /// An identifier.
 pub(crate) fn id<K>(row: &PgRow, column: &str) -> Result<Id<K>, Fault> {
     Ok(Id::new(row.try_get::<Uuid, _>(column)?))
+}
+
+/// An identifier that may be missing.
+pub(crate) fn id_or_none<K>(row: &PgRow, column: &str) -> Result<Option<Id<K>>, Fault> {
+    Ok(row.try_get::<Option<Uuid>, _>(column)?.map(Id::new))
+}
+
+/// Whole seconds, for an interval.
+pub(crate) fn seconds(time: Duration) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// A JSON column read into its type.

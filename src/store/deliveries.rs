@@ -76,6 +76,8 @@ pub struct Loaded {
     pub platform: String,
     /// Our registration.
     pub app: String,
+    /// The key of the tenant's own registration, where it is one.
+    pub own_app_key: Option<String>,
     /// The platform's id of it.
     pub remote_id: String,
     /// The name a person knows it by.
@@ -90,6 +92,8 @@ pub struct Loaded {
     pub is_disconnected: bool,
     /// Its owner's limits.
     pub own: Own,
+    /// That is because its grant does not open.
+    pub is_damaged: bool,
     /// The sealed grant.
     pub credential: Credential,
     /// The present, by the database's clock.
@@ -151,16 +155,25 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         brand: convert::id(row, "brand_id")?,
         platform: row.try_get("platform")?,
         app: row.try_get("app")?,
+        own_app_key: row.try_get("own_app_key")?,
         remote_id: row.try_get("account_remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
         is_paused: row.try_get("is_paused")?,
         is_disconnected: status == "disconnected",
         own: own_of(row)?,
+        is_damaged: status == "damaged",
         needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
         credential: credentials::credential_of(row)?,
         now: convert::time(row, "now")?,
     })
+}
+
+impl Loaded {
+    /// What lanes, groups, gates and counters call the registration of its account.
+    pub fn app_key(&self) -> &str {
+        self.own_app_key.as_deref().unwrap_or(&self.app)
+    }
 }
 
 /// A delivery as the API shows it.
@@ -246,16 +259,17 @@ impl Store {
                  d.revision, d.due_at, d.checkpoint, d.checkpoint_no, d.epoch, d.lease,
                  d.intended_at, d.deadline_at, d.ask_from, d.attempts, d.auth_refusals,
                  d.has_doubt, d.absences, d.crashes, j.generation, j.due_at AS owed_at,
-                 d.account_id, a.brand_id, a.platform, a.app,
+                 d.account_id, a.brand_id, a.platform, a.app, a.own_app_key,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
                  a.status_reason, a.posts_per_day, a.min_gap_s,
-                 z.scope_key IS NOT NULL AS is_paused, c.sealed, c.version, c.expires_at, c.refreshed_at,
-                 clock_timestamp() AS now
+                 z.scope_key IS NOT NULL AS is_paused, c.sealed, c.version, c.expires_at,
+                 c.refreshed_at, coalesce(g.version, 0) AS reached, clock_timestamp() AS now
              FROM deliveries d
              JOIN posts p ON p.id = d.post_id
              JOIN accounts a ON a.id = d.account_id
              JOIN credentials c ON c.account_id = d.account_id
              LEFT JOIN gates z ON z.scope_key = 'pause:' || d.account_id
+             LEFT JOIN grant_versions g ON g.account_id = d.account_id
              LEFT JOIN jobs j ON j.subject = d.id AND j.kind = $2
              WHERE d.id = ANY($1)",
         )

@@ -3,7 +3,7 @@
 use crate::{Store, convert};
 use base::Fault;
 use domain::time::Timestamp;
-use sqlx::Row;
+use sqlx::{Postgres, Row, Transaction};
 
 /// A closed gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,46 @@ pub struct Gate {
     pub reason: String,
 }
 
+/// A rest of an account whose grant was refused is never longer (`domain::decision::AUTH_REST`). A
+/// gate that is closed for longer is another one's: a limit, or a person.
+const REST_MAX: &str = "15 minutes";
+
+/// Opens the gate of an account that rests because its grant was refused. `true` when it was shut.
+pub(crate) async fn end_rest(
+    tx: &mut Transaction<'_, Postgres>,
+    scope_key: &str,
+) -> Result<bool, Fault> {
+    let done = sqlx::query(
+        "DELETE FROM gates WHERE scope_key = $1
+             AND until_at <= clock_timestamp() + $2::text::interval",
+    )
+    .bind(scope_key)
+    .bind(REST_MAX)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 impl Store {
+    /// Closes a gate, or prolongs it.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn close_gate(&self, gate: &Gate) -> Result<(), Fault> {
+        sqlx::query(
+            "INSERT INTO gates (scope_key, until_at, reason) VALUES ($1, $2, $3)
+             ON CONFLICT (scope_key) DO UPDATE
+             SET until_at = greatest(gates.until_at, EXCLUDED.until_at),
+                 reason = EXCLUDED.reason, closed_at = clock_timestamp()",
+        )
+        .bind(&gate.scope_key)
+        .bind(convert::at(gate.until))
+        .bind(&gate.reason)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// The gates that are closed now, but for pauses.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::{Store, convert};
 use base::Fault;
+use domain::id::AccountId;
 use domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
@@ -150,6 +151,27 @@ pub(crate) async fn arm_earlier(tx: &mut PgConnection, arms: &[Arm]) -> Result<V
     Ok(owed)
 }
 
+/// Wakes what waits because the grant of its account was refused: it goes out with a new one, or is
+/// told that there will be none.
+pub(crate) async fn wake_refused(
+    tx: &mut PgConnection,
+    account: AccountId,
+) -> Result<Vec<Job>, Fault> {
+    let rows = sqlx::query(
+        "UPDATE jobs j SET due_at = clock_timestamp(), armed_at = clock_timestamp(),
+             generation = nextval('job_generation')
+         FROM deliveries d
+         WHERE d.account_id = $1 AND d.status = 'ready'
+             AND d.failure->>'type' = 'PlatformAuthError'
+             AND j.subject = d.id AND j.kind = 'publish' AND j.due_at > clock_timestamp()
+         RETURNING j.queue, j.subject, j.generation, j.shard, j.fair_group, j.lane, j.due_at",
+    )
+    .bind(account.uuid())
+    .fetch_all(tx)
+    .await?;
+    rows.iter().map(job_of).collect()
+}
+
 /// Takes wake-ups away inside a transaction.
 pub(crate) async fn disarm(
     tx: &mut PgConnection,
@@ -262,6 +284,31 @@ impl Store {
         .await?;
         warm.keep();
         Ok(())
+    }
+
+    /// Moves a wake-up that is still of this generation to another instant; its new generation.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn postpone_job(
+        &self,
+        kind: JobKind,
+        subject: Uuid,
+        generation: i64,
+        due_at: Timestamp,
+    ) -> Result<Option<i64>, Fault> {
+        let row = sqlx::query(
+            "UPDATE jobs SET due_at = $4, armed_at = clock_timestamp(), crashes = 0,
+                 alone_epoch = NULL, generation = nextval('job_generation')
+             WHERE kind = $1 AND subject = $2 AND generation = $3 RETURNING generation",
+        )
+        .bind(kind.as_str())
+        .bind(subject)
+        .bind(generation)
+        .bind(convert::at(due_at))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| Ok(row.try_get("generation")?)).transpose()
     }
 
     /// Takes one wake-up away if it is still of this generation.

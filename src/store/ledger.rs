@@ -35,6 +35,8 @@ pub struct Spent {
     pub platform: String,
     /// Through which of our registrations.
     pub app: String,
+    /// The key of the tenant's own registration, where it is one.
+    pub own_app_key: Option<String>,
     /// Which account.
     pub account: AccountId,
     /// Which calls.
@@ -45,6 +47,13 @@ pub struct Spent {
     pub calls: u32,
     /// The intent of the last of them.
     pub last_at: Timestamp,
+}
+
+impl Spent {
+    /// What lanes, groups, gates and counters call the registration of the account.
+    pub fn app_key(&self) -> &str {
+        self.own_app_key.as_deref().unwrap_or(&self.app)
+    }
 }
 
 /// What was used of the limits that the owner of an account has set.
@@ -111,8 +120,8 @@ impl Store {
                  SELECT delivery_id, endpoint, intended_at, outcome FROM attempts
                  ORDER BY id DESC LIMIT $5
              )
-             SELECT a.tenant_id, a.platform, a.app, a.id AS account_id, w.endpoint, w.window_s,
-                 count(*) AS calls, max(r.intended_at) AS last_at
+             SELECT a.tenant_id, a.platform, a.app, a.own_app_key, a.id AS account_id, w.endpoint,
+                 w.window_s, count(*) AS calls, max(r.intended_at) AS last_at
              FROM recent r
              JOIN deliveries d ON d.id = r.delivery_id
              JOIN accounts a ON a.id = d.account_id
@@ -134,6 +143,7 @@ impl Store {
                     tenant: convert::id(row, "tenant_id")?,
                     platform: row.try_get("platform")?,
                     app: row.try_get("app")?,
+                    own_app_key: row.try_get("own_app_key")?,
                     account: convert::id(row, "account_id")?,
                     endpoint: row.try_get("endpoint")?,
                     window_s: u64::try_from(row.try_get::<i64, _>("window_s")?).unwrap_or(0),

@@ -130,8 +130,10 @@ impl Store {
              LEFT JOIN LATERAL (
                  SELECT scope_key, until_at, reason FROM gates
                  WHERE until_at > clock_timestamp() AND scope_key IN (
-                     'account:' || a.platform || ':' || a.app || ':' || a.id,
-                     'app:' || a.platform || ':' || a.app, 'platform:' || a.platform)
+                     'account:' || a.platform || ':' || coalesce(a.own_app_key, a.app) || ':'
+                         || a.id,
+                     'app:' || a.platform || ':' || coalesce(a.own_app_key, a.app),
+                     'platform:' || a.platform)
                  ORDER BY until_at DESC LIMIT 1
              ) g ON true
              CROSS JOIN LATERAL (

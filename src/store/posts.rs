@@ -130,9 +130,11 @@ async fn deliveries_of(
              WHERE until_at > clock_timestamp() AND d.status IN ('scheduled', 'ready')
                  AND d.due_at <= clock_timestamp()
                  AND scope_key IN (
-                     'account:' || d.platform || ':' || a.app || ':' || d.account_id,
+                     'account:' || d.platform || ':' || coalesce(a.own_app_key, a.app) || ':'
+                         || d.account_id,
                      'pause:' || d.account_id,
-                     'app:' || d.platform || ':' || a.app, 'platform:' || d.platform)
+                     'app:' || d.platform || ':' || coalesce(a.own_app_key, a.app),
+                     'platform:' || d.platform)
              ORDER BY until_at DESC LIMIT 1
          ) g ON true
          WHERE d.tenant_id = $1 AND d.post_id = ANY($2) ORDER BY d.platform, a.handle, d.id",

@@ -109,9 +109,11 @@ impl Store {
                  SELECT scope_key, until_at, reason FROM gates
                  WHERE until_at > clock_timestamp() AND d.status IN ('scheduled', 'ready')
                      AND scope_key IN (
-                         'account:' || d.platform || ':' || a.app || ':' || d.account_id,
+                         'account:' || d.platform || ':' || coalesce(a.own_app_key, a.app) || ':'
+                             || d.account_id,
                          'pause:' || d.account_id,
-                         'app:' || d.platform || ':' || a.app, 'platform:' || d.platform)
+                         'app:' || d.platform || ':' || coalesce(a.own_app_key, a.app),
+                         'platform:' || d.platform)
                  ORDER BY until_at DESC LIMIT 1
              ) g ON true
              LEFT JOIN LATERAL (

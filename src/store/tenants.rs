@@ -1,18 +1,17 @@
 //! Tenants, their keys and their brands.
 
+use crate::data_keys::{self, NewDataKey};
 use crate::{Store, convert};
 use base::Fault;
 use domain::capability::Profile;
 use domain::id::{BrandId, TenantId};
 use sqlx::Row;
 
-/// A tenant, with its wrapped data key.
+/// A tenant.
 #[derive(Clone)]
 pub struct Tenant {
     /// Which one.
     pub id: TenantId,
-    /// The data key, wrapped by the installation's key-encryption key.
-    pub data_key: Vec<u8>,
     /// The table of capabilities it is served by.
     pub profile: Profile,
 }
@@ -37,29 +36,27 @@ fn profile(word: &str) -> Option<Profile> {
 }
 
 impl Store {
-    /// Creates a tenant, or returns the one that has this name.
+    /// Creates a tenant with its first data key, or returns the one that has this name.
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn ensure_tenant(
-        &self,
-        id: TenantId,
-        name: &str,
-        data_key: &[u8],
-    ) -> Result<Tenant, Fault> {
-        sqlx::query(
-            "INSERT INTO tenants (id, name, data_key) VALUES ($1, $2, $3)
-             ON CONFLICT (name) DO NOTHING",
+    pub async fn ensure_tenant(&self, name: &str, key: NewDataKey<'_>) -> Result<Tenant, Fault> {
+        let mut tx = self.pool.begin().await?;
+        let made = sqlx::query(
+            "INSERT INTO tenants (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
         )
-        .bind(id.uuid())
+        .bind(key.tenant.uuid())
         .bind(name)
-        .bind(data_key)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        let row = sqlx::query("SELECT id, data_key, profile FROM tenants WHERE name = $1")
+        if made.rows_affected() == 1 {
+            data_keys::insert(&mut tx, key).await?;
+        }
+        let row = sqlx::query("SELECT id, profile FROM tenants WHERE name = $1")
             .bind(name)
-            .fetch_one(&self.pool)
+            .fetch_one(&mut *tx)
             .await?;
+        tx.commit().await?;
         Self::tenant_of(&row)
     }
 
@@ -68,7 +65,7 @@ impl Store {
     /// # Errors
     /// When Postgres fails or there is none.
     pub async fn tenant(&self, id: TenantId) -> Result<Tenant, Fault> {
-        let row = sqlx::query("SELECT id, data_key, profile FROM tenants WHERE id = $1")
+        let row = sqlx::query("SELECT id, profile FROM tenants WHERE id = $1")
             .bind(id.uuid())
             .fetch_one(&self.pool)
             .await?;
@@ -76,11 +73,7 @@ impl Store {
     }
 
     fn tenant_of(row: &sqlx::postgres::PgRow) -> Result<Tenant, Fault> {
-        Ok(Tenant {
-            id: convert::id(row, "id")?,
-            data_key: row.try_get("data_key")?,
-            profile: convert::word(row, "profile", profile)?,
-        })
+        Ok(Tenant { id: convert::id(row, "id")?, profile: convert::word(row, "profile", profile)? })
     }
 
     /// Lets a key in: its SHA-256 is stored.
@@ -111,7 +104,7 @@ impl Store {
     /// When Postgres fails.
     pub async fn tenant_of_key(&self, sha256: &[u8]) -> Result<Option<Tenant>, Fault> {
         let row = sqlx::query(
-            "SELECT t.id, t.data_key, t.profile FROM api_keys k
+            "SELECT t.id, t.profile FROM api_keys k
              JOIN tenants t ON t.id = k.tenant_id
              WHERE k.sha256 = $1 AND k.revoked_at IS NULL",
         )
@@ -158,6 +151,19 @@ impl Store {
                 .fetch_optional(&self.pool)
                 .await?;
         row.as_ref().map(Self::brand_of).transpose()
+    }
+
+    /// A brand by its id, which was read under its tenant.
+    ///
+    /// # Errors
+    /// When Postgres fails or there is none.
+    pub async fn brand_named(&self, tenant: TenantId, id: BrandId) -> Result<Brand, Fault> {
+        let row = sqlx::query("SELECT id, slug, name FROM brands WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.uuid())
+            .bind(id.uuid())
+            .fetch_one(&self.pool)
+            .await?;
+        Self::brand_of(&row)
     }
 
     /// The brands of a tenant, by slug.

@@ -2,12 +2,14 @@
 //!
 //! XChaCha20-Poly1305: its nonce is long enough to be drawn by chance for every seal.
 
-use base::{Context, Fault, rng};
+use base::digest::hex;
+use base::rng;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::{Digest, Sha256};
+use std::fmt;
 use zeroize::Zeroizing;
 
 /// The length of every key.
@@ -19,7 +21,50 @@ const ID_SIZE_BYTES: usize = 8;
 const HEAD_SIZE_BYTES: usize = 1 + ID_SIZE_BYTES + NONCE_SIZE_BYTES;
 
 /// Names a key without telling anything of it.
-pub(crate) type KeyId = [u8; ID_SIZE_BYTES];
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; ID_SIZE_BYTES]);
+
+impl KeyId {
+    /// The id as a seal begins with it, after its first byte.
+    pub const fn bytes(&self) -> &[u8; ID_SIZE_BYTES] {
+        &self.0
+    }
+
+    /// The id of these bytes, where there are as many as an id has.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Reads the sixteen hexadecimal digits that [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_hex = text.len() == 2 * ID_SIZE_BYTES && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).ok().filter(|_| is_hex)?;
+        Some(Self(number.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+/// Why something sealed does not open. It never does afterwards either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unopened {
+    /// Less is there than any seal has.
+    #[error("it is cut short")]
+    Short,
+    /// Its first byte names no form of this version.
+    #[error("it has a form that this version does not know")]
+    Form,
+    /// It names another key than the one it was tried with.
+    #[error("it is sealed under another key")]
+    OtherKey,
+    /// Its tag does not fit: not to its bytes, or not to where it lies.
+    #[error("it was changed, or it belongs to something else")]
+    Changed,
+}
 
 /// A symmetric key. Its memory is cleared when it goes.
 pub(crate) struct Key {
@@ -32,10 +77,10 @@ impl Key {
     pub(crate) fn new(bytes: Zeroizing<[u8; KEY_SIZE_BYTES]>) -> Self {
         let digest =
             Sha256::new().chain_update(b"postfleet key id\0").chain_update(*bytes).finalize();
-        let mut id = KeyId::default();
+        let mut id = [0; ID_SIZE_BYTES];
         id.copy_from_slice(&digest[..ID_SIZE_BYTES]);
         Self {
-            id,
+            id: KeyId(id),
             bytes: SecretBox::init_with_mut(|held: &mut [u8; KEY_SIZE_BYTES]| *held = *bytes),
         }
     }
@@ -75,7 +120,7 @@ impl Key {
     /// Seals `plain`, bound to `associated`.
     pub(crate) fn seal(&self, associated: &[u8], plain: &[u8]) -> Vec<u8> {
         let mut sealed = vec![VERSION];
-        sealed.extend_from_slice(&self.id);
+        sealed.extend_from_slice(self.id.bytes());
         let mut nonce = [0; NONCE_SIZE_BYTES];
         rng::fill(&mut nonce);
         sealed.extend_from_slice(&nonce);
@@ -92,35 +137,35 @@ impl Key {
         &self,
         associated: &[u8],
         sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    ) -> Result<Zeroizing<Vec<u8>>, Unopened> {
         let (id, nonce, ciphertext) = parts(sealed)?;
         if id != self.id {
-            return Err(Fault::new("the secret is sealed under another key"));
+            return Err(Unopened::OtherKey);
         }
         let bound = bound(&sealed[..1 + ID_SIZE_BYTES], associated);
         let payload = Payload { msg: ciphertext, aad: &bound };
         let plain = self.cipher().decrypt(&XNonce::from(nonce), payload);
-        plain.map(Zeroizing::new).map_err(|_| {
-            Fault::new("the secret does not open: it was changed, or it belongs to something else")
-        })
+        plain.map(Zeroizing::new).map_err(|_| Unopened::Changed)
     }
 }
 
 /// The id of the key that `sealed` was made with.
-pub(crate) fn key_id(sealed: &[u8]) -> Result<KeyId, Fault> {
+///
+/// # Errors
+/// When it is no seal.
+pub fn key_id(sealed: &[u8]) -> Result<KeyId, Unopened> {
     parts(sealed).map(|(id, ..)| id)
 }
 
-fn parts(sealed: &[u8]) -> Result<(KeyId, [u8; NONCE_SIZE_BYTES], &[u8]), Fault> {
-    let short = "the sealed secret is cut short";
-    let (head, ciphertext) = sealed.split_at_checked(HEAD_SIZE_BYTES).context(short)?;
+fn parts(sealed: &[u8]) -> Result<(KeyId, [u8; NONCE_SIZE_BYTES], &[u8]), Unopened> {
+    let (head, ciphertext) = sealed.split_at_checked(HEAD_SIZE_BYTES).ok_or(Unopened::Short)?;
     if head[0] != VERSION {
-        return Err(Fault::new("the sealed secret has a form that this version does not know"));
+        return Err(Unopened::Form);
     }
-    let (mut id, mut nonce) = (KeyId::default(), [0; NONCE_SIZE_BYTES]);
+    let (mut id, mut nonce) = ([0; ID_SIZE_BYTES], [0; NONCE_SIZE_BYTES]);
     id.copy_from_slice(&head[1..=ID_SIZE_BYTES]);
     nonce.copy_from_slice(&head[1 + ID_SIZE_BYTES..]);
-    Ok((id, nonce, ciphertext))
+    Ok((KeyId(id), nonce, ciphertext))
 }
 
 /// Version and key id are bound too. They have a fixed length, so nothing can slide between them

@@ -1,8 +1,8 @@
 //! A tenant's data key, and the secrets it seals.
 
-use crate::seal::Key;
-use base::Fault;
+use crate::seal::{Key, KeyId, Unopened};
 use domain::id::TenantId;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// What a secret belongs to. Only the same values open it.
@@ -48,6 +48,11 @@ impl Clear {
 pub struct DataKey(pub(crate) Key);
 
 impl DataKey {
+    /// Names it: what every seal of it begins with.
+    pub const fn id(&self) -> KeyId {
+        self.0.id()
+    }
+
     /// Seals a secret. The same secret looks different each time.
     pub fn seal(&self, associated: &Associated<'_>, plain: &[u8]) -> Vec<u8> {
         self.0.seal(&associated.bytes(), plain)
@@ -57,8 +62,18 @@ impl DataKey {
     ///
     /// # Errors
     /// When it was changed, cut short, sealed under another key, or belongs to something else.
-    pub fn open(&self, associated: &Associated<'_>, sealed: &[u8]) -> Result<Clear, Fault> {
+    pub fn open(&self, associated: &Associated<'_>, sealed: &[u8]) -> Result<Clear, Unopened> {
         self.0.open(&associated.bytes(), sealed).map(Clear)
+    }
+
+    /// A tag over `message` that only a holder of this key can make, for one purpose.
+    pub fn tag(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        self.0.tag(purpose, message)
+    }
+
+    /// The tag was made with this key, for this purpose and this message.
+    pub fn is_tag(&self, purpose: &str, message: &[u8], tag: &[u8]) -> bool {
+        bool::from(self.tag(purpose, message).ct_eq(tag))
     }
 }
 

@@ -8,6 +8,7 @@ mod crew;
 mod grid;
 mod judge;
 mod poison;
+mod renewal;
 mod run;
 mod servers;
 mod stopped;

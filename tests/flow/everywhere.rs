@@ -1,7 +1,7 @@
 //! One post, six accounts, five platforms: it goes out everywhere, and what happens to one of them
 //! happens to that one alone.
 
-use crate::support::ageing::{age, version};
+use crate::support::ageing::{age, lose, version};
 use crate::support::scene::{Account, WAYS, Way, deliveries, delivery};
 use crate::support::{Fleet, Scene, eventually, files};
 use base::clock;
@@ -102,6 +102,7 @@ async fn both_linkedin_apps_live_on_one_brand_with_tokens_and_limits_apart() {
     age(scene.fleet, &person, Duration::from_secs(3_600)).await;
     scene.fault(&person, json!({"kind": "revoke"})).await;
     let half = scene.post(json!({"text": "Half", "platforms": ["linkedin"]})).await;
+    lose(scene.fleet, &person).await;
     let half = scene.settled(&half).await;
     assert_eq!(half["status"], "partial", "{half}");
     assert_eq!(delivery(&half, &page)["status"], "published");
@@ -203,7 +204,7 @@ const LAST_MOMENTS: Duration = Duration::from_secs(20);
 
 impl Scene<'_> {
     /// As [`Scene::connect_on`], where the simulator names accounts of both apps alike.
-    async fn connect_business(&self, way: Way, name: &str) -> Account {
+    pub async fn connect_business(&self, way: Way, name: &str) -> Account {
         if way.0 == "linkedin" {
             return self.connect_on(way, name).await;
         }
@@ -230,6 +231,7 @@ async fn a_revoked_account_of_each_platform_fails_and_comes_back() {
         scene.fault(&account, json!({"kind": "revoke"})).await;
         let text = format!("Gone {way:?}, {}", scene.brand);
         let post = say(&scene, &account, &text).await;
+        lose(scene.fleet, &account).await;
         let shown = scene.settled(&post).await;
         let failed = delivery(&shown, &account);
         assert_eq!(failed["status"], "failed", "{shown}");

@@ -12,11 +12,12 @@ const NOWHERE: &str = "/v1/posts/pst_00000000000000000000000000000001";
 fn routes(brand: &str) -> Vec<(Method, String)> {
     let accounts = format!("/v1/brands/{brand}/accounts");
     let delivery = "/v1/deliveries/dlv_00000000000000000000000000000001";
-    let get = ["/v1/posts", NOWHERE, "/v1/brands", &accounts, delivery]
+    let get = ["/v1/posts", NOWHERE, "/v1/brands", "/v1/oauth-apps", &accounts, delivery]
         .map(|path| (Method::GET, path.into()));
     let cancel = format!("{NOWHERE}/cancel");
     let retry = format!("{NOWHERE}/retry");
     let review = format!("{delivery}/review");
+    let links = format!("/v1/brands/{brand}/connect-links");
     let post = [
         &review,
         "/v1/posts",
@@ -26,8 +27,15 @@ fn routes(brand: &str) -> Vec<(Method, String)> {
         "/v1/media",
         "/v1/brands",
         "/v1/oauth/x/authorize",
+        "/v1/oauth/exchange",
+        "/v1/oauth/choose",
+        "/v1/accounts/import",
+        &links,
     ];
-    get.into_iter().chain(post.map(|path| (Method::POST, path.into()))).collect()
+    let own = ["GET", "PUT", "DELETE"]
+        .map(|method| (method.parse().unwrap(), "/v1/oauth-apps/x/default".to_owned()));
+    let post = post.map(|path| (Method::POST, path.into()));
+    get.into_iter().chain(post).chain(own).collect()
 }
 
 // case: S-keys
@@ -86,6 +94,8 @@ async fn another_tenants_things_do_not_exist() {
     assert_eq!(other.get(&format!("/v1/brands/{}/accounts", scene.brand)).await.status, 404);
     let authorize = json!({"brandSlug": scene.brand});
     assert_eq!(other.post("/v1/oauth/x/authorize", &authorize).await.status, 404);
+    let links = format!("/v1/brands/{}/connect-links", scene.brand);
+    assert_eq!(other.post(&links, &json!({})).await.status, 404);
     assert_eq!(other.get("/v1/posts").await.data(), &json!([]));
     assert_eq!(other.get(&format!("/v1/posts?before={id}")).await.data(), &json!([]));
     assert_eq!(other.get("/v1/brands").await.data(), &json!([]));

@@ -1,4 +1,8 @@
 //! What nobody may read: other tenants' things, and secrets anywhere.
 
+mod damage;
 mod keys;
+mod oauth;
+mod openings;
+mod rotation;
 mod secrets;

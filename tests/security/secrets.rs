@@ -1,6 +1,6 @@
 //! A full run, and then a search for every secret of it in all that it left behind.
 
-use crate::support::ageing::age;
+use crate::support::ageing::{age, lose};
 use crate::support::{Account, Fleet, Scene, files};
 use base::digest::{hex, sha256_hex};
 use serde_json::{Value, json};
@@ -60,7 +60,9 @@ async fn live(scene: &Scene<'_>) {
     let revoked = scene.connect_late("revoked").await;
     age(scene.fleet, &revoked, Duration::from_secs(3_600)).await;
     scene.sim.fault(&revoked.handle, json!({"kind": "revoke"})).await;
-    let failed = scene.settled(&scene.say(&revoked, "Revoked").await).await;
+    let failed = scene.say(&revoked, "Revoked").await;
+    lose(scene.fleet, &revoked).await;
+    let failed = scene.settled(&failed).await;
     assert_eq!(failed["status"], "failed");
     decline(scene).await;
     scene.order(&held, "cancel").await;
@@ -83,13 +85,13 @@ impl Scene<'_> {
 
 /// A person says no, and somebody brings a code that was never given out.
 async fn decline(scene: &Scene<'_>) {
-    let client = &scene.api.client;
-    let page = client.authorize("x", &scene.brand, None).await.unwrap();
+    let mut browser = client::Browser::new().unwrap();
+    let link = scene.api.client.authorize("x", &scene.brand, None).await.unwrap();
+    let page = browser.enter(&link).await.unwrap();
     let state = page.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     let wrong = format!("/oauth/x/callback?code=sim_code_wrong&state={state}");
-    let answer = scene.api.open(reqwest::Method::GET, &wrong).send().await.unwrap();
-    assert!(answer.status().is_client_error(), "{answer:?}");
-    let page = answer.text().await.unwrap();
+    let wrong = scene.fleet.place().api_url.parse::<url::Url>().unwrap().join(&wrong).unwrap();
+    let page = browser.finish(&wrong).await.unwrap_err().to_string();
     assert!(!page.contains("sim_code_wrong") && !page.contains(&state), "{page}");
 }
 

@@ -45,6 +45,11 @@ impl Api {
         Self::new(&place)
     }
 
+    /// The same way once more.
+    pub fn again(&self) -> Self {
+        Self::new(&self.place)
+    }
+
     /// A request with our key.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.open(method, path).bearer_auth(&self.place.api_key)
@@ -63,6 +68,16 @@ impl Api {
     /// Posts JSON.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Puts JSON.
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        send(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// Deletes something.
+    pub async fn delete(&self, path: &str) -> Answer {
+        send(self.request(Method::DELETE, path)).await
     }
 
     /// Posts JSON under an idempotency key.

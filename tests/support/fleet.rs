@@ -29,6 +29,9 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(90);
 /// Lines of the log that a failed test shows.
 const LOG_SHOWN: usize = 60;
 
+/// Where browsers may be sent back to.
+pub const RETURN_URLS: [&str; 2] = ["https://app.example/done", "http://127.0.0.1:9/back"];
+
 /// Makes outcomes that are looked up settle within seconds instead of minutes.
 pub const SWIFT: [(&str, &str); 3] = [
     ("POSTFLEET__WORKERS__SWEEP_EVERY_MS", "1000"),
@@ -109,6 +112,8 @@ impl Fleet {
                 (format!("POSTFLEET__PLATFORMS__{name}__{key}"), value.to_owned())
             })
         });
+        let returns = ("POSTFLEET__SERVER__RETURN_URLS".to_owned(), RETURN_URLS.join(" "));
+        let each = each.chain([returns]);
         let environment = each.chain(SWIFT.iter().chain(environment).map(owned)).collect();
         let mut arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
         for port in ["--api-port", "--sim-port"] {
@@ -220,19 +225,17 @@ impl Fleet {
     }
 
     /// Its API, with the key of another tenant that is served by this profile: made as no API can,
-    /// in the database.
+    /// in the database. It gets its data key when it first needs one.
     pub async fn another_tenant(&self, profile: &str) -> Api {
         let tenant: TenantId = rng::id();
-        let ring = vault::KeyRing::open(&self.data().join("key")).unwrap();
         let key = format!("pf_{}", rng::uuid().simple());
         sqlx::query(
-            "WITH t AS (INSERT INTO tenants (id, name, data_key, profile) VALUES ($1, $2, $3, $5))
+            "WITH t AS (INSERT INTO tenants (id, name, profile) VALUES ($1, $2, $4))
              INSERT INTO api_keys (sha256, tenant_id, label)
-             VALUES (sha256($4::bytea), $1, 'test')",
+             VALUES (sha256($3::bytea), $1, 'test')",
         )
         .bind(tenant.uuid())
         .bind(tenant.to_string())
-        .bind(ring.new_data_key(tenant).0)
         .bind(key.as_bytes())
         .bind(profile)
         .execute(&mut self.postgres().await)

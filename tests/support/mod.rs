@@ -5,8 +5,10 @@
 pub mod ageing;
 pub mod alone;
 pub mod api;
+pub mod browser;
 pub mod files;
 pub mod fleet;
+pub mod person;
 pub mod scene;
 pub mod sim;
 pub mod wait;
@@ -14,6 +16,7 @@ pub mod worker;
 
 pub use alone::Alone;
 pub use api::{Answer, Api};
+pub use browser::Browser;
 pub use fleet::Fleet;
 pub use scene::{Account, Scene};
 pub use wait::{eventually, say, turn};

@@ -4,6 +4,7 @@ use super::fleet::Place;
 use platforms::sim::Accepted;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The control of the simulators.
 pub struct Sim {
@@ -67,12 +68,60 @@ impl Sim {
         assert!(self.http.delete(url).send().await.unwrap().status().is_success());
     }
 
+    /// An account of this handle, and a token for it.
+    pub async fn grant(&self, platform: &str, handle: &str) -> Value {
+        let url = format!("{}/_sim/grants", self.url);
+        let asked =
+            json!({"platform": platform, "account": handle, "clientId": "postfleet-dev-default"});
+        let answer = self.http.post(url).json(&asked).send().await.unwrap();
+        assert!(answer.status().is_success());
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// Moves the clock that the platforms share, ahead of the machine's.
+    pub async fn clock(&self, ahead: Duration) {
+        let url = format!("{}/_sim/clock", self.url);
+        let offset_ms = i64::try_from(ahead.as_millis()).unwrap();
+        let answer = self.http.put(url).json(&json!({ "offsetMs": offset_ms })).send().await;
+        assert!(answer.unwrap().status().is_success());
+    }
+
+    /// The requests for another token that a platform kept, as they were written: query and body.
+    pub fn renewals(&self, platform: &str) -> Vec<String> {
+        let text =
+            |request: &Value, member: &str| request[member].as_str().unwrap_or_default().to_owned();
+        let lines = self.log_of(platform);
+        let requests = lines.iter().filter_map(|line| line.get("request"));
+        let written = requests.map(|one| text(one, "query") + "&" + &text(one, "body"));
+        let names = ["grant_type=refresh_token", "grant_type=ig_refresh", "grant_type=th_refresh"];
+        written.filter(|words| names.iter().any(|name| words.contains(name))).collect()
+    }
+
     /// Replaces limits of a platform.
     pub async fn limits(&self, platform: &str, limits: &Value) {
         let url = format!("{}/_sim/limits?platform={platform}", self.url);
         let answer = self.http.put(url).json(limits).send().await.unwrap();
         let status = answer.status();
         assert!(status.is_success(), "{status}: {}", answer.text().await.unwrap());
+    }
+
+    /// A grant that a platform gave to a registration without a browser.
+    pub async fn grant_to(
+        &self,
+        platform: &str,
+        app: Option<&str>,
+        account: &str,
+        client_id: &str,
+    ) -> Value {
+        let wanted = json!({
+            "platform": platform, "app": app, "account": account, "clientId": client_id,
+        });
+        let url = format!("{}/_sim/grants", self.url);
+        let answer = self.http.post(url).json(&wanted).send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{status}: {text}");
+        serde_json::from_str(&text).unwrap()
     }
 
     /// The accounts that a platform knows.

@@ -129,6 +129,7 @@ fn account(platform: &str, kind: &str) -> Account {
         brand_id: Id::new(Uuid::from_u128(3)),
         platform: platform.to_owned(),
         app: "default".to_owned(),
+        own_app_key: None,
         remote_id: "1".to_owned(),
         handle: "@acme".to_owned(),
         kind: kind.to_owned(),

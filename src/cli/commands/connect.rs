@@ -2,7 +2,8 @@
 
 use crate::say::say;
 use base::{Context, Fault};
-use client::{Client, Place};
+use client::{Browser, Client, Place};
+use url::Url;
 
 /// What `postfleet connect` takes.
 #[derive(clap::Args)]
@@ -30,14 +31,12 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     let fleet = Client::new(&place)?;
     fleet.ensure_brand(brand, brand).await?;
     let before = fleet.accounts(brand).await?;
-    let page = fleet.authorize(platform, brand, app.as_deref()).await?;
-    let is_simulated = place.sim_url.as_deref().is_some_and(|sim| page.as_str().starts_with(sim))
-        || page.host_str() == Some("127.0.0.1");
-    if !is_simulated {
-        say(format_args!("Open this within 10 minutes:\n{page}"));
+    let link = fleet.authorize(platform, brand, app.as_deref()).await?;
+    if !is_answered(&place, &link, account.as_deref()).await? {
+        let link = fleet.authorize(platform, brand, app.as_deref()).await?;
+        say(format_args!("Open this within 30 minutes:\n{link}"));
         return Ok(());
     }
-    fleet.consent(&page, account.as_deref()).await?;
     let wanted = account.as_deref().map(bare);
     let connected: Vec<_> = fleet
         .accounts(brand)
@@ -62,6 +61,23 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     };
     say(format_args!("{}  {handle}  {}  {}", line.platform, line.status, line.id));
     Ok(())
+}
+
+/// Goes the way of a person on a simulated platform; `false` where the platform is a real one.
+async fn is_answered(place: &Place, link: &Url, account: Option<&str>) -> Result<bool, Fault> {
+    let is_here = |url: &Url| url.host_str() == Some("127.0.0.1");
+    if !is_here(link) {
+        return Ok(false);
+    }
+    let mut browser = Browser::new()?;
+    let page = browser.enter(link).await?;
+    let is_simulated = place.sim_url.as_deref().is_some_and(|sim| page.as_str().starts_with(sim));
+    if !is_simulated && !is_here(&page) {
+        return Ok(false);
+    }
+    let back = browser.allow(&page, account.as_slice()).await?;
+    browser.finish(&back).await?;
+    Ok(true)
 }
 
 fn bare(handle: &str) -> &str {

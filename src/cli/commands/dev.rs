@@ -211,11 +211,13 @@ fn new_key() -> String {
 /// Makes the configuration that of a fleet whose parts are all here. What the file or the
 /// environment says of a platform stays: a recorder or another fake can take a simulator's place.
 fn configure(config: &mut Config, private: &Private, urls: &Urls) -> Result<(), Fault> {
-    let key_file = private.data().join("key");
-    if !key_file.exists() {
-        vault::KeyRing::create(&key_file).context("making the key-encryption key")?;
+    if config.vault.keys.is_none() && config.vault.credential.is_none() {
+        let key_file = private.data().join("key");
+        if !key_file.exists() {
+            vault::KeyRing::create(&key_file).context("making the key-encryption key")?;
+        }
+        config.vault.key_file = Some(key_file);
     }
-    config.vault.key_file = Some(key_file);
     config.store.url.clone_from(&private.postgres_url);
     config.queue.url.clone_from(&private.redis_url);
     config.server.public_url.clone_from(&urls.api);

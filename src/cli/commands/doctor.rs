@@ -4,6 +4,7 @@ use super::roles::Arguments;
 use crate::config::Config;
 use crate::dev::programs;
 use crate::say::say;
+use app::keys::{Field, Keys, Status};
 use app::settings::Settings;
 use app::versions::Named;
 use base::{Fault, clock};
@@ -11,6 +12,7 @@ use domain::time::Timestamp;
 use queue::Queue;
 use std::process::ExitCode;
 use store::Store;
+use vault::KeyRing;
 
 // DESIGN 6: due times are compared on either clock, so they may not differ by more.
 const CLOCKS_APART_MAX_MS: i64 = 100;
@@ -35,6 +37,7 @@ struct Ahead {
 /// The configuration cannot be read.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
     let config = Config::load(arguments.config.as_deref())?;
+    let keys = keys(&config).await;
     let postgres = postgres(&config).await;
     let redis = redis(&config).await;
     let findings = [
@@ -42,8 +45,12 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Some(server("Postgres", &postgres)),
         Some(server("Redis", &redis)),
         postgres.ok().zip(redis.ok()).map(|(postgres, redis)| clocks(&postgres, &redis)),
+        Some(ring(&keys, clock::now())),
     ];
-    let settings = Settings::read(&config.server.public_url, &config.platforms)?;
+    let settings = {
+        let section = &config.server;
+        Settings::read(&section.public_url, &section.return_urls, &config.platforms)?
+    };
     let named = app::versions::named(&settings);
     let versions = named.iter().map(|named| Some(version(named, clock::now())));
     let mut all_good = true;
@@ -93,6 +100,42 @@ fn version(named: &Named, now: Timestamp) -> Finding {
     Finding { name: "Version", is_good: !named.is_ageing(now), words }
 }
 
+/// The values that a look takes no time over.
+const COUNTED: [Field; 2] = [Field::Grant, Field::Verifier];
+
+async fn keys(config: &Config) -> Result<Status, Fault> {
+    let ring = KeyRing::of(&config.vault)?;
+    let keys = Keys::new(Store::connect(&config.store).await?, ring);
+    app::keys::status(&keys, &COUNTED).await
+}
+
+fn ring(asked: &Result<Status, Fault>, now: Timestamp) -> Finding {
+    let name = "Keys";
+    let status = match asked {
+        Ok(status) => status,
+        Err(fault) => return Finding { name, is_good: false, words: fault.to_string() },
+    };
+    if let Some(missing) = status.keys.iter().find(|key| key.is_missing()) {
+        let (key, count) = (&missing.key, missing.data_keys);
+        let words = format!("the ring lacks {key}, under which {count} data keys are wrapped");
+        return Finding { name, is_good: false, words };
+    }
+    let first = status.keys.first();
+    let age = first.and_then(|key| key.made_at).map_or_else(
+        || "of unknown age".to_owned(),
+        |made| format!("{} days old", now.since(made).as_secs() / 86_400),
+    );
+    let old = match status.on_old {
+        0 => "everything is under it".to_owned(),
+        n => format!("{n} values are under older data keys; run `postfleet keys rotate`"),
+    };
+    let (is_good, unknown) = match status.on_unknown {
+        0 => (true, String::new()),
+        n => (false, format!("; {n} values are under keys that nobody knows")),
+    };
+    Finding { name, is_good, words: format!("the first is {age}; {old}{unknown}") }
+}
+
 async fn postgres(config: &Config) -> Result<Ahead, Fault> {
     let store = Store::connect(&config.store).await?;
     ahead(store.time()).await
@@ -114,6 +157,7 @@ async fn ahead(ask: impl Future<Output = Result<Timestamp, Fault>>) -> Result<Ah
 #[cfg(test)]
 mod tests {
     use super::*;
+    use app::keys::Under;
 
     #[test]
     fn clocks_are_bad_only_when_they_differ_beyond_what_asking_can_tell() {
@@ -121,5 +165,29 @@ mod tests {
         assert!(clocks(&at(0, 0), &at(100, 0)).is_good);
         assert!(!clocks(&at(0, 0), &at(101, 0)).is_good);
         assert!(clocks(&at(-60, 10), &at(60, 10)).is_good);
+    }
+
+    #[test]
+    fn keys_are_bad_when_something_lies_under_one_that_nobody_has() {
+        let made_at = Timestamp::parse("2026-11-01T00:00:00Z");
+        let under = |key: &str, place, data_keys| Under {
+            key: key.into(),
+            place,
+            made_at,
+            data_keys,
+            values: std::collections::BTreeMap::new(),
+        };
+        let status = |keys, on_old, on_unknown| {
+            Ok(Status { source: "a file".into(), keys, on_current: 7, on_old, on_unknown })
+        };
+        let now = Timestamp::parse("2026-11-26T00:00:00Z").unwrap();
+        let good = ring(&status(vec![under("a", "first", 2)], 0, 0), now);
+        assert!(good.is_good && good.words.contains("25 days old"), "{}", good.words);
+        let old = ring(&status(vec![under("a", "first", 2)], 3, 0), now);
+        assert!(old.is_good && old.words.contains("3 values"), "{}", old.words);
+        let missing = vec![under("a", "first", 2), under("b", "missing", 1)];
+        assert!(!ring(&status(missing, 0, 0), now).is_good);
+        assert!(!ring(&status(vec![under("a", "first", 2)], 0, 1), now).is_good);
+        assert!(!ring(&Err(Fault::new("no key file")), now).is_good);
     }
 }

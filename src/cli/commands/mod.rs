@@ -5,6 +5,7 @@ pub mod bench;
 pub mod connect;
 pub mod dev;
 pub mod doctor;
+pub mod keys;
 pub mod post;
 pub mod review;
 pub mod roles;

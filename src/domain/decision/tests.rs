@@ -14,6 +14,8 @@ fn history() -> History {
         not_after: None,
         has_doubt: false,
         refreshed_at: Timestamp::from_seconds(0),
+        refused_since: Timestamp::from_seconds(1_001),
+        platform: State::InOrder,
         token_was_stale: false,
         auth_refusals: 0,
         ask_at: Timestamp::from_seconds(1_040),
@@ -45,17 +47,17 @@ fn each_class_has_its_decision() {
         (
             auth(false),
             History { refreshed_at: at(1_000), ..h },
-            Decision::Park { scope: Scope::Account, until: at(1_300) },
-        ),
-        (
-            auth(false),
-            History { refreshed_at: at(1_000), auth_refusals: 3, ..h },
-            Decision::Disconnect { failure: auth(false) },
+            Decision::Park { scope: Scope::Account, until: at(1_301) },
         ),
         (
             auth(true),
-            History { refreshed_at: at(1_000), ..h },
+            History { refreshed_at: at(1_000), refused_since: at(401), ..h },
             Decision::Disconnect { failure: auth(true) },
+        ),
+        (
+            auth(true),
+            History { refused_since: at(401), platform: State::OutOfOrder, ..h },
+            Decision::Park { scope: Scope::Platform, until: now + PAUSE },
         ),
         (limit(at(1_900)), h, Decision::Park { scope: Scope::App, until: at(1_900) + jitter }),
         (limit(at(1_000_000)), h, Decision::Fail { failure: limit(at(1_000_000)) }),
@@ -174,6 +176,17 @@ fn histories() -> Vec<Flagged> {
     ]);
     spread(&[
         ("", |h| h),
+        ("doubtful platform", |h| History { platform: State::Doubtful, ..h }),
+        ("outage", |h| History { platform: State::OutOfOrder, ..h }),
+    ]);
+    spread(&[
+        ("", |h| History { refused_since: NOW, ..h }),
+        ("refused again", |h| History { refused_since: NOW - DEAD_APART, ..h }),
+        ("refused for hours", |h| History { refused_since: NOW - UNEXPLAINED_MAX, ..h }),
+        ("refused for a day", |h| History { refused_since: NOW - EXCUSED_MAX, ..h }),
+    ]);
+    spread(&[
+        ("", |h| h),
         ("refused twice", |h| History { auth_refusals: AUTH_REFUSALS_MAX - 1, ..h }),
         ("refused often", |h| History { auth_refusals: AUTH_REFUSALS_MAX, ..h }),
     ]);
@@ -199,12 +212,22 @@ fn histories() -> Vec<Flagged> {
 
 /// What the table of ARCHITECTURE.md says of this cell, in its words.
 fn stated(failure: &str, is: impl Fn(&str) -> bool) -> &'static str {
+    let is_long = is("refused for hours") || is("refused for a day");
     let is_over = is("little time") || is("no time") || is("old");
     match failure {
         "stale" | "dead" if is("old token") => "again at once",
+        "stale" | "dead" if is("outage") && !is("refused for a day") => {
+            if is_over {
+                "fail"
+            } else {
+                "the platform rests"
+            }
+        }
         "stale" | "dead" if !is("fresh token") => "refresh",
-        "stale" if !is("refused often") => "the account rests",
-        "stale" | "dead" => "disconnect",
+        "stale" if is_long && is("refused often") => "disconnect",
+        "dead" if is_long || is("refused again") && !is("doubtful platform") => "disconnect",
+        "stale" | "dead" if is_over => "fail",
+        "stale" | "dead" => "the account rests",
         "limit too long" => "fail",
         "limit" | "limit over" if is_over => "fail",
         "limit" | "limit over" => "park",
@@ -239,8 +262,13 @@ fn told(decision: &Decision, failure: &Failure, history: &History) -> &'static s
                 assert!(scope == whose && *until >= opens_at && late <= JITTER_AFTER_LIMIT);
                 "park"
             }
+            Failure::Auth { .. } if *scope == Scope::Platform => {
+                assert_eq!(*until, NOW + PAUSE);
+                "the platform rests"
+            }
             Failure::Auth { .. } => {
-                assert_eq!(*until, history.refreshed_at + REFRESH_EVERY);
+                let rest = until.since(NOW);
+                assert!(AUTH_REST[0] <= rest && rest <= AUTH_REST[1], "{rest:?}");
                 assert_eq!(*scope, Scope::Account);
                 "the account rests"
             }
@@ -263,7 +291,7 @@ fn told(decision: &Decision, failure: &Failure, history: &History) -> &'static s
 #[test]
 fn every_failure_after_every_history_has_its_decision() {
     let (failures, histories) = (failures(), histories());
-    assert_eq!(histories.len(), 2 * 2 * 3 * 2 * 3 * 4 * 2 * 2, "the product is full");
+    assert_eq!(histories.len(), 2 * 2 * 3 * 4 * 3 * 2 * 3 * 4 * 2 * 2, "the product is full");
     for (name, failure) in &failures {
         for (flags, history) in &histories {
             let decision = decide(failure, history, NOW);

@@ -15,6 +15,8 @@ use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
+use domain::time::Timestamp;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
 use std::time::Duration;
@@ -22,7 +24,6 @@ use std::time::Duration;
 /// The registration for Instagram Login; `default` is the one for Facebook Login.
 pub(super) const INSTAGRAM_LOGIN: &str = "instagram_login";
 
-const DAY: Duration = Duration::from_secs(86_400);
 /// docs: the token of a code lives an hour, and its answer may leave that out.
 const SHORT_LIFE: Duration = Duration::from_secs(3_600);
 /// docs: a long-lived token lives sixty days.
@@ -52,6 +53,9 @@ static FACEBOOK: Flavour = Flavour {
     api: "https://graph.facebook.com",
     sends_films: true,
     profile: OAuthProfile {
+        title: "Instagram – through a Facebook Page",
+        note: "Business and Creator accounts that are linked to a Page; you choose among them \
+               afterwards.",
         authorize_url: "https://www.facebook.com/v25.0/dialog/oauth",
         scopes: &[
             "instagram_basic",
@@ -59,8 +63,7 @@ static FACEBOOK: Flavour = Flavour {
             "pages_show_list",
             "pages_read_engagement",
         ],
-        // Nothing renews a Page's token. A week is left to a person for the reconnect.
-        refresh_before: Duration::from_secs(7 * 86_400),
+        needed: &["instagram_basic", "instagram_content_publish", "pages_show_list"],
         ..SHARED
     },
 };
@@ -69,24 +72,30 @@ static INSTAGRAM: Flavour = Flavour {
     api: "https://graph.instagram.com",
     sends_films: false,
     profile: OAuthProfile {
+        title: "Instagram – directly",
+        note: "The Business or Creator account you are signed in with; no Page is needed.",
         authorize_url: "https://www.instagram.com/oauth/authorize",
         scopes: &["instagram_business_basic", "instagram_business_content_publish"],
-        // From the seventh day on: an expired token cannot be renewed, so there is much room.
-        refresh_before: Duration::from_secs(53 * 86_400),
+        needed: &["instagram_business_basic", "instagram_business_content_publish"],
         ..SHARED
     },
 };
 
 /// Both: no PKCE, for Facebook's dialog drops the challenge and then refuses the verifier.
 const SHARED: OAuthProfile = OAuthProfile {
+    title: "",
+    note: "",
     authorize_url: "",
     uses_pkce: false,
     scope_separator: ',',
     scopes: &[],
+    needed: &[],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
-    refresh_before: DAY,
+    // From the seventh day on: an expired token cannot be renewed, so there is much room. Nothing
+    // renews a Page's token; its owner is told in time.
+    renewal: Rule::After(meta::WEEK),
 };
 
 /// The flavour of one of our registrations.
@@ -139,23 +148,16 @@ impl Auth for Instagram {
         let Some((first, rest)) = replies.split_first() else {
             return Identifying::ask(lengthening(app, grant));
         };
-        let long = match self.read_grant(first, Some(grant)) {
-            Ok(long) => long,
-            Err(failure) => return Identifying::Refused(failure),
-        };
-        let found = if app.name == INSTAGRAM_LOGIN {
-            read_profile(&long, rest)
-        } else {
-            read_pages(first, rest)
-        };
-        match found {
-            Ok(Found::Ask(mut call)) => {
-                self.sign(&mut call.request, &long);
-                Identifying::Ask { after: Duration::ZERO, call }
-            }
-            Ok(Found::Identities(identities)) => Identifying::Done(identities),
+        match self.read_grant(first, Some(grant)) {
+            Ok(long) => self.find(app, &long, first.at, rest),
             Err(failure) => Identifying::Refused(failure),
         }
+    }
+
+    fn identify_imported(&self, app: &App, grant: &Grant, replies: &[Reply]) -> Identifying {
+        // Pages have tokens of their own, and those count from when they were handed out.
+        let begun_at = replies.first().map_or(grant.expires_at, |reply| reply.at);
+        self.find(app, grant, begun_at, replies)
     }
 
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call> {
@@ -190,8 +192,37 @@ impl Auth for Instagram {
         let (Tokens::Flat(token) | Tokens::Wrapped { data: [token] }) =
             serde_json::from_slice(&reply.body).map_err(|_| meta::unreadable(effect, reply))?;
         let Token { access_token, expires_in } = token;
+        // An empty token signs nothing, and must never overwrite one that does.
+        if access_token.is_empty() {
+            return Err(meta::unreadable(effect, reply));
+        }
         let expires_at = reply.at + expires_in.map_or(life, Duration::from_secs);
         Ok(Grant { access_token, refresh_token: None, expires_at, scopes: None })
+    }
+}
+
+impl Instagram {
+    /// Who is behind a token of sixty days that was there at `consent_at`.
+    fn find(
+        &self,
+        app: &App,
+        long: &Grant,
+        consent_at: Timestamp,
+        replies: &[Reply],
+    ) -> Identifying {
+        let found = if app.name == INSTAGRAM_LOGIN {
+            read_profile(long, replies)
+        } else {
+            read_pages(consent_at, replies)
+        };
+        match found {
+            Ok(Found::Ask(mut call)) => {
+                self.sign(&mut call.request, long);
+                Identifying::Ask { after: Duration::ZERO, call }
+            }
+            Ok(Found::Identities(identities)) => Identifying::Done(identities),
+            Err(failure) => Identifying::Refused(failure),
+        }
     }
 }
 
@@ -244,7 +275,7 @@ fn read_profile(long: &Grant, replies: &[Reply]) -> Result<Found, Failure> {
 }
 
 /// Facebook Login: every Page with a professional account behind it, each with its own token.
-fn read_pages(consent: &Reply, replies: &[Reply]) -> Result<Found, Failure> {
+fn read_pages(consent_at: Timestamp, replies: &[Reply]) -> Result<Found, Failure> {
     let mut identities = Vec::new();
     let mut after = None;
     for reply in replies {
@@ -252,7 +283,7 @@ fn read_pages(consent: &Reply, replies: &[Reply]) -> Result<Found, Failure> {
         let grant = |access_token| Grant {
             access_token,
             refresh_token: None,
-            expires_at: consent.at + PAGE_TOKEN_LIFE,
+            expires_at: consent_at + PAGE_TOKEN_LIFE,
             scopes: None,
         };
         let linked = pages.data.into_iter().filter_map(|page| {

@@ -13,6 +13,7 @@ use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Uri};
 use std::time::Duration;
@@ -25,8 +26,9 @@ const AUTHORIZE_URL: &str = "https://www.linkedin.com/oauth/v2/authorization";
 
 /// The documented life of an access token, 60 days; taken where `expires_in` is missing.
 const ACCESS_LIFE: Duration = Duration::from_secs(60 * 86_400);
-/// 7 days: a grant without a refresh token needs its owner, and the owner needs notice.
-const REFRESH_BEFORE: Duration = Duration::from_secs(7 * 86_400);
+/// Of a life of 60 days a week is left to a refusal: after a year the refresh token itself ends,
+/// and only the owner helps.
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
 /// How long a token request and a look at a profile may take.
 const DEADLINE: Duration = Duration::from_secs(20);
 /// Seen in the field: a fresh token is called revoked for some seconds.
@@ -45,19 +47,25 @@ const POSTING_ROLES: [&str; 4] =
 const ORGANIZATION_URN: &str = "urn:li:organization:";
 
 static FOR_PEOPLE: OAuthProfile = OAuthProfile {
+    title: "LinkedIn – a person",
+    note: "Posts appear under your own name.",
     authorize_url: AUTHORIZE_URL,
     // A verifier makes the exchange fail with 401 `invalid_client` (seen live 2026-09).
     uses_pkce: false,
     scope_separator: ' ',
     scopes: &["openid", "profile", "email", "w_member_social"],
+    needed: &["openid", "profile", "w_member_social"],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
-    refresh_before: REFRESH_BEFORE,
+    renewal: Rule::Ahead(WEEK),
 };
 
 static FOR_ORGANIZATIONS: OAuthProfile = OAuthProfile {
+    title: "LinkedIn – a company page",
+    note: "Pages that you may post for; you choose among them afterwards.",
     scopes: &["w_organization_social", "r_organization_social", "rw_organization_admin"],
+    needed: &["w_organization_social", "rw_organization_admin"],
     ..FOR_PEOPLE
 };
 

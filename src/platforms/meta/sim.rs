@@ -58,6 +58,7 @@ pub(crate) struct Tokens {
 #[derive(Debug, PartialEq)]
 struct Code {
     account: usize,
+    others: Vec<usize>,
     client_id: String,
     redirect_uri: String,
     scopes: Vec<String>,
@@ -69,6 +70,8 @@ struct Code {
 pub(crate) struct Token {
     /// The position of its account.
     pub account: usize,
+    /// Those of further accounts that the same consent shared.
+    pub others: Vec<usize>,
     /// What it may do.
     pub scopes: Vec<String>,
     issued_at: Timestamp,
@@ -78,11 +81,17 @@ pub(crate) struct Token {
 }
 
 impl Tokens {
-    /// A code for an account that was chosen on the consent page.
-    pub fn code(&mut self, asked: &Asked, account: usize, now: Timestamp) -> String {
+    /// A code for the accounts that were chosen on the consent page.
+    pub fn code(
+        &mut self,
+        asked: &Asked,
+        (account, others): (usize, Vec<usize>),
+        now: Timestamp,
+    ) -> String {
         let code = self.fresh("code");
         let issued = Code {
             account,
+            others,
             client_id: asked.value("client_id").into(),
             redirect_uri: asked.value("redirect_uri").into(),
             scopes: asked.value("scope").split(',').map(Into::into).collect(),
@@ -104,8 +113,9 @@ impl Tokens {
         if !is_theirs || now.since(code.issued_at) > CODE_LIFE {
             return None;
         }
-        let token = self.issue(code.account, code.scopes, [now, now + SHORT_LIFE], false);
-        Some((token, code.account))
+        let account = code.account;
+        let whose = (account, code.others);
+        Some((self.issue(whose, code.scopes, [now, now + SHORT_LIFE], false), account))
     }
 
     /// A token of this life for a living one, short or long.
@@ -115,8 +125,8 @@ impl Tokens {
         life: Duration,
         now: Timestamp,
     ) -> Result<String, Refusal> {
-        let Token { account, scopes, .. } = self.caller(Some(token), now)?.clone();
-        Ok(self.issue(account, scopes, [now, now + life], true))
+        let Token { account, others, scopes, .. } = self.caller(Some(token), now)?.clone();
+        Ok(self.issue((account, others), scopes, [now, now + life], true))
     }
 
     /// A new life for a long token that is old enough and not yet over.
@@ -140,7 +150,7 @@ impl Tokens {
     pub fn lasting(&mut self, from: &Token, account: usize, now: Timestamp) -> String {
         // docs: data access ends 90 days after consent.
         let expires_at = from.issued_at + Duration::from_secs(90 * 86_400);
-        self.issue(account, from.scopes.clone(), [now, expires_at], true)
+        self.issue((account, Vec::new()), from.scopes.clone(), [now, expires_at], true)
     }
 
     /// Whom a token belongs to at `now`.
@@ -195,13 +205,14 @@ impl Tokens {
 
     fn issue(
         &mut self,
-        account: usize,
+        (account, others): (usize, Vec<usize>),
         scopes: Vec<String>,
         [issued_at, expires_at]: [Timestamp; 2],
         is_long: bool,
     ) -> String {
         let token = self.fresh("access");
-        let issued = Token { account, scopes, issued_at, expires_at, is_long, is_revoked: false };
+        let is_revoked = false;
+        let issued = Token { account, others, scopes, issued_at, expires_at, is_long, is_revoked };
         self.tokens.insert(token.clone(), issued);
         token
     }

@@ -14,6 +14,12 @@ pub(crate) fn field(form: &str, name: &str) -> Option<String> {
     pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
+/// Every value of a form's field, in order.
+pub(crate) fn every(form: &str, name: &str) -> Vec<String> {
+    let pairs = form_urlencoded::parse(form.as_bytes());
+    pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).collect()
+}
+
 /// A header as text.
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()

@@ -9,17 +9,7 @@ use std::fmt::Write as _;
 /// Posts on a feed.
 pub(crate) const FEED_MAX: usize = 100;
 
-const STYLE: &str = "body{margin:0;background:#f5f6f8;color:#0f1419;font:16px/1.45 system-ui,\
-sans-serif}main{max-width:600px;margin:0 auto;padding:24px 16px}h1{font-size:20px}article{\
-background:#fff;border:1px solid #dfe3e8;border-radius:14px;padding:14px 16px;margin:12px 0}\
-article article{border-width:0 0 0 3px;border-radius:0;margin:12px 0 0 6px;padding:2px 0 2px 14px}\
-p{margin:6px 0;white-space:pre-wrap;overflow-wrap:anywhere}.by{font-weight:600}a{color:#1668b8;\
-text-decoration:none}.at{color:#5b6670;font-size:14px}img,video{max-width:100%;border-radius:10px;\
-margin-top:8px}.poll div{background:#e8eef5;border-radius:8px;padding:6px 10px;margin:6px 0}button{\
-font:inherit;font-weight:600;border:0;border-radius:20px;padding:9px 18px;margin:4px 0;width:100%;\
-background:#0f1419;color:#fff;cursor:pointer}.no{background:#dfe3e8;color:#0f1419}input{\
-font:inherit;padding:8px 10px;border:1px solid #c4ccd4;border-radius:10px;\
-width:100%;box-sizing:border-box}";
+const STYLE: &str = include_str!("page.css");
 
 /// A whole page; the body is HTML already.
 pub(crate) fn page(status: StatusCode, title: &str, body: &str) -> Response<Vec<u8>> {

@@ -8,13 +8,18 @@ use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
 use http::Request;
 use std::time::Duration;
 
 /// docs, get-access-tokens: the token of an exchange lives an hour; its answer does not say so.
 const SHORT_LIFE: Duration = Duration::from_secs(3_600);
+/// docs, long-lived-tokens: one that was lengthened or renewed lives sixty days.
+const LONG_LIFE: Duration = Duration::from_secs(60 * 86_400);
 
 static PROFILE: OAuthProfile = OAuthProfile {
+    title: "Threads",
+    note: "The profile you are signed in with.",
     authorize_url: "https://threads.net/oauth/authorize",
     // Not documented, and its sibling Facebook fails on a verifier.
     uses_pkce: false,
@@ -28,12 +33,13 @@ static PROFILE: OAuthProfile = OAuthProfile {
         "threads_manage_replies",
         "threads_read_replies",
     ],
+    needed: &["threads_basic", "threads_content_publish"],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
     // Weekly, of sixty days: an expired token cannot be renewed, so there is plenty of time for
     // a refresh that fails (platforms/README.md section 1).
-    refresh_before: Duration::from_secs(53 * 86_400),
+    renewal: Rule::After(meta::WEEK),
 };
 
 impl Auth for Threads {
@@ -69,17 +75,21 @@ impl Auth for Threads {
         let Some(lengthened) = replies.first() else {
             return Identifying::ask(lengthen(app, grant));
         };
-        let grant = match read_tokens(Effect::Repeatable, lengthened) {
+        let grant = match read_tokens(Effect::Repeatable, LONG_LIFE, lengthened) {
             Ok(grant) => grant,
             Err(failure) => return Identifying::Refused(failure),
         };
-        let Some(told) = replies.get(1) else {
+        self.identify_imported(app, &grant, &replies[1..])
+    }
+
+    fn identify_imported(&self, _app: &App, grant: &Grant, replies: &[Reply]) -> Identifying {
+        let Some(told) = replies.first() else {
             let mut call = whoami();
-            self.sign(&mut call.request, &grant);
+            self.sign(&mut call.request, grant);
             return Identifying::ask(call);
         };
         match read_user(told) {
-            Ok(facts) => Identifying::Done(vec![Identity { facts, grant }]),
+            Ok(facts) => Identifying::Done(vec![Identity { facts, grant: grant.clone() }]),
             Err(failure) => Identifying::Refused(failure),
         }
     }
@@ -92,13 +102,15 @@ impl Auth for Threads {
 
     fn read_grant(&self, reply: &Reply, previous: Option<&Grant>) -> Result<Grant, Failure> {
         if previous.is_none() {
-            return read_tokens(Effect::Irreversible, reply).map_err(|failure| match failure {
-                // The only thing in an exchange that can be wrong is the code.
-                Failure::Content { detail, .. } => Failure::Auth { revoked: true, detail },
-                failure => failure,
+            return read_tokens(Effect::Irreversible, SHORT_LIFE, reply).map_err(|failure| {
+                match failure {
+                    // The only thing in an exchange that can be wrong is the code.
+                    Failure::Content { detail, .. } => Failure::Auth { revoked: true, detail },
+                    failure => failure,
+                }
             });
         }
-        read_tokens(Effect::Repeatable, reply).map_err(|failure| match failure {
+        read_tokens(Effect::Repeatable, LONG_LIFE, reply).map_err(|failure| match failure {
             // A token younger than a day is not renewed, and works on: nothing is wrong with it.
             Failure::Content { detail, .. } => Failure::Transient { detail },
             failure => failure,
@@ -121,7 +133,8 @@ pub(super) fn whoami() -> Call {
     meta::get("me", &format!("{API}/v1.0/me"), &[("fields", "id,username,name")])
 }
 
-fn read_tokens(effect: Effect, reply: &Reply) -> Result<Grant, Failure> {
+/// `life` is the documented one, for an answer that leaves it out.
+fn read_tokens(effect: Effect, life: Duration, reply: &Reply) -> Result<Grant, Failure> {
     if let Some(failure) = errors::classify(effect, reply) {
         return Err(failure);
     }
@@ -131,8 +144,7 @@ fn read_tokens(effect: Effect, reply: &Reply) -> Result<Grant, Failure> {
     if tokens.access_token.is_empty() {
         return Err(meta::unreadable(effect, reply));
     }
-    let life = tokens.expires_in.map_or(SHORT_LIFE, Duration::from_secs);
-    let expires_at = reply.at + life;
+    let expires_at = reply.at + tokens.expires_in.map_or(life, Duration::from_secs);
     Ok(Grant { access_token: tokens.access_token, refresh_token: None, expires_at, scopes: None })
 }
 
@@ -183,6 +195,9 @@ mod tests {
             assert_eq!(grant.expires_at, Timestamp::from_seconds(ends));
             assert!(grant.refresh_token.is_none());
         }
+        let renewed = Threads.read_grant(&reply(200, lives[0].0), Some(&old()));
+        let Ok(renewed) = renewed else { panic!("it is a grant") };
+        assert_eq!(renewed.expires_at, Timestamp::from_seconds(1_000 + 60 * 86_400));
         assert!(Threads.read_grant(&reply(200, r#"{"access_token":""}"#), Some(&old())).is_err());
     }
 

@@ -7,6 +7,7 @@ use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request};
 use std::time::Duration;
@@ -16,14 +17,17 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const LIFE: Duration = Duration::from_secs(365 * 86_400);
 
 static PROFILE: OAuthProfile = OAuthProfile {
+    title: "Toy",
+    note: "Any toy.",
     authorize_url: "https://toy.example/authorize",
     uses_pkce: false,
     scope_separator: ' ',
     scopes: &["post"],
+    needed: &["post"],
     extra: &[],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
-    refresh_before: Duration::from_secs(600),
+    renewal: Rule::Late,
 };
 
 impl Auth for Toy {

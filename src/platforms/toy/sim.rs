@@ -2,7 +2,7 @@
 
 use super::wire::{Create, Me, Post};
 use crate::sim::accounts::{Accounts, number};
-use crate::sim::consent::{self, Asked, Chosen};
+use crate::sim::consent::{self, Asked, Chosen, Dialog};
 use crate::sim::http::{bearer, field, json};
 use crate::sim::page::{self, Article};
 use crate::sim::{Accepted, Answered, CLIENT_SECRET, Control, Fetched, Inbound, Simulator};
@@ -57,6 +57,15 @@ impl ToySim {
     }
 }
 
+/// What the dialog says.
+const DIALOG: Dialog = Dialog {
+    platform: "Toy",
+    question: "Continue as",
+    takes_several: false,
+    story: "asks to post.",
+    special: &[],
+};
+
 fn shown(body: &impl Serialize) -> Response<Vec<u8>> {
     json(StatusCode::OK, &serde_json::to_value(body).unwrap_or_default())
 }
@@ -85,13 +94,16 @@ impl Simulator for ToySim {
         let handles = self.accounts.all().iter().map(|account| account.handle.as_str());
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/authorize") => Answered::of(match asked(&request.query) {
-                Ok(asked) => asked.page("asks to post.", handles),
+                Ok(asked) => asked.page(&DIALOG, handles),
                 Err(page) => *page,
             }),
             ("POST", "/authorize") => {
                 let form = consent::form(request);
-                match asked(&form).map(|asked| consent::choose(&form, asked, "access_denied")) {
-                    Ok(Chosen::Account(handle, asked)) => {
+                match asked(&form)
+                    .map(|asked| consent::choose(&form, asked, &DIALOG, "access_denied"))
+                {
+                    Ok(Chosen::Accounts(handles, asked)) => {
+                        let handle = handles.first;
                         let id = number(&handle, 9).to_string();
                         let at = self.accounts.sign_up(&handle, id, Vec::new);
                         Answered::of(asked.send_back(&format!("code-{at}"))).kept()

@@ -10,6 +10,7 @@ use crate::port::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
 use http::{Method, Request};
 use std::time::Duration;
 
@@ -24,14 +25,18 @@ const ACCESS_LIFE: Duration = Duration::from_secs(7_200);
 const DEADLINE: Duration = Duration::from_secs(30);
 
 static PROFILE: OAuthProfile = OAuthProfile {
+    title: "X",
+    note: "The account you are signed in with; with Premium it may write long posts.",
     authorize_url: "https://x.com/i/oauth2/authorize",
     uses_pkce: true,
     scope_separator: ' ',
     scopes: &["tweet.read", "tweet.write", "users.read", "media.write", "offline.access"],
+    // Without the last two it posts words alone, for two hours.
+    needed: &["tweet.read", "tweet.write", "users.read"],
     extra: &[],
     client_auth: ClientAuth::Basic,
     rotates_refresh_token: true,
-    refresh_before: Duration::from_secs(600),
+    renewal: Rule::Late,
 };
 
 impl Auth for X {

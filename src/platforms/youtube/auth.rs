@@ -8,6 +8,7 @@ use crate::port::{
     AccountFacts, App, Auth, Body, Call, ClientAuth, Identifying, Identity, OAuthProfile, Reply,
 };
 use domain::failure::{Effect, Failure};
+use domain::renewal::Rule;
 use http::{Method, Request, StatusCode};
 use std::time::Duration;
 
@@ -29,15 +30,18 @@ const ACCESS_LIFE: Duration = Duration::from_secs(3_599);
 const DEADLINE: Duration = Duration::from_secs(30);
 
 static PROFILE: OAuthProfile = OAuthProfile {
+    title: "YouTube",
+    note: "A channel of the Google account that you choose.",
     authorize_url: "https://accounts.google.com/o/oauth2/v2/auth",
     uses_pkce: true,
     scope_separator: ' ',
     scopes: &[UPLOAD, READ, MANAGE],
+    needed: &NEEDED,
     // Without the first two no refresh token comes back when an account is connected again.
     extra: &[("access_type", "offline"), ("prompt", "consent"), ("include_granted_scopes", "true")],
     client_auth: ClientAuth::Body,
     rotates_refresh_token: false,
-    refresh_before: Duration::from_secs(600),
+    renewal: Rule::Late,
 };
 
 impl Auth for YouTube {

@@ -129,8 +129,7 @@ end
 local function claim(group, lane, value, probe)
   local entry = value and read_entry(value)
   if entry then
-    -- An account that is limited or paused keeps its token.
-    if entry[1] > now and name ~= 'refresh' then
+    if entry[1] > now then
       park(q, group, entry[1], 'account:' .. lane)
       return offer(q, group, lane, entry[1])
     end

@@ -2,7 +2,7 @@
 
 use crate::support::{Redis, Worker, wakeup, within};
 use domain::time::Timestamp;
-use queue::{Gate, Outcome, Queue, Wakeup, WorkerOptions};
+use queue::{Gate, Outcome, Queue, WorkerOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -148,21 +148,6 @@ async fn a_closed_gate_parks_its_lanes_and_the_others_go_on() {
         let early = &*seen.claimed.lane == "x:default:1" && seen.at < until;
         assert!(!early, "begun behind a closed gate");
     }
-}
-
-#[tokio::test]
-async fn an_account_that_is_shut_keeps_its_token() {
-    let redis = Redis::start().await;
-    let queue = redis.adopted().await;
-    let until = queue.time().await.unwrap() + Duration::from_secs(3_600);
-    queue.close_gate(&Gate { scope_key: "account:x:default:1".to_owned(), until }).await.unwrap();
-    let renewal = Wakeup { queue: "refresh".to_owned(), ..wakeup(1, 1, 1) };
-    queue.push(&[wakeup(2, 2, 1), renewal, wakeup(3, 3, 2)]).await.unwrap();
-    let publishing = Worker::done(&queue, 4);
-    let renewing = Worker::start_on("refresh", &queue, 4, |_| async { Outcome::Done });
-    within(5, async || renewing.count() == 1 && publishing.count() == 1).await;
-    assert_eq!(publishing.stop().await[0].claimed.generation, 3);
-    assert_eq!(renewing.stop().await[0].claimed.generation, 1);
 }
 
 #[tokio::test]

@@ -131,18 +131,9 @@ impl Worker {
         F: Fn(Claimed) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Outcome> + Send + 'static,
     {
-        Self::start_on("publish:x", queue, concurrency, answer)
-    }
-
-    /// One of another queue.
-    pub fn start_on<F, Fut>(name: &str, queue: &Queue, concurrency: usize, answer: F) -> Self
-    where
-        F: Fn(Claimed) -> Fut + Clone + Send + Sync + 'static,
-        Fut: Future<Output = Outcome> + Send + 'static,
-    {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let stop = CancellationToken::new();
-        let options = WorkerOptions::new(name.to_owned(), concurrency);
+        let options = WorkerOptions::new("publish:x", concurrency);
         let (list, clock) = (seen.clone(), queue.clone());
         let task = tokio::spawn(queue::run(queue.clone(), options, stop.clone(), move |claimed| {
             let (list, clock, answer) = (list.clone(), clock.clone(), answer.clone());

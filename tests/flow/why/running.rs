@@ -157,6 +157,7 @@ async fn tokens(fleet: &Fleet) -> Vec<Told> {
     ageing::age(fleet, &stage.account, Duration::from_secs(3_600)).await;
     stage.fault(json!({"kind": "revoke"})).await;
     let b = stage.say().await;
+    ageing::lose(fleet, &stage.account).await;
     let b = stage.told(&b, "refresh dead", "reconnect the account").await;
     let c = stage.told(&later, "needs reconnect", "has to be connected again").await;
 

@@ -109,6 +109,8 @@ impl World {
             has_doubt: task.row.has_doubt,
             // A refresh is always within reach here.
             refreshed_at: Timestamp::from_ms(0),
+            refused_since: self.now,
+            platform: domain::outage::State::InOrder,
             token_was_stale: false,
             auth_refusals: u32::try_from(task.row.auth_refusals).unwrap_or(0),
             ask_at: self.now + Duration::from_secs(1),

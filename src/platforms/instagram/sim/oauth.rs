@@ -3,7 +3,7 @@
 use super::state::{Caller, State, is_of_instagram};
 use super::{Done, Login, Outcome, fields_asked, params, shown};
 use crate::meta::sim::Refusal;
-use crate::sim::consent::{self, Asked, Chosen};
+use crate::sim::consent::{self, Asked, Chosen, Dialog};
 use crate::sim::http::{field, header, json, set};
 use crate::sim::page::refused;
 use crate::sim::{CLIENT_SECRET, Inbound, accounts};
@@ -36,14 +36,41 @@ const FACEBOOK_SCOPES: [&str; 7] = [
     "email",
 ];
 
+/// What the dialogs offer beside businesses.
+const SPECIAL: [(&str, &str); 2] = [
+    ("creator", "a Creator account"),
+    ("personal", "a personal account, which no app may publish with"),
+];
+
+/// What Facebook's dialog says: a person shares Pages, and what is behind them comes along.
+const FACEBOOK: Dialog = Dialog {
+    platform: "Facebook",
+    question: "Share the Pages of",
+    takes_several: true,
+    story: "asks for your Pages and to publish on the Instagram accounts behind them.",
+    special: &SPECIAL,
+};
+
+/// What Instagram's own dialog says.
+const INSTAGRAM: Dialog = Dialog {
+    platform: "Instagram",
+    question: "Continue as",
+    takes_several: false,
+    story: "asks to see your professional account and to publish on it.",
+    special: &SPECIAL,
+};
+
+fn dialog(login: Login) -> &'static Dialog {
+    match login {
+        Login::Facebook => &FACEBOOK,
+        Login::Instagram => &INSTAGRAM,
+    }
+}
+
 /// The page with the accounts to choose from.
 pub(super) fn consent(state: &State, login: Login, request: &Inbound) -> Response<Vec<u8>> {
-    let story = match login {
-        Login::Facebook => "asks for your Pages and to publish on the accounts behind them.",
-        Login::Instagram => "asks to see your professional account and to publish on it.",
-    };
     let asked = asked(&request.query, login);
-    asked.map_or_else(|page| *page, |asked| asked.page(story, state.handles()))
+    asked.map_or_else(|page| *page, |asked| asked.page(dialog(login), state.handles()))
 }
 
 /// One account chosen, or a no.
@@ -54,14 +81,16 @@ pub(super) fn allow(
     now: Timestamp,
 ) -> Response<Vec<u8>> {
     let form = consent::form(request);
-    let chosen = asked(&form, login).map(|asked| consent::choose(&form, asked, "access_denied"));
-    let (handle, asked) = match chosen {
-        Ok(Chosen::Account(handle, asked)) => (handle, asked),
+    let chosen = asked(&form, login)
+        .map(|asked| consent::choose(&form, asked, dialog(login), "access_denied"));
+    let (handles, asked) = match chosen {
+        Ok(Chosen::Accounts(handles, asked)) => (handles, asked),
         Ok(Chosen::Over(page)) => return page,
         Err(page) => return *page,
     };
-    let account = state.sign_up(&handle);
-    let code = state.tokens.code(&asked, account, now);
+    let account = state.sign_up(&handles.first);
+    let others = handles.others.iter().map(|handle| state.sign_up(handle)).collect();
+    let code = state.tokens.code(&asked, (account, others), now);
     let mut back = asked.send_back(&code);
     let location = header(back.headers(), LOCATION.as_str()).map(|to| format!("{to}#_"));
     // docs: Instagram writes this behind the code.
@@ -254,7 +283,8 @@ pub(super) fn me(state: &State, caller: Caller, params: &str) -> Outcome {
     Ok(Done { body: shown(&whole, &asked), ..Done::default() })
 }
 
-/// `GET /me/accounts`: the Page that the account is linked to. A personal one is linked to none.
+/// `GET /me/accounts`: the Pages that were shared, each with the account that it is linked to. A
+/// personal one is linked to none.
 pub(super) fn accounts(state: &mut State, caller: Caller, params: &str, now: Timestamp) -> Outcome {
     let asked = field(params, "fields").unwrap_or_default();
     // The sub-fields hold a comma of their own, so they are looked for as a whole.
@@ -267,18 +297,21 @@ pub(super) fn accounts(state: &mut State, caller: Caller, params: &str, now: Tim
     }
     let token = field(params, "access_token").unwrap_or_default();
     let from = state.tokens.caller(Some(&token), now)?.clone();
-    let page_token = state.tokens.lasting(&from, caller.account, now);
-    let account = state.account(caller.account);
-    let mut page = json!({
-        "id": accounts::number(&format!("page:{}", account.id), 15).to_string(),
-        "name": format!("{} on Facebook", account.handle),
-        "access_token": page_token,
-    });
-    if !account.is_personal() && asked.contains(linked) {
-        page["instagram_business_account"] =
-            json!({ "id": account.id, "username": account.handle });
+    let mut pages = Vec::new();
+    for at in [caller.account].iter().chain(&from.others) {
+        let page_token = state.tokens.lasting(&from, *at, now);
+        let account = state.account(*at);
+        let mut page = json!({
+            "id": accounts::number(&format!("page:{}", account.id), 15).to_string(),
+            "name": format!("{} on Facebook", account.handle),
+            "access_token": page_token,
+        });
+        if !account.is_personal() && asked.contains(linked) {
+            page["instagram_business_account"] =
+                json!({ "id": account.id, "username": account.handle });
+        }
+        pages.push(page);
     }
-    let body =
-        json!({ "data": [page], "paging": { "cursors": { "before": "MA", "after": "MA" } } });
+    let body = json!({ "data": pages, "paging": { "cursors": { "before": "MA", "after": "MA" } } });
     Ok(Done { body, is_kept: true, ..Done::default() })
 }

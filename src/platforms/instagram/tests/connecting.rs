@@ -7,6 +7,7 @@ use crate::meta;
 use crate::port::{Auth, Identifying, Reply};
 use crate::rig::Rig;
 use domain::failure::{Failure, Scope};
+use domain::renewal::Rule;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -121,7 +122,7 @@ fn a_refresh_gives_sixty_more_days_to_a_token_that_is_a_day_old() {
 #[test]
 fn a_token_is_renewed_from_its_seventh_day_on() {
     let profile = Instagram.profile(INSTAGRAM_LOGIN);
-    assert_eq!(profile.refresh_before, Duration::from_secs(53 * DAY));
+    assert_eq!(profile.renewal, Rule::After(Duration::from_secs(7 * DAY)));
     assert!(!profile.uses_pkce && !Instagram.profile("default").uses_pkce);
 }
 

@@ -42,9 +42,8 @@ pub(super) fn initialize(
 ) -> Outcome {
     let body: Initialize<InitializeFilm> = json_body(request)?;
     let asked = body.initialize_upload_request;
-    if asked.owner != state.account(caller.author).id {
-        return Err(Refusal::not_permitted(Api::Videos.calls()[0]));
-    }
+    let owner = state.acting(caller, &asked.owner);
+    let owner = owner.ok_or_else(|| Refusal::not_permitted(Api::Videos.calls()[0]))?;
     if !BYTES.contains(&asked.file_size_bytes) {
         let told = "A film has 75 KB to 500 MB";
         let member = "initializeUploadRequest/fileSizeBytes";
@@ -55,7 +54,7 @@ pub(super) fn initialize(
     }
     let (size_bytes, part_bytes) = (asked.file_size_bytes, state.limits.part_bytes());
     let token = state.token("upload");
-    let (key, end) = state.open(Api::Videos, caller.author, now);
+    let (key, end) = state.open(Api::Videos, owner, now);
     let count = size_bytes.div_ceil(part_bytes);
     let mut parts = Parts { size_bytes, part_bytes, token, held: Vec::new() };
     parts.held.resize_with(usize::try_from(count).unwrap_or(usize::MAX), || None);
@@ -91,7 +90,7 @@ pub(super) fn part(
     let (key, number) = key.rsplit_once('.').ok_or_else(Refusal::not_found)?;
     let at: usize = number.parse().map_err(|_| Refusal::not_found())?;
     let mark = format!("/sim-video/{}", state.token("part"));
-    let file = state.opened(key, caller.author, now)?;
+    let file = state.opened(key, caller, now)?;
     let (start, end) = file.parts.range(at);
     let held = file.parts.held.get_mut(at).ok_or_else(Refusal::not_found)?;
     if bytes.len() as u64 != end - start {
@@ -114,7 +113,8 @@ pub(super) fn finalize(
     let body: Finalize = json_body(request)?;
     let FinalizeUpload { video, upload_token, uploaded_part_ids } = body.finalize_upload_request;
     let key = video.strip_prefix("urn:li:video:").unwrap_or_default();
-    let file = state.files.get_mut(key).filter(|file| file.owner == caller.author);
+    let authors: Vec<_> = state.authors(caller).collect();
+    let file = state.files.get_mut(key).filter(|file| authors.contains(&file.owner));
     let file = file.ok_or_else(Refusal::not_found)?;
     let invalid = |member: &str, told: &str| {
         let member = format!("finalizeUploadRequest/{member}");

@@ -145,14 +145,15 @@ impl State {
         (key, end)
     }
 
-    /// The file behind an address, while that serves; it serves its owner alone.
+    /// The file behind an address, while that serves; it serves whoever acts for its owner alone.
     pub fn opened(
         &mut self,
         key: &str,
-        owner: Author,
+        caller: Caller,
         now: Timestamp,
     ) -> Result<&mut File, Refusal> {
-        let file = self.files.get_mut(key).filter(|file| file.owner == owner);
+        let authors: Vec<_> = self.authors(caller).collect();
+        let file = self.files.get_mut(key).filter(|file| authors.contains(&file.owner));
         let file = file.ok_or_else(Refusal::not_found)?;
         if file.address_ends_at <= now {
             return Err(Refusal::address_over());
@@ -183,10 +184,9 @@ fn initialize(
     now: Timestamp,
 ) -> Outcome {
     let body: Initialize<Owner> = json_body(request)?;
-    if body.initialize_upload_request.owner != state.account(caller.author).id {
-        return Err(Refusal::not_permitted(api.calls()[0]));
-    }
-    let (key, end) = state.open(api, caller.author, now);
+    let owner = state.acting(caller, &body.initialize_upload_request.owner);
+    let owner = owner.ok_or_else(|| Refusal::not_permitted(api.calls()[0]))?;
+    let (key, end) = state.open(api, owner, now);
     let mut value = json!({
         "uploadUrlExpiresAt": end.ms(),
         "uploadUrl": address(request, api, &key, end),
@@ -215,7 +215,7 @@ pub(super) fn upload(
     if api == Api::Videos {
         return films::part(state, caller, (key, bytes), now);
     }
-    let file = state.opened(key, caller.author, now)?;
+    let file = state.opened(key, caller, now)?;
     if bytes.len() > api.bytes_max() {
         let status = StatusCode::PAYLOAD_TOO_LARGE;
         return Err(Refusal::api(status, None, "TOO_LARGE", "The file is too large"));
@@ -238,7 +238,8 @@ pub(super) fn status(
         return Err(Refusal::not_permitted(api.calls()[2]));
     }
     let urn = decoded(urn)?;
-    let file = state.file(&urn).filter(|file| file.owner == caller.author && file.api == api);
+    let is_theirs = |file: &&File| file.api == api && state.may_act(caller, file.owner);
+    let file = state.file(&urn).filter(is_theirs);
     let file = file.ok_or_else(Refusal::not_found)?;
     let progress = state.progress(file, now);
     let mut told = json!({

@@ -4,7 +4,7 @@
 use super::Outcome;
 use super::refusal::Refusal;
 use super::state::{Author, Kind, State};
-use crate::sim::consent::{self, Asked, Chosen};
+use crate::sim::consent::{self, Asked, Chosen, Dialog};
 use crate::sim::http::{field, header, json};
 use crate::sim::page::refused;
 use crate::sim::{CLIENT_SECRET, Inbound};
@@ -24,10 +24,37 @@ const FOR_PAGES: [&str; 4] = [
     "r_organization_admin",
 ];
 
+/// What the dialog says to people.
+const PERSON: Dialog = Dialog {
+    platform: "LinkedIn",
+    question: "Continue as",
+    takes_several: false,
+    story: "asks to post as you.",
+    special: &[],
+};
+
+/// What it says where pages are asked for. The true one does not let anybody choose: all pages of
+/// a person come along, so this says who the person is.
+const PAGES: Dialog = Dialog {
+    platform: "LinkedIn",
+    question: "Continue as somebody who looks after",
+    takes_several: true,
+    story: "asks to post as the pages that you look after.",
+    special: &[],
+};
+
+fn dialog(kind: Kind) -> &'static Dialog {
+    match kind {
+        Kind::Person => &PERSON,
+        Kind::Page => &PAGES,
+    }
+}
+
 /// A code that was given out.
 #[derive(Debug, PartialEq)]
 pub(super) struct Code {
     author: Author,
+    others: Vec<Author>,
     client_id: String,
     redirect_uri: String,
     scopes: Vec<String>,
@@ -38,6 +65,8 @@ pub(super) struct Code {
 #[derive(Debug, PartialEq)]
 pub(super) struct Family {
     pub author: Author,
+    /// Further pages that the same person looks after.
+    pub others: Vec<Author>,
     pub app: usize,
     pub scopes: Vec<String>,
     pub is_dead: bool,
@@ -55,16 +84,8 @@ pub(super) struct Access {
 
 /// `GET /oauth/v2/authorization`: the page with the accounts to choose from.
 pub(super) fn consent(state: &State, request: &Inbound) -> Response<Vec<u8>> {
-    asked(&request.query).map_or_else(
-        |page| *page,
-        |(asked, kind)| {
-            let story = match kind {
-                Kind::Person => "asks to post as you.",
-                Kind::Page => "asks to post as a page that you look after.",
-            };
-            asked.page(story, state.handles(kind))
-        },
-    )
+    asked(&request.query)
+        .map_or_else(|page| *page, |(asked, kind)| asked.page(dialog(kind), state.handles(kind)))
 }
 
 /// `POST /oauth/v2/authorization`: one account chosen, or a no.
@@ -74,14 +95,17 @@ pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Res
         Ok(asked) => asked,
         Err(page) => return *page,
     };
-    let (handle, asked) = match consent::choose(&form, asked, "user_cancelled_authorize") {
-        Chosen::Account(handle, asked) => (handle, asked),
+    let denied = "user_cancelled_authorize";
+    let (handles, asked) = match consent::choose(&form, asked, dialog(kind), denied) {
+        Chosen::Accounts(handles, asked) => (handles, asked),
         Chosen::Over(page) => return page,
     };
-    let author = state.sign_up(kind, &handle);
+    let author = state.sign_up(kind, &handles.first);
+    let others = handles.others.iter().map(|handle| state.sign_up(kind, handle)).collect();
     let code = state.token("code");
     let issued = Code {
         author,
+        others,
         client_id: asked.value("client_id").into(),
         redirect_uri: asked.value("redirect_uri").into(),
         scopes: asked.value("scope").split_whitespace().map(Into::into).collect(),
@@ -125,8 +149,8 @@ fn exchange(state: &mut State, client_id: &str, form: &str, now: Timestamp) -> O
     if let Some((token, _)) = &refresh {
         state.refresh.insert(token.clone(), state.families.len());
     }
-    let (author, scopes) = (code.author, code.scopes);
-    state.families.push(Family { author, app, scopes, is_dead: false, refresh });
+    let Code { author, others, scopes, .. } = code;
+    state.families.push(Family { author, others, app, scopes, is_dead: false, refresh });
     Ok(give(state, state.families.len() - 1, now))
 }
 

@@ -72,9 +72,11 @@ pub(super) fn create(
     now: Timestamp,
 ) -> Outcome {
     let body: Create = json_body(request)?;
-    let account = state.account(caller.author);
-    let is_person = caller.author.kind == Kind::Person;
-    if body.author != account.id || is_person != state.has_scope(caller, MEMBER) {
+    let author = state.acting(caller, &body.author);
+    let author = author.ok_or_else(|| Refusal::not_permitted("posts.create"))?;
+    let account = state.account(author);
+    let is_person = author.kind == Kind::Person;
+    if is_person != state.has_scope(caller, MEMBER) {
         return Err(Refusal::not_permitted("posts.create"));
     }
     if is_person && body.distribution.feed_distribution == Feed::None {
@@ -91,7 +93,7 @@ pub(super) fn create(
         return Err(Refusal::input("MISSING_FIELD", "commentary", "A post holds text or media"));
     }
     for picture in &pictures {
-        check_picture(state, caller, picture, now)?;
+        check_picture(state, author, picture, now)?;
     }
     check_title(state, &pictures, title.as_deref())?;
     if let Some(last) = account.own.wordings.get(&body.commentary) {
@@ -102,7 +104,7 @@ pub(super) fn create(
     }
     let at = state.posts.len();
     state.posts.push(Post {
-        author: caller.author,
+        author,
         commentary: body.commentary.clone(),
         text: text.clone(),
         pictures,
@@ -115,7 +117,7 @@ pub(super) fn create(
         is_deleted: false,
     });
     let urn = urn(state, at);
-    let account = state.account_mut(caller.author);
+    let account = state.account_mut(author);
     account.own.posts.push(at);
     account.own.wordings.insert(body.commentary, at);
     let ids = [account.id.as_str(), &urn];
@@ -196,7 +198,7 @@ fn check_title(state: &State, files: &[Picture], title: Option<&str>) -> Result<
 
 fn check_picture(
     state: &State,
-    caller: Caller,
+    author: Author,
     picture: &Picture,
     now: Timestamp,
 ) -> Result<(), Refusal> {
@@ -204,7 +206,7 @@ fn check_picture(
     let Some(file) = state.file(&picture.id) else {
         return invalid("It is not a file of LinkedIn");
     };
-    if file.owner != caller.author {
+    if file.owner != author {
         return invalid("The owner of the file is not the author of the post");
     }
     if picture.alt_text.as_ref().is_some_and(|text| text.encode_utf16().count() > ALT_TEXT_MAX) {
@@ -233,10 +235,9 @@ pub(super) fn finder(state: &State, caller: Caller, request: &Inbound, now: Time
     if !matches!(asked("sortBy").as_deref(), None | Some("LAST_MODIFIED" | "CREATED")) {
         return Err(Refusal::illegal("sortBy has to be LAST_MODIFIED or CREATED"));
     }
-    let account = state.account(caller.author);
-    if asked("author").as_deref() != Some(account.id.as_str()) {
-        return Err(Refusal::not_permitted("posts.finder"));
-    }
+    let author = state.acting(caller, &asked("author").unwrap_or_default());
+    let author = author.ok_or_else(|| Refusal::not_permitted("posts.finder"))?;
+    let account = state.account(author);
     let (start, count) = paging(request)?;
     let seen = account.own.posts.iter().rev().filter(|at| is_seen(state, **at, now));
     let elements: Vec<Value> = seen.skip(start).take(count).map(|at| show(state, *at)).collect();
@@ -246,14 +247,14 @@ pub(super) fn finder(state: &State, caller: Caller, request: &Inbound, now: Time
 /// `GET /rest/posts/{urn}`; right after its making a post may be missing.
 pub(super) fn get(state: &State, caller: Caller, wanted: &str, now: Timestamp) -> Outcome {
     let at = find(state, &decoded(wanted)?).filter(|at| is_seen(state, *at, now));
-    let at = at.filter(|at| state.posts[*at].author == caller.author);
+    let at = at.filter(|at| state.may_act(caller, state.posts[*at].author));
     Ok(json(StatusCode::OK, &show(state, at.ok_or_else(Refusal::not_found)?)))
 }
 
 /// `DELETE /rest/posts/{urn}`; again, it answers as before.
 pub(super) fn delete(state: &mut State, caller: Caller, wanted: &str) -> Outcome {
     if let Some(at) = find(state, &decoded(wanted)?) {
-        if state.posts[at].author != caller.author {
+        if !state.may_act(caller, state.posts[at].author) {
             return Err(Refusal::not_permitted("posts.delete"));
         }
         state.posts[at].is_deleted = true;

@@ -43,19 +43,22 @@ pub(super) fn roles(state: &State, caller: Caller, request: &Inbound) -> Outcome
     let (start, count) = paging(request)?;
     let asks_for =
         |name: &str, value: &str| field(&request.query, name).is_none_or(|wanted| wanted == value);
-    let account = state.account(caller.author);
     let is_listed = caller.author.kind == Kind::Page
         && asks_for("role", ROLE)
         && asks_for("state", "APPROVED")
         && start == 0;
-    let assignee = number(&format!("admin:{}", account.handle.to_lowercase()), 9);
-    let acl = json!({
-        "organization": account.id,
-        "role": ROLE,
-        "roleAssignee": format!("urn:li:person:{assignee}"),
-        "state": "APPROVED",
-    });
-    let elements: Vec<Value> = is_listed.then_some(acl).into_iter().collect();
+    let first = state.account(caller.author).handle.to_lowercase();
+    let assignee = number(&format!("admin:{first}"), 9);
+    let acl = |author| {
+        json!({
+            "organization": state.account(author).id,
+            "role": ROLE,
+            "roleAssignee": format!("urn:li:person:{assignee}"),
+            "state": "APPROVED",
+        })
+    };
+    let pages = state.authors(caller).filter(|_| is_listed).take(count);
+    let elements: Vec<Value> = pages.map(acl).collect();
     Ok(json(StatusCode::OK, &listed(&elements, start, count)))
 }
 

@@ -63,7 +63,7 @@ pub(super) struct Author {
 }
 
 /// On whose behalf, and through which registration, a call is made. A token of the app for
-/// organizations belongs to somebody who looks after one page.
+/// organizations belongs to somebody who looks after this page, and perhaps after others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Caller {
     pub author: Author,
@@ -162,6 +162,22 @@ impl State {
         Ok(Caller { author: family.author, app: family.app, family: access.family })
     }
 
+    /// Everybody on whose behalf the caller may act.
+    pub fn authors(&self, caller: Caller) -> impl Iterator<Item = Author> {
+        let others = self.families.get(caller.family).map(|family| family.others.as_slice());
+        [caller.author].into_iter().chain(others.unwrap_or_default().to_vec())
+    }
+
+    /// The caller may act on this one's behalf.
+    pub fn may_act(&self, caller: Caller, author: Author) -> bool {
+        self.authors(caller).any(|own| own == author)
+    }
+
+    /// The author of this URN, where the caller may act on its behalf.
+    pub fn acting(&self, caller: Caller, urn: &str) -> Option<Author> {
+        self.authors(caller).find(|author| self.account(*author).id == urn)
+    }
+
     /// One of the scopes was consented to.
     pub fn has_scope(&self, caller: Caller, scopes: &[&str]) -> bool {
         let family = self.families.get(caller.family);
@@ -173,7 +189,8 @@ impl State {
             self.registry(kind).all().iter().enumerate().map(move |(at, account)| {
                 let author = Author { kind, at };
                 let posts = account.own.posts.iter().filter(|at| !self.posts[**at].is_deleted);
-                let grants = self.families.iter().filter(|f| f.author == author && !f.is_dead);
+                let is_theirs = |f: &&Family| f.author == author || f.others.contains(&author);
+                let grants = self.families.iter().filter(is_theirs).filter(|f| !f.is_dead);
                 json!({
                     "id": account.id,
                     "handle": account.handle,
@@ -191,14 +208,14 @@ impl State {
             Control::ExpireToken { account } => {
                 let named = Hit::of(self, account.as_deref());
                 for access in self.access.values_mut() {
-                    if named.is_hit(self.families[access.family].author) {
+                    if named.is_hit_any(&self.families[access.family]) {
                         access.expires_at = access.expires_at.min(now);
                     }
                 }
             }
             Control::Revoke { account } => {
                 let named = Hit::of(self, account.as_deref());
-                for family in self.families.iter_mut().filter(|f| named.is_hit(f.author)) {
+                for family in self.families.iter_mut().filter(|f| named.is_hit_any(f)) {
                     family.is_dead = true;
                 }
             }
@@ -233,6 +250,10 @@ struct Hit {
 impl Hit {
     fn of(state: &State, account: Option<&str>) -> Self {
         Self { people: state.people.named(account), pages: state.pages.named(account) }
+    }
+
+    fn is_hit_any(self, family: &Family) -> bool {
+        self.is_hit(family.author) || family.others.iter().any(|author| self.is_hit(*author))
     }
 
     fn is_hit(self, author: Author) -> bool {

@@ -4,7 +4,7 @@
 use super::params::Params;
 use super::state::State;
 use super::{Outcome, Refusal};
-use crate::sim::consent::{self, Asked, Chosen};
+use crate::sim::consent::{self, Asked, Chosen, Dialog};
 use crate::sim::page::refused;
 use crate::sim::{CLIENT_SECRET, Inbound};
 use domain::time::Timestamp;
@@ -29,25 +29,33 @@ const SCOPES: [&str; 10] = [
     "threads_profile_discovery",
 ];
 
+/// What the dialog says.
+const DIALOG: Dialog = Dialog {
+    platform: "Threads",
+    question: "Continue as",
+    takes_several: false,
+    story: "asks to see your profile, to post as you and to answer.",
+    special: &[],
+};
+
 /// `GET /oauth/authorize`: the page with the accounts to choose from.
 pub(super) fn consent(state: &State, request: &Inbound) -> Response<Vec<u8>> {
-    let story = "asks to see the profile and to post.";
     let known = state.accounts.all().iter().map(|account| account.handle.as_str());
-    asked(&request.query).map_or_else(|page| *page, |asked| asked.page(story, known))
+    asked(&request.query).map_or_else(|page| *page, |asked| asked.page(&DIALOG, known))
 }
 
 /// `POST /oauth/authorize`: one account chosen, or a no.
 pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Response<Vec<u8>> {
     let form = consent::form(request);
-    let chosen = asked(&form).map(|asked| consent::choose(&form, asked, "access_denied"));
+    let chosen = asked(&form).map(|asked| consent::choose(&form, asked, &DIALOG, "access_denied"));
     let (handle, asked) = match chosen {
-        Ok(Chosen::Account(handle, asked)) => (handle, asked),
+        Ok(Chosen::Accounts(handles, asked)) => (handles.first, asked),
         Ok(Chosen::Over(page)) => return page,
         Err(page) => return *page,
     };
     let account = state.sign_up(&handle);
     state.permit(account, now);
-    let code = state.tokens.code(&asked, account, now);
+    let code = state.tokens.code(&asked, (account, Vec::new()), now);
     asked.send_back(&code)
 }
 

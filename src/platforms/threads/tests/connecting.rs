@@ -6,6 +6,7 @@ use crate::rig::{Rig, post};
 use crate::sim::Control;
 use crate::threads::{Threads, auth};
 use domain::failure::{Failure, Scope};
+use domain::renewal::Rule;
 use http::StatusCode;
 use serde_json::json;
 use std::time::Duration;
@@ -63,10 +64,7 @@ fn a_token_is_renewed_from_its_second_day_to_its_last() {
 #[test]
 fn a_refresh_comes_weekly() {
     let profile = Threads.profile("default");
-    assert_eq!(
-        Duration::from_secs(60 * DAY) - profile.refresh_before,
-        Duration::from_secs(7 * DAY)
-    );
+    assert_eq!(profile.renewal, Rule::After(Duration::from_secs(7 * DAY)));
     assert!(!profile.uses_pkce && !profile.rotates_refresh_token);
 }
 

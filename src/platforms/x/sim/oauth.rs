@@ -2,7 +2,7 @@
 
 use super::state::{Caller, State};
 use super::{Outcome, Refusal, query, respond};
-use crate::sim::consent::{self, Asked, Chosen};
+use crate::sim::consent::{self, Asked, Chosen, Dialog};
 use crate::sim::http::field;
 use crate::sim::page::refused;
 use crate::sim::{CLIENT_SECRET, Inbound};
@@ -25,6 +25,15 @@ const STATE_CHARS_MAX: usize = 500;
 /// What an authorize request has to name.
 const ASKED: [&str; 6] =
     ["client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"];
+
+/// What the dialog says.
+const DIALOG: Dialog = Dialog {
+    platform: "X",
+    question: "Continue as",
+    takes_several: false,
+    story: "asks to post as you, to upload files and to stay signed in.",
+    special: &[],
+};
 
 /// A code that was given out.
 #[derive(Debug, PartialEq)]
@@ -60,16 +69,15 @@ pub(super) struct Access {
 
 /// `GET /i/oauth2/authorize`: the page with the accounts to choose from.
 pub(super) fn consent(state: &State, request: &Inbound) -> Response<Vec<u8>> {
-    let story = "asks to post, upload files and stay signed in.";
-    asked(&request.query).map_or_else(|page| *page, |asked| asked.page(story, state.handles()))
+    asked(&request.query).map_or_else(|page| *page, |asked| asked.page(&DIALOG, state.handles()))
 }
 
 /// `POST /i/oauth2/authorize`: one account chosen, or a no.
 pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Response<Vec<u8>> {
     let form = consent::form(request);
-    let chosen = asked(&form).map(|asked| consent::choose(&form, asked, "access_denied"));
+    let chosen = asked(&form).map(|asked| consent::choose(&form, asked, &DIALOG, "access_denied"));
     let (handle, asked) = match chosen {
-        Ok(Chosen::Account(handle, asked)) => (handle, asked),
+        Ok(Chosen::Accounts(handles, asked)) => (handles.first, asked),
         Ok(Chosen::Over(page)) => return page,
         Err(page) => return *page,
     };

@@ -3,7 +3,7 @@
 use super::refusal::Refusal;
 use super::state::State;
 use super::{FORCE_SSL, MANAGE, READ, UPLOAD};
-use crate::sim::consent::{self, Asked, Chosen};
+use crate::sim::consent::{self, Asked, Chosen, Dialog};
 use crate::sim::http::{field, header, json as json_answer};
 use crate::sim::page::refused;
 use crate::sim::{CLIENT_SECRET, Inbound};
@@ -33,6 +33,18 @@ const SCOPES: [&str; 7] = [UPLOAD, READ, MANAGE, FORCE_SSL, "openid", "email", "
 /// identity/protocols/oauth2: the live refresh tokens of an account and a client; the oldest one
 /// beyond them stops working without a word.
 const REFRESH_TOKENS_MAX: usize = 100;
+
+/// What the dialog says. Google asks which account or brand account, and each has one channel.
+const DIALOG: Dialog = Dialog {
+    platform: "YouTube",
+    question: "Continue with the channel of",
+    takes_several: false,
+    story: "asks to upload videos and to see the channel.",
+    special: &[
+        ("nochannel", "a Google account without a channel"),
+        ("unverified", "a channel that may not have thumbnails of its own"),
+    ],
+};
 
 /// A code that was given out.
 #[derive(Debug, PartialEq)]
@@ -71,16 +83,15 @@ type Answer = Result<Value, Refusal>;
 
 /// `GET /o/oauth2/v2/auth`: the page with the accounts to choose from.
 pub(super) fn consent(state: &State, request: &Inbound) -> Response<Vec<u8>> {
-    let story = "asks to upload videos and to see the channel.";
-    asked(&request.query).map_or_else(|page| *page, |asked| asked.page(story, state.handles()))
+    asked(&request.query).map_or_else(|page| *page, |asked| asked.page(&DIALOG, state.handles()))
 }
 
 /// `POST /o/oauth2/v2/auth`: one account chosen, or a no.
 pub(super) fn allow(state: &mut State, request: &Inbound, now: Timestamp) -> Response<Vec<u8>> {
     let form = consent::form(request);
-    let chosen = asked(&form).map(|asked| consent::choose(&form, asked, "access_denied"));
+    let chosen = asked(&form).map(|asked| consent::choose(&form, asked, &DIALOG, "access_denied"));
     let (handle, asked) = match chosen {
-        Ok(Chosen::Account(handle, asked)) => (handle, asked),
+        Ok(Chosen::Accounts(handles, asked)) => (handles.first, asked),
         Ok(Chosen::Over(page)) => return page,
         Err(page) => return *page,
     };

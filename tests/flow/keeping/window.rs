@@ -1,0 +1,122 @@
+//! When a grant is renewed, on each platform, by a fleet.
+
+use super::{DAY, MINUTE, owed_ahead, renewed};
+use crate::support::ageing::{let_pass, version};
+use crate::support::scene::{Account, Way};
+use crate::support::{Fleet, Scene, eventually, say};
+use base::clock;
+use domain::id::AccountId;
+use std::time::Duration;
+
+/// When the present token was granted and when it ends, in milliseconds.
+async fn life(fleet: &Fleet, account: &Account) -> (i64, i64) {
+    let id: AccountId = account.id.parse().unwrap();
+    sqlx::query_as(
+        "SELECT (extract(epoch FROM refreshed_at) * 1000)::bigint,
+             (extract(epoch FROM expires_at) * 1000)::bigint
+         FROM credentials WHERE account_id = $1",
+    )
+    .bind(id.uuid())
+    .fetch_one(&mut fleet.postgres().await)
+    .await
+    .unwrap()
+}
+
+fn span(from: i64, to: i64) -> Duration {
+    Duration::from_millis(u64::try_from(to - from).expect("in order"))
+}
+
+/// So much time passes that the first of these tokens has `left` to go, and nobody has stirred.
+async fn until(fleet: &Fleet, accounts: &[Account], left: Duration) {
+    let mut first = i64::MAX;
+    for account in accounts {
+        first = first.min(life(fleet, account).await.1);
+    }
+    let_pass(fleet, span(clock::now().ms(), first) - left).await;
+    for account in accounts {
+        assert_eq!(version(fleet, account).await, 1, "not at eleven minutes");
+    }
+}
+
+/// How much was left of the token of each account when it was replaced.
+async fn replaced(fleet: &Fleet, accounts: &[Account], within: Duration) -> Vec<Duration> {
+    let mut before = Vec::new();
+    for account in accounts {
+        before.push(life(fleet, account).await);
+    }
+    let mut seen = Vec::new();
+    for (account, (_, ends)) in accounts.iter().zip(before) {
+        let name = format!("{:?} is renewed", account.way);
+        eventually(&name, within, async || {
+            let version = version(fleet, account).await;
+            if version == 2 { Ok(()) } else { Err(version.to_string()) }
+        })
+        .await;
+        let (renewed, _) = life(fleet, account).await;
+        seen.push(span(renewed, ends));
+    }
+    seen
+}
+
+// case: K-window
+#[tokio::test]
+async fn tokens_of_hours_are_renewed_between_eleven_and_nine_minutes_before_their_end() {
+    let fleet = Fleet::start(&[], &[]).await;
+    let scene = Scene::on(&fleet, "window").await;
+    let mut accounts = Vec::new();
+    for name in ["one", "two", "three"] {
+        accounts.push(scene.connect_on(("x", None), name).await);
+        accounts.push(scene.connect_on(("youtube", None), name).await);
+    }
+    // X's live two hours, Google's one.
+    let (hours, hour): (Vec<_>, Vec<_>) = accounts.into_iter().partition(|a| a.way.0 == "x");
+    until(&fleet, &hour, MINUTE * 11).await;
+    let mut seen = replaced(&fleet, &hour, MINUTE * 2).await;
+    for account in &hours {
+        let ahead = owed_ahead(&fleet, account).await.unwrap();
+        assert!((599.0..=651.0).contains(&ahead), "{ahead}");
+    }
+    until(&fleet, &hours, MINUTE * 11).await;
+    seen.extend(replaced(&fleet, &hours, MINUTE * 2).await);
+    for left in &seen {
+        assert!(*left < MINUTE * 11 && *left >= MINUTE * 9, "{left:?} left");
+    }
+    let left: Vec<u64> = seen.iter().map(Duration::as_secs).collect();
+    say(format_args!("window: renewed with {left:?} s left"));
+}
+
+// case: K-weekly
+#[tokio::test]
+async fn tokens_of_months_are_renewed_weekly_or_a_week_ahead() {
+    let fleet = Fleet::start(&[], &[]).await;
+    let scene = Scene::on(&fleet, "weekly").await;
+    let login: Way = ("instagram", Some("instagram_login"));
+    let mut weekly = vec![scene.connect_on(("threads", None), "weekly").await];
+    let mut late = Vec::new();
+    for app in ["personal", "organization"] {
+        late.push(scene.connect_on(("linkedin", Some(app)), "weekly").await);
+    }
+    weekly.push(scene.connect_business(login, "weekly").await);
+    // A platform of Meta renews no token that is younger than a day.
+    scene.sim.clock(DAY * 8).await;
+    let_pass(&fleet, DAY * 7 - MINUTE).await;
+    for account in weekly.iter().chain(&late) {
+        assert_eq!(version(&fleet, account).await, 1, "not on the sixth day");
+        let ahead = owed_ahead(&fleet, account).await.unwrap();
+        let ahead = Duration::from_secs_f64(ahead);
+        let wanted = if account.way.0 == "linkedin" { DAY * 7 } else { DAY * 53 };
+        assert!(ahead <= wanted && ahead > wanted - DAY / 4, "{:?}: {ahead:?}", account.way);
+    }
+    let_pass(&fleet, DAY / 4 + MINUTE * 2).await;
+    for account in &weekly {
+        renewed(&fleet, account, 1).await;
+    }
+    for account in &late {
+        assert_eq!(version(&fleet, account).await, 1, "not for weeks");
+    }
+    scene.sim.clock(DAY * 50).await;
+    let_pass(&fleet, DAY * 46).await;
+    for account in &late {
+        renewed(&fleet, account, 1).await;
+    }
+}

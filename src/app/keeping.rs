@@ -1,10 +1,11 @@
 //! Keeps accounts connected: what each grant owes, the job that pays it, and what an owner is told.
 
-use crate::App;
 use crate::quarantine::{Place, Stay};
 use crate::refresh::{AGAIN, Renewal, renew};
 use crate::targets::{self, Address};
+use crate::{App, disconnect};
 use base::{Fault, clock, crash};
+use domain::account::Status;
 use domain::failure::{Failure, Scope};
 use domain::id::AccountId;
 use domain::renewal::{Notice, Rule, next_renewal, notice};
@@ -138,6 +139,11 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         return Ok(Outcome::Done);
     };
     let Owing { account, credential, rests_until, .. } = owing;
+    if account.status == Status::Disconnected {
+        // Whoever took the account away did not get to its end.
+        disconnect::finish(app, &account).await?;
+        return Ok(Outcome::Done);
+    }
     if account.needs_reconnect().is_some() {
         let store = &app.0.store;
         store.drop_job(JobKind::Refresh, claimed.subject, claimed.generation).await?;

@@ -106,8 +106,8 @@ pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
     })
 }
 
-fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
-    // Both halves are constants of this file; nothing from outside enters the text.
+pub(crate) fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
+    // Both halves are constants of this crate; nothing from outside enters the text.
     sqlx::AssertSqlSafe(format!("{COLUMNS} {rest}"))
 }
 

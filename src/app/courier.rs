@@ -289,7 +289,8 @@ async fn dispatch(
 fn classify(attempt: &Attempt<'_>, trip: &mut Trip) -> Event {
     let reply = trip.reply.as_ref();
     let (adapter, effect) = (attempt.adapter, trip.call.effect);
-    trip.failure = reply.and_then(|reply| adapter.classify(effect, reply));
+    let failure = reply.and_then(|reply| adapter.classify(effect, reply));
+    trip.failure = failure.map(|failure| failure.harmless(&attempt.grant.secrets()));
     if let Some(fingerprint) = reply.and_then(|reply| adapter.unmapped(effect, reply)) {
         attempt.app.0.unmapped.count(&attempt.row.platform, trip.call.endpoint, fingerprint);
     }

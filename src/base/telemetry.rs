@@ -1,11 +1,16 @@
 //! Logs to stderr, metrics as the text that Prometheus reads.
 //!
-//! Invariant: nothing here decides what is logged; secrets are kept out where lines are written.
+//! Invariant: nothing here decides what is logged. Types keep secrets out of lines; what slips
+//! through is taken out of the line that is about to be written.
 
 use crate::clock;
 use crate::fault::{Context, Fault};
+use crate::redact::redact;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::Deserialize;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, Write};
+use std::panic;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
@@ -33,12 +38,43 @@ pub enum Format {
 /// # Errors
 /// When the variable cannot be read or logging was started before.
 pub fn init(config: &Config) -> Result<(), Fault> {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter()?).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter()?).with_writer(|| Redacting);
     let started = match config.format {
         Format::Human => builder.try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
     };
-    started.map_err(|error| Fault::new(format_args!("starting the log: {error}")))
+    started.map_err(|error| Fault::new(format_args!("starting the log: {error}")))?;
+    log_panics();
+    Ok(())
+}
+
+/// Panics become lines like any other: with level and place, and past the same net.
+fn log_panics() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let what = info.payload_as_str().unwrap_or("a panic without words");
+        let trace = Backtrace::capture();
+        match trace.status() {
+            BacktraceStatus::Captured => {
+                tracing::error!(place, %trace, "a broken invariant: {what}");
+            }
+            _ => tracing::error!(place, "a broken invariant: {what}"),
+        }
+    }));
+}
+
+/// Standard error, past which no secret goes. The log hands over one whole line at a time.
+struct Redacting;
+
+impl Write for Redacting {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().lock().write_all(&redact(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 fn filter() -> Result<EnvFilter, Fault> {

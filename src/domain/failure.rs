@@ -1,6 +1,8 @@
 //! What a platform did to us, in the classes that decide what happens next.
 
+use crate::secret::Secret;
 use crate::time::Timestamp;
+use crate::timeline::harmless;
 use serde::{Deserialize, Serialize};
 
 /// May a call be sent twice?
@@ -113,6 +115,25 @@ impl Failure {
         }
     }
 
+    /// The same failure told without secrets: those of the call, which platforms do repeat, and
+    /// whatever else looks like one.
+    #[must_use]
+    pub fn harmless(mut self, secrets: &[&Secret]) -> Self {
+        let (Self::Auth { detail, .. }
+        | Self::RateLimit { detail, .. }
+        | Self::Content { detail, .. }
+        | Self::Media { detail, .. }
+        | Self::Duplicate { detail, .. }
+        | Self::Transient { detail }
+        | Self::Unknown { detail }
+        | Self::Operator { detail, .. }) = &mut self;
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            *detail = detail.replace(secret.expose(), "…");
+        }
+        *detail = harmless(detail);
+        self
+    }
+
     /// The platform's words, or ours where it said nothing.
     pub fn detail(&self) -> &str {
         match self {
@@ -155,6 +176,16 @@ pub fn server_error(effect: Effect, status: u16) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // case: S-echo
+    #[test]
+    fn a_platform_that_repeats_a_token_does_not_bring_it_into_a_failure() {
+        let long = "q7".repeat(40);
+        let detail =
+            format!("Malformed access token short, or {long}\n of https://a.example/x?k={long}");
+        let told = Failure::Transient { detail }.harmless(&[&"short".into(), &"".into()]);
+        assert_eq!(told.detail(), "Malformed access token …, or … of https://a.example/x…");
+    }
 
     // case: F-01
     #[test]

@@ -242,23 +242,29 @@ impl Page {
     }
 }
 
-/// What a platform said, short and without what might be a secret: addresses lose everything
-/// behind their path, and long runs of opaque characters are left out.
+/// What a platform said, short and without what might be a secret ([`harmless`]).
 pub fn words(text: &str) -> String {
-    let mut told = String::new();
-    for word in text.split_whitespace() {
-        if !told.is_empty() {
-            told.push(' ');
-        }
-        told.push_str(&harmless(word));
-    }
+    let told = harmless(text);
     match told.char_indices().nth(WORDS_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &told[..end]),
         None => told,
     }
 }
 
-fn harmless(word: &str) -> String {
+/// A text from outside without what might be a secret: addresses lose everything behind their
+/// path, and long runs of opaque characters are left out.
+pub fn harmless(text: &str) -> String {
+    let mut told = String::new();
+    for word in text.split_whitespace() {
+        if !told.is_empty() {
+            told.push(' ');
+        }
+        told.push_str(&harmless_word(word));
+    }
+    told
+}
+
+fn harmless_word(word: &str) -> String {
     let bare = match word.find("://").and_then(|at| Some(at + word[at..].find(['?', '#'])?)) {
         Some(end) => format!("{}…", &word[..end]),
         None => word.to_owned(),

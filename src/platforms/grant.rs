@@ -34,6 +34,11 @@ struct Clear<'a> {
 }
 
 impl Grant {
+    /// What must not come back in a failure that repeats a request.
+    pub fn secrets(&self) -> Vec<&Secret> {
+        [Some(&self.access_token), self.refresh_token.as_ref()].into_iter().flatten().collect()
+    }
+
     /// The clear form, to be sealed at once.
     pub fn to_clear(&self) -> Zeroizing<Vec<u8>> {
         let clear = Clear {

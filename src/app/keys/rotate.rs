@@ -210,7 +210,7 @@ async fn batch_anew(
     for value in batch {
         let key = match sealing.entry(value.tenant) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(keys.sealing(value.tenant).await?),
+            Entry::Vacant(free) => free.insert(keys.sealing(value.tenant).await?),
         };
         match clear(keys, field, value, walk).await? {
             Content::Clear(clear) => fresh.push((value.clone(), anew(field, value, key, &clear))),

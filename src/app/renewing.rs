@@ -9,7 +9,7 @@ use domain::decision::{AUTH_REST, History, REFRESH_EVERY, patience_ends};
 use domain::delivery::Status;
 use domain::failure::{Failure, Scope};
 use domain::outage::{State, state};
-use domain::standing::{Change, Wake};
+use domain::standing::{Change, Wake, reconnect};
 use domain::time::Timestamp;
 use queue::Outcome;
 use std::time::Duration;
@@ -92,11 +92,21 @@ impl Attempt<'_> {
         let account = self.app.0.store.account(self.row.account).await?;
         let version = self.row.credential.version;
         if lost(self.app, &account, version, failure.detail()).await? {
-            return self.fail(settle, failure, "validating").await;
+            return self.fail_lost(settle, failure).await;
         }
         // Somebody has connected it meanwhile: with the new grant it is another story.
         let change = self.standing().change(Status::Ready, Wake::Publish(None));
         self.end(Settle { change, failure: None, gate: None, ..settle }).await.map(Some)
+    }
+
+    /// Fails the delivery in the words that every post of a lost account is failed in.
+    async fn fail_lost(
+        &mut self,
+        settle: Settle,
+        failure: &Failure,
+    ) -> Result<Option<Outcome>, Fault> {
+        let detail = reconnect(&self.row.handle, failure.detail());
+        self.fail(settle, &Failure::Auth { revoked: true, detail }, "validating").await
     }
 
     /// Renews a grant that is about to end. Where that cannot be had now, the old one serves until
@@ -134,7 +144,7 @@ impl Attempt<'_> {
             }
             Renewal::Dead(failure) => {
                 let settle = self.settle(self.standing().failed());
-                self.fail(settle, &failure, "validating").await
+                self.fail_lost(settle, &failure).await
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What an attempt does about its account's grant: counts refusals, has it renewed, goes on.
 
 use crate::attempt::Attempt;
-use crate::keeping::lost;
+use crate::keeping::{self, lost};
 use crate::refresh::{Renewal, renew};
 use crate::{grants, show};
 use base::Fault;
@@ -170,7 +170,16 @@ impl Attempt<'_> {
             settle.gate = Some(self.closing(scope, until, failure));
         }
         settle.failure = failure.as_ref().map(show::failure);
-        self.end(settle).await.map(Some)
+        let outcome = self.end(settle).await?;
+        let of = self.address();
+        let lost = match is_refused {
+            true => self.app.0.store.wake_lost(of.account, &keeping::gate(&of)).await?,
+            false => None,
+        };
+        let Some(woken) = lost else { return Ok(Some(outcome)) };
+        // The account was lost while this was written: the newer wake-up says so to the post.
+        keeping::wake(self.app, &of, woken).await;
+        Ok(Some(Outcome::Done))
     }
 
     /// Takes up the grant that is stored now.

@@ -9,6 +9,7 @@ use domain::delivery::Status;
 use domain::failure::Failure;
 use domain::id::{AssetId, PostId};
 use domain::request::Draft;
+use domain::standing::reconnect;
 use domain::time::Timestamp;
 use queue::{Claimed, Outcome};
 use std::collections::BTreeMap;
@@ -117,7 +118,7 @@ pub(crate) fn objection(
     assets: &BTreeMap<AssetId, AssetFacts>,
 ) -> Option<serde_json::Value> {
     if let Some(reason) = account.needs_reconnect() {
-        let detail = format!("{} has to be connected again: {reason}", account.handle);
+        let detail = reconnect(&account.handle, reason);
         return Some(show::failure(&Failure::Auth { revoked: true, detail }));
     }
     let platform = platforms::find(&account.platform)?;

@@ -76,11 +76,8 @@ pub(crate) async fn lost(
     let (id, of) = (account.id, address(account));
     let gate = gate(&of);
     let losing = Losing { tenant: account.tenant, account: id, version, reason, gate: &gate };
-    if let Some(Woken { jobs, is_rested }) = app.0.store.lose_account(&losing).await? {
-        app.wake(&jobs).await;
-        if is_rested {
-            end_rest(app, &of).await;
-        }
+    if let Some(woken) = app.0.store.lose_account(&losing).await? {
+        wake(app, &of, woken).await;
         tracing::warn!(account = %id, platform = account.platform, reason,
             "an account needs its owner");
         metrics::counter!(
@@ -90,6 +87,14 @@ pub(crate) async fn lost(
         return Ok(true);
     }
     Ok(app.0.store.account(id).await?.needs_reconnect().is_some())
+}
+
+/// Tells Redis of what was woken.
+pub(crate) async fn wake(app: &App, of: &Address<'_>, woken: Woken) {
+    app.wake(&woken.jobs).await;
+    if woken.is_rested {
+        end_rest(app, of).await;
+    }
 }
 
 /// Has a platform rest that refuses many accounts at once.

@@ -50,7 +50,7 @@ async fn live(scene: &Scene<'_>) {
 
     // A refresh whose outcome nobody knows.
     let torn = scene.connect("torn").await;
-    age(scene.fleet, &torn, Duration::from_secs(20)).await;
+    age(scene.fleet, &torn, Duration::ZERO).await;
     let body = json!({"error": "server_error", "error_description": "Try again later."});
     let fault = json!({
         "kind": "serverError", "route": "oauth.token", "status": 500, "body": body, "count": 1,

@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 /// Looks at what is out, at once: they are few and may come late.
 const FOLLOW_CONCURRENCY: usize = 4;
 
+/// Looks ahead at accounts, at once: each reads a day of one account, and may come late.
+const PREFLIGHT_CONCURRENCY: usize = 4;
+
 /// A worker's duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -21,7 +24,7 @@ pub enum Role {
     Publish,
     /// Asks what became of calls, and of posts that are out.
     Reconcile,
-    /// Renews tokens.
+    /// Renews tokens, and looks ahead at what is due on accounts.
     Refresh,
     /// Looks after what is overdue.
     Sweep,
@@ -92,6 +95,10 @@ pub(crate) fn spawn(
             let options = WorkerOptions::new(app::queues::REFRESH, config.refresh_concurrency);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
                 app::keeping::refresh(&app, &job).await
+            });
+            let options = WorkerOptions::new(app::queues::PREFLIGHT, PREFLIGHT_CONCURRENCY);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::preflight::look(&app, &job).await
             });
         }
         Role::Publish => {

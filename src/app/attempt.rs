@@ -5,7 +5,9 @@ use crate::material::Material;
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
-use crate::{App, checkpoints, dead_end, grants, keeping, publish, show, wakeup};
+use crate::{
+    App, checkpoints, dead_end, disconnect, grants, keeping, pause, publish, show, wakeup,
+};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
 use base::{Context, Fault, clock, crash};
@@ -30,6 +32,9 @@ use store::intents::{Guard, Intended};
 use store::jobs::{Job, JobKind};
 use store::settles::{Closing, Entry, Settle, Settled};
 use tokio::sync::OwnedMutexGuard;
+
+/// Of a pause that Redis did not know, this long.
+const PAUSED_REST: Duration = Duration::from_secs(5);
 
 /// A delivery in hand.
 pub(crate) struct Attempt<'a> {
@@ -57,6 +62,19 @@ pub(crate) enum Begun<'a> {
     Work(Box<Attempt<'a>>),
     /// There is not, and this is what the queue is told.
     Over(Outcome),
+}
+
+/// What its account says against work on a delivery, before its grant is opened.
+async fn aside(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Option<Outcome>, Fault> {
+    if row.is_disconnected {
+        return disconnect::end(app, claimed, row).await.map(Some);
+    }
+    if row.is_paused {
+        // Redis would not have lent it, had it known.
+        pause::shut(app, &claimed.lane).await;
+        return Ok(Some(Outcome::ReleaseFor(PAUSED_REST)));
+    }
+    Ok(None)
 }
 
 /// What gathering came to.
@@ -105,6 +123,9 @@ impl<'a> Attempt<'a> {
             Stay::Here => {}
             Stay::Later(outcome) => return Ok(Begun::Over(outcome)),
             Stay::Never => return quarantine::end(app, claimed, &row).await.map(Begun::Over),
+        }
+        if let Some(outcome) = aside(app, claimed, &row).await? {
+            return Ok(Begun::Over(outcome));
         }
         crash::point_of("publish.after_load", claimed.subject);
         match Self::assemble(app, claimed, kind, (row, loaded_at)).await? {

@@ -4,15 +4,16 @@
 //! tells of ([`platforms::Adapter::ledger_of`]): a limit of anything else begins anew with an empty
 //! Redis, and the platform's refusal corrects it.
 
-use crate::App;
 use crate::targets::Address;
+use crate::{App, accounts, meter};
 use base::{Fault, clock};
 use domain::limit::{Limit, PERMIT};
 use domain::time::Timestamp;
+use domain::zone::Zone;
 use queue::Counter;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
-use store::ledger::{Asked, Spent};
+use store::ledger::{Asked, OwnUsed, Spent};
 
 /// Shorter windows are over before their loss costs much.
 const WINDOW_MIN: Duration = Duration::from_secs(3_600);
@@ -48,7 +49,27 @@ pub(crate) async fn count(app: &App, shard: u16) -> Result<Vec<Counter>, Fault> 
             known.reset_at = known.reset_at.max(counter.reset_at);
         }
     }
-    Ok(counters.into_values().collect())
+    let mut counters: Vec<Counter> = counters.into_values().collect();
+    let own = app.0.store.own_limits_used(Zone::Utc.last_midnight(now)).await?;
+    let is_here = |used: &&OwnUsed| {
+        app.0.queue.shard_of(&accounts::address(&used.account).app_key()) == shard
+    };
+    counters.extend(own.iter().filter(is_here).flat_map(|used| own_counters(used, now)));
+    Ok(counters)
+}
+
+/// What was used of the limits that an account's owner has set.
+fn own_counters(used: &OwnUsed, now: Timestamp) -> Vec<Counter> {
+    let [day, gap] = meter::own_keys(accounts::address(&used.account), used.own);
+    let ends = Zone::Utc.next_midnight(now) + PERMIT;
+    let today = Counter { key: day, used: used.today, reset_at: ends };
+    let apart = used.own.min_gap_s.map(|s| Counter {
+        key: gap,
+        used: 1,
+        reset_at: used.last_at + Duration::from_secs(s.into()) + PERMIT,
+    });
+    let is_running = |counter: &Counter| counter.reset_at > now && counter.used > 0;
+    [Some(today), apart].into_iter().flatten().filter(is_running).collect()
 }
 
 /// A limit that is counted.

@@ -1,8 +1,7 @@
 //! Turns an accepted post into deliveries that wait for their time.
 
 use crate::quarantine::{self, Place, Stay};
-use crate::targets::{self, Address};
-use crate::{App, show, validate, wakeup};
+use crate::{App, accounts, preflight, show, targets, validate, wakeup};
 use base::{Fault, crash};
 use domain::capability::Profile;
 use domain::content::AssetFacts;
@@ -10,6 +9,7 @@ use domain::delivery::Status;
 use domain::failure::Failure;
 use domain::id::{AssetId, PostId};
 use domain::request::Draft;
+use domain::standing::reconnect;
 use domain::time::Timestamp;
 use queue::{Claimed, Outcome};
 use std::collections::BTreeMap;
@@ -70,13 +70,13 @@ async fn plan_and_commit(
                 detail: "the account is not there any more".to_owned(),
             })),
         };
-        let wake = match (&failure, account) {
-            (None, Some(account)) => {
-                Some(publish(app, &turn.tenant, delivery, account, draft, turn.post.now))
-            }
-            _ => None,
-        };
-        plan.push(Planned { id: delivery.id, failure, wake });
+        let account = account.filter(|_| failure.is_none());
+        let now = turn.post.now;
+        let wake = account.map(|account| publish(app, delivery, account, draft, now));
+        let look = account.and_then(|account| {
+            preflight::arm(app, accounts::address(account), delivery.due_at, now)
+        });
+        plan.push(Planned { id: delivery.id, failure, wake, look });
     }
     crash::point_of("fan_out.before_commit", claimed.subject);
     let owed = turn.commit(&plan).await?;
@@ -99,7 +99,12 @@ async fn give_up(app: &App, claimed: &Claimed) -> Result<Outcome, Fault> {
     let failure = show::failure(&quarantine::failure());
     let waiting = turn.post.deliveries.iter().filter(|d| d.status == Status::Validating);
     let plan: Vec<Planned> = waiting
-        .map(|delivery| Planned { id: delivery.id, failure: Some(failure.clone()), wake: None })
+        .map(|delivery| Planned {
+            id: delivery.id,
+            failure: Some(failure.clone()),
+            wake: None,
+            look: None,
+        })
         .collect();
     turn.commit(&plan).await?;
     Ok(Outcome::Done)
@@ -113,7 +118,7 @@ pub(crate) fn objection(
     assets: &BTreeMap<AssetId, AssetFacts>,
 ) -> Option<serde_json::Value> {
     if let Some(reason) = account.needs_reconnect() {
-        let detail = format!("{} has to be connected again: {reason}", account.handle);
+        let detail = reconnect(&account.handle, reason);
         return Some(show::failure(&Failure::Auth { revoked: true, detail }));
     }
     let platform = platforms::find(&account.platform)?;
@@ -124,20 +129,8 @@ pub(crate) fn objection(
 }
 
 /// The wake-up of a delivery: early enough to stage its media, else at its due time.
-fn publish(
-    app: &App,
-    tenant: &domain::id::TenantId,
-    delivery: &Shown,
-    account: &Account,
-    draft: &Draft,
-    now: Timestamp,
-) -> Arm {
-    let address = Address {
-        tenant: *tenant,
-        platform: &account.platform,
-        app: account.app_key(),
-        account: account.id,
-    };
+fn publish(app: &App, delivery: &Shown, account: &Account, draft: &Draft, now: Timestamp) -> Arm {
+    let address = accounts::address(account);
     let adapter = platforms::find(&account.platform).and_then(|platform| platform.adapter());
     // Where media are fetched, a text too is first put into a container.
     let is_staged = adapter.is_some_and(|adapter| adapter.pulls_media())

@@ -1,10 +1,11 @@
 //! Keeps accounts connected: what each grant owes, the job that pays it, and what an owner is told.
 
-use crate::App;
 use crate::quarantine::{Place, Stay};
 use crate::refresh::{AGAIN, Renewal, renew};
 use crate::targets::{self, Address};
+use crate::{App, disconnect};
 use base::{Fault, clock, crash};
+use domain::account::Status;
 use domain::failure::{Failure, Scope};
 use domain::id::AccountId;
 use domain::renewal::{Notice, Rule, next_renewal, notice};
@@ -75,11 +76,8 @@ pub(crate) async fn lost(
     let (id, of) = (account.id, address(account));
     let gate = gate(&of);
     let losing = Losing { tenant: account.tenant, account: id, version, reason, gate: &gate };
-    if let Some(Woken { jobs, is_rested }) = app.0.store.lose_account(&losing).await? {
-        app.wake(&jobs).await;
-        if is_rested {
-            end_rest(app, &of).await;
-        }
+    if let Some(woken) = app.0.store.lose_account(&losing).await? {
+        wake(app, &of, woken).await;
         tracing::warn!(account = %id, platform = account.platform, reason,
             "an account needs its owner");
         metrics::counter!(
@@ -89,6 +87,14 @@ pub(crate) async fn lost(
         return Ok(true);
     }
     Ok(app.0.store.account(id).await?.needs_reconnect().is_some())
+}
+
+/// Tells Redis of what was woken.
+pub(crate) async fn wake(app: &App, of: &Address<'_>, woken: Woken) {
+    app.wake(&woken.jobs).await;
+    if woken.is_rested {
+        end_rest(app, of).await;
+    }
 }
 
 /// Has a platform rest that refuses many accounts at once.
@@ -138,6 +144,11 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         return Ok(Outcome::Done);
     };
     let Owing { account, credential, rests_until, .. } = owing;
+    if account.status == Status::Disconnected {
+        // Whoever took the account away did not get to its end.
+        disconnect::finish(app, &account).await?;
+        return Ok(Outcome::Done);
+    }
     if account.needs_reconnect().is_some() {
         let store = &app.0.store;
         store.drop_job(JobKind::Refresh, claimed.subject, claimed.generation).await?;

@@ -4,6 +4,8 @@
 //! verb decides comes from `domain`; what a platform says is read by its adapter.
 
 pub mod accept;
+pub mod accounts;
+pub mod amends;
 mod attempt;
 mod bodies;
 pub mod caller;
@@ -14,6 +16,7 @@ pub mod connect;
 mod counters;
 mod courier;
 mod dead_end;
+pub mod disconnect;
 pub mod fan_out;
 pub mod follow;
 mod grants;
@@ -23,6 +26,8 @@ mod material;
 pub mod media;
 mod meter;
 pub mod origin;
+pub mod pause;
+pub mod preflight;
 pub mod publish;
 mod quarantine;
 pub mod reconcile;
@@ -65,7 +70,7 @@ use vault::KeyRing;
 
 /// The names of the queues.
 pub mod queues {
-    pub use crate::targets::{FAN_OUT, FOLLOW, RECONCILE, REFRESH, publish_queue};
+    pub use crate::targets::{FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, publish_queue};
 }
 
 /// How far ahead Redis is told of a wake-up.

@@ -3,16 +3,20 @@
 //! Invariant: a header lowers what is left, or changes nothing.
 
 use crate::attempt::Attempt;
+use crate::targets::Address;
 use base::{Fault, clock};
-use domain::failure::Scope;
-use domain::limit::{Limit, PERMIT};
+use domain::failure::{Effect, Scope};
+use domain::limit::{Limit, Own, PERMIT};
 use domain::time::Timestamp;
+use domain::zone::Zone;
 use platforms::{Call, Reply};
 use queue::{Behind, Permit, Quota};
 use std::time::{Duration, Instant};
 
 /// A correction is an improvement; the reply it came with is not held up for longer.
 const CORRECTION_MAX: Duration = Duration::from_millis(500);
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Leave to call, with what was left of each window then.
 pub(crate) struct Leave {
@@ -58,6 +62,7 @@ pub(crate) async fn ask(
             behind: behind(attempt, window.limit.scope),
         });
     }
+    quotas.extend(own(attempt, call));
     let settings = attempt.app.0.settings.platforms.get(&attempt.row.platform);
     if let Some(rate) = settings.and_then(|settings| settings.rate) {
         quotas.push(Quota::Rate { key: attempt.address().gate(Scope::App), rate });
@@ -94,6 +99,38 @@ fn counted(attempt: &Attempt<'_>, endpoint: &str) -> Vec<Counted> {
         }
     });
     counted.collect()
+}
+
+/// The keys of the windows of an owner's limits: the day, and the gap between two posts. Another
+/// gap is another window, so that a shorter one need not wait for the end of a longer one.
+pub(crate) fn own_keys(address: Address<'_>, own: Own) -> [String; 2] {
+    let lane = address.lane();
+    [format!("own:{lane}:day"), format!("own:{lane}:gap:{}", own.min_gap_s.unwrap_or(0))]
+}
+
+/// The limits that the account's owner has set, for the call that brings a post out or begins a
+/// chain. One that was intended before has been counted, unless that was on another day.
+fn own(attempt: &Attempt<'_>, call: &Call) -> Vec<Quota> {
+    let (row, now) = (&attempt.row, attempt.now());
+    let begun_at = row.intended_at.filter(|at| *at >= Zone::Utc.last_midnight(now));
+    let parts = attempt.adapter.publish().segments(&attempt.checkpoint, &row.handle);
+    if call.effect != Effect::Irreversible || begun_at.is_some() || !parts.is_empty() {
+        return Vec::new();
+    }
+    let [day, gap] = own_keys(attempt.address(), row.own);
+    let window = |key, calls_max, window: Duration, ends_at| Quota::Window {
+        key,
+        calls_max,
+        window_ms: u64::try_from(window.as_millis()).unwrap_or(u64::MAX),
+        ends_at,
+        cost: 1,
+        // What is left of a day is not spread over it: its owner chose the times.
+        behind: Behind::Nobody,
+    };
+    let midnight = Zone::Utc.next_midnight(now);
+    let per_day = row.own.posts_per_day.map(|posts| window(day, posts, DAY, Some(midnight)));
+    let apart = row.own.min_gap_s.map(|s| window(gap, 1, Duration::from_secs(s.into()), None));
+    per_day.into_iter().chain(apart).collect()
 }
 
 /// Who will ask for the same window: the account's jobs for its own, all of the queue for the

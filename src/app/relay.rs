@@ -3,7 +3,7 @@
 //! What Redis was told lives in Redis: the cursor is a key there, advanced by the push itself. A
 //! Redis that was wiped, restored or failed over knows no cursor and is filled again.
 
-use crate::{App, HORIZON, counters, wakeup};
+use crate::{App, HORIZON, counters, pause, wakeup};
 use base::{Fault, clock, crash};
 use domain::limit::PERMIT;
 use queue::{Cursor, CursorState, Gate, Relayed};
@@ -47,7 +47,7 @@ const FULL: f64 = 0.8;
 /// counters of long windows, then jobs.
 async fn adopt(app: &App, shard: u16) -> Result<bool, Fault> {
     let incarnation = app.0.store.draw_incarnation().await?;
-    let gates: Vec<Gate> = app
+    let mut gates: Vec<Gate> = app
         .0
         .store
         .closed_gates()
@@ -55,6 +55,8 @@ async fn adopt(app: &App, shard: u16) -> Result<bool, Fault> {
         .into_iter()
         .map(|gate| Gate { scope_key: gate.scope_key, until: gate.until })
         .collect();
+    let paused = app.0.store.paused_accounts().await?;
+    gates.extend(paused.iter().map(pause::gate));
     let mut counters = counters::count(app, shard).await?;
     // A permit of the Redis that was lost may be on its way to its intent. This Redis grants none
     // yet, and in a second no older one is good any more: then the ledger has every call. One

@@ -1,7 +1,7 @@
 //! What an attempt does about its account's grant: counts refusals, has it renewed, goes on.
 
 use crate::attempt::Attempt;
-use crate::keeping::lost;
+use crate::keeping::{self, lost};
 use crate::keys::Purpose;
 use crate::refresh::{Renewal, renew};
 use crate::{grants, registrations, show};
@@ -10,7 +10,7 @@ use domain::decision::{AUTH_REST, History, REFRESH_EVERY, patience_ends};
 use domain::delivery::Status;
 use domain::failure::{Failure, Scope};
 use domain::outage::{State, state};
-use domain::standing::{Change, Wake};
+use domain::standing::{Change, Wake, reconnect};
 use domain::time::Timestamp;
 use queue::Outcome;
 use std::time::Duration;
@@ -95,11 +95,21 @@ impl Attempt<'_> {
         let account = self.app.0.store.account(self.row.account).await?;
         let version = self.row.credential.version;
         if lost(self.app, &account, version, failure.detail()).await? {
-            return self.fail(settle, failure, "validating").await;
+            return self.fail_lost(settle, failure).await;
         }
         // Somebody has connected it meanwhile: with the new grant it is another story.
         let change = self.standing().change(Status::Ready, Wake::Publish(None));
         self.end(Settle { change, failure: None, gate: None, ..settle }).await.map(Some)
+    }
+
+    /// Fails the delivery in the words that every post of a lost account is failed in.
+    async fn fail_lost(
+        &mut self,
+        settle: Settle,
+        failure: &Failure,
+    ) -> Result<Option<Outcome>, Fault> {
+        let detail = reconnect(&self.row.handle, failure.detail());
+        self.fail(settle, &Failure::Auth { revoked: true, detail }, "validating").await
     }
 
     /// Renews a grant that is about to end. Where that cannot be had now, the old one serves until
@@ -137,7 +147,7 @@ impl Attempt<'_> {
             }
             Renewal::Dead(failure) => {
                 let settle = self.settle(self.standing().failed());
-                self.fail(settle, &failure, "validating").await
+                self.fail_lost(settle, &failure).await
             }
         }
     }
@@ -163,7 +173,16 @@ impl Attempt<'_> {
             settle.gate = Some(self.closing(scope, until, failure));
         }
         settle.failure = failure.as_ref().map(show::failure);
-        self.end(settle).await.map(Some)
+        let outcome = self.end(settle).await?;
+        let of = self.address();
+        let lost = match is_refused {
+            true => self.app.0.store.wake_lost(of.account, &keeping::gate(&of)).await?,
+            false => None,
+        };
+        let Some(woken) = lost else { return Ok(Some(outcome)) };
+        // The account was lost while this was written: the newer wake-up says so to the post.
+        keeping::wake(self.app, &of, woken).await;
+        Ok(Some(Outcome::Done))
     }
 
     /// Takes up the grant that is stored now.

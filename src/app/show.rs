@@ -151,9 +151,11 @@ pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) 
         permalink: shown.permalink.clone(),
         segments: segments(app, shown, draft),
         published_at: shown.published_at,
+        // A pause ends when somebody says so.
         retry_after: shown
             .gate
             .as_ref()
+            .filter(|gate| !gate.scope_key.starts_with("pause:"))
             .map(|gate| u64::try_from(seconds(gate.until)).unwrap_or(u64::MAX)),
         error,
     }
@@ -222,18 +224,6 @@ pub async fn posts(
 ) -> Result<Vec<PostView>, Fault> {
     let posts = app.0.store.posts(caller.tenant, before, i64::from(limit)).await?;
     Ok(posts.iter().map(|post| view(app, post)).collect())
-}
-
-/// Shows the accounts of a brand.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn accounts(app: &App, caller: &Caller, slug: &str) -> Answer<Vec<AccountView>> {
-    let Some(brand) = app.0.store.brand(caller.tenant, slug).await? else {
-        return Ok(Err(Refused::NotFound(format!("There is no brand {slug:?}."))));
-    };
-    let accounts = app.0.store.accounts_of_brand(caller.tenant, brand.id).await?;
-    Ok(Ok(accounts.iter().map(account).collect()))
 }
 
 /// Shows an account.

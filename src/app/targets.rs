@@ -14,6 +14,8 @@ pub fn publish_queue(platform: &str) -> String {
 pub const RECONCILE: &str = "reconcile";
 /// The queue of looks at what is out.
 pub const FOLLOW: &str = "follow";
+/// The queue of looks at what is due soon.
+pub const PREFLIGHT: &str = "preflight";
 /// The queue of fan-outs.
 pub const FAN_OUT: &str = "fan_out";
 /// The queue of token refreshes.

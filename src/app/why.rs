@@ -14,6 +14,7 @@ use domain::why::{Facts, Gate, Reason, why};
 use serde::Serialize;
 use serde_json::Value;
 use store::doubts::Wording;
+use store::preflights::Standing;
 use store::situations::{Ledgered, Situation};
 
 /// A delivery, whole.
@@ -27,10 +28,25 @@ pub struct DeliveryPage {
     pub post_id: PostId,
     /// Why it is not out (or that it is, and where), and what comes next.
     pub why: String,
+    /// What may keep it from going out in time, while it waits.
+    pub risks: Vec<RiskView>,
     /// What was tried, oldest first.
     pub timeline: Vec<AttemptView>,
     /// There are older lines than those shown.
     pub is_cut: bool,
+}
+
+/// A problem that was found ahead of its time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RiskView {
+    /// For programs, as `token_ends`.
+    pub risk: String,
+    /// For people.
+    pub message: String,
+    /// What to do about it.
+    pub resolution: String,
+    /// Since when it is known.
+    pub since: Timestamp,
 }
 
 /// One lease's work, or a person's.
@@ -54,12 +70,35 @@ pub async fn delivery(app: &App, caller: &Caller, id: DeliveryId) -> Answer<Deli
         return Ok(Err(Refused::NotFound(format!("There is no delivery {id}."))));
     };
     let (timeline, is_cut) = timeline(app, id).await?;
-    let why = why(&facts(app, &situation).await?);
+    let risks = risks(app, &situation).await?;
+    let mut facts = facts(app, &situation).await?;
+    facts.risk = risks.first().map(|risk| risk.message.clone());
+    let why = why(&facts);
     let mut shown = situation.shown;
     // A gate that closes before the due time holds nothing yet.
     shown.gate = shown.gate.filter(|_| shown.due_at <= situation.now);
     let view = show::delivery(app, &shown, &situation.draft, situation.now);
-    Ok(Ok(DeliveryPage { view, post_id: shown.post, why, timeline, is_cut }))
+    Ok(Ok(DeliveryPage { view, post_id: shown.post, why, risks, timeline, is_cut }))
+}
+
+/// What was found against a delivery ahead of its time. Behind it, the present tells more.
+async fn risks(app: &App, situation: &Situation) -> Result<Vec<RiskView>, Fault> {
+    let shown = &situation.shown;
+    if !situation.is_waiting() || shown.due_at <= situation.now {
+        return Ok(Vec::new());
+    }
+    // What is over shows so by itself; the next look takes it away.
+    let is_over = |one: &Standing| match one.kind.as_str() {
+        "paused" => situation.paused.is_none(),
+        "needs_reconnect" | "damaged" | "disconnected" => situation.needs_reconnect.is_none(),
+        _ => false,
+    };
+    let found = app.0.store.risks(shown.id).await?.into_iter().filter(|one| !is_over(one));
+    let view = |one: Standing| {
+        let Standing { kind: risk, message, resolution, since } = one;
+        RiskView { risk, message, resolution, since }
+    };
+    Ok(found.map(view).collect())
 }
 
 /// What the sentence is made from.
@@ -90,6 +129,9 @@ async fn facts(app: &App, situation: &Situation) -> Result<Facts, Fault> {
         platform: shown.platform.clone(),
         account: shown.handle.clone(),
         due_at: shown.due_at,
+        paused: situation.paused.clone(),
+        own_limits: situation.own.words(),
+        risk: None,
         gate: shown.gate.as_ref().map(|gate| Gate {
             scope: scope(&gate.scope_key),
             until: gate.until,

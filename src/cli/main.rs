@@ -12,8 +12,8 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    bench, connect, dev as dev_command, doctor, keys, post, review, roles, sim as sim_command,
-    status, why,
+    accounts, bench, connect, dev as dev_command, doctor, keys, post, review, roles,
+    sim as sim_command, status, why,
 };
 use std::process::ExitCode;
 
@@ -53,6 +53,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Connects an account of a platform to a brand.
     Connect(connect::Arguments),
+    /// Lists, shows and looks after accounts.
+    Accounts(accounts::Arguments),
 }
 
 #[tokio::main]
@@ -80,6 +82,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Post(arguments) => return post::run(&arguments).await,
         Command::Status(arguments) => return status::run(&arguments).await,
         Command::Review(arguments) => return review::run(&arguments).await,
+        Command::Accounts(arguments) => return accounts::run(&arguments).await,
         Command::Why(arguments) => return why::run(&arguments).await,
         Command::Bench(arguments) => bench::run(&arguments).await?,
         Command::Connect(arguments) => connect::run(&arguments).await?,

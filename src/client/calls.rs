@@ -4,7 +4,7 @@ use crate::browser::Browser;
 use crate::error::Error;
 use crate::http::{plain, send};
 use crate::place::Place;
-use crate::views::{Account, Asset, Brand, Post, Whole};
+use crate::views::{Account, Amends, Asset, Brand, Disconnected, Post, Whole};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -120,6 +120,92 @@ impl Client {
     /// As every call.
     pub async fn accounts(&self, brand_slug: &str) -> Result<Vec<Account>, Error> {
         send(self.request(Method::GET, &["v1", "brands", brand_slug, "accounts"])?).await
+    }
+
+    /// Shows accounts, newest first: those for which the pairs hold, as `brand`, `platform`,
+    /// `status`, `limit` and `before`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn list_accounts(&self, sought: &[(&str, &str)]) -> Result<Vec<Account>, Error> {
+        send(self.request(Method::GET, &["v1", "accounts"])?.query(sought)).await
+    }
+
+    /// Shows an account.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn account(&self, account_id: &str) -> Result<Account, Error> {
+        send(self.request(Method::GET, &["v1", "accounts", account_id])?).await
+    }
+
+    /// Has the token of an account renewed now.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when nothing renews it, or its owner has to connect it again.
+    pub async fn refresh_account(&self, account_id: &str) -> Result<Account, Error> {
+        send(self.request(Method::POST, &["v1", "accounts", account_id, "refresh"])?).await
+    }
+
+    /// Puts an account to rest until it is resumed.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn pause_account(&self, account_id: &str, reason: &str) -> Result<Account, Error> {
+        let path = ["v1", "accounts", account_id, "pause"];
+        send(self.request(Method::POST, &path)?.json(&json!({"reason": reason}))).await
+    }
+
+    /// Wakes an account.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn resume_account(&self, account_id: &str) -> Result<Account, Error> {
+        send(self.request(Method::POST, &["v1", "accounts", account_id, "resume"])?).await
+    }
+
+    /// Sets the limits of an account: posts a day (UTC) and seconds between two; `None` is none.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn limit_account(
+        &self,
+        account_id: &str,
+        posts_per_day: Option<u32>,
+        min_gap_s: Option<u32>,
+    ) -> Result<Account, Error> {
+        let path = ["v1", "accounts", account_id, "limits"];
+        let body = json!({"postsPerDay": posts_per_day, "minGapS": min_gap_s});
+        send(self.request(Method::PUT, &path)?.json(&body)).await
+    }
+
+    /// Takes an account away: its token is revoked where that can be, and erased.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn disconnect_account(&self, account_id: &str) -> Result<Disconnected, Error> {
+        send(self.request(Method::DELETE, &["v1", "accounts", account_id])?).await
+    }
+
+    /// Sends again what failed because an account was broken, or with `is_preview` only counts it.
+    /// `before` is the `as_of` of a preview, so that exactly what it counted is sent.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] while the account has to be connected again.
+    pub async fn retry_account(
+        &self,
+        account_id: &str,
+        before: Option<&str>,
+        is_preview: bool,
+    ) -> Result<Amends, Error> {
+        let mut request = self.request(Method::POST, &["v1", "accounts", account_id, "retry"])?;
+        if let Some(before) = before {
+            request = request.query(&[("before", before)]);
+        }
+        if is_preview {
+            request = request.query(&[("preview", "true")]);
+        }
+        send(request).await
     }
 
     /// A link that works once, to send a person to who is to connect an account on a platform.

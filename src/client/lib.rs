@@ -27,4 +27,6 @@ pub use browser::Browser;
 pub use calls::Client;
 pub use error::{Detail, Error};
 pub use place::Place;
-pub use views::{Account, Asset, Brand, Delivery, Post, Whole};
+pub use views::{
+    Account, Amends, Asset, Brand, Counts, Delivery, Disconnected, Health, Post, Revoked, Whole,
+};

@@ -26,8 +26,83 @@ pub struct Account {
     pub app: String,
     /// The name a person knows it by.
     pub handle: String,
-    /// `connected` or `needs_reconnect`.
+    /// `connected`, `needs_reconnect`, `disconnected` or `damaged`.
     pub status: String,
+    /// The slug of its brand.
+    #[serde(default)]
+    pub brand_slug: String,
+    /// Why, where it is not connected.
+    #[serde(default)]
+    pub status_reason: Option<String>,
+    /// When its token ends.
+    #[serde(default)]
+    pub token_expires_at: Option<String>,
+    /// When its token is renewed next.
+    #[serde(default)]
+    pub next_refresh_at: Option<String>,
+    /// How it is.
+    #[serde(default)]
+    pub health: Health,
+    /// What goes out on it.
+    #[serde(default)]
+    pub deliveries: Counts,
+}
+
+/// How an account is, in a word and in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct Health {
+    /// `healthy`, `expiring`, `limited`, `paused`, `needs_reconnect`, `damaged`, `disconnected`.
+    pub word: String,
+    /// For people.
+    pub sentence: String,
+}
+
+/// How many deliveries of an account wait, or failed because it was broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub struct Counts {
+    /// They wait for their time or are under way.
+    pub waiting: u64,
+    /// They can be sent again in one action.
+    pub failed: u64,
+}
+
+/// What taking an account away came to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Disconnected {
+    /// The account, as it stands now.
+    pub account: Account,
+    /// What the platform said to the revocation.
+    pub revoked: Revoked,
+    /// Deliveries that failed with it.
+    pub failed: u64,
+    /// Deliveries that may be out.
+    pub under_way: u64,
+}
+
+/// What became of a token at its platform.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Revoked {
+    /// `revoked`, `refused`, `not_offered` or `nothing_left`.
+    pub outcome: String,
+    /// For people.
+    pub message: String,
+}
+
+/// What is, or would be, sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Amends {
+    /// Nothing was done.
+    pub is_preview: bool,
+    /// Deliveries that go out again, or would.
+    pub count: u64,
+    /// Deliveries that failed for the account and are left.
+    pub left: u64,
+    /// The first of those that go out again.
+    pub deliveries: Vec<String>,
+    /// Of a preview: sent back as `before`, exactly these are retried.
+    pub as_of: Option<String>,
 }
 
 /// A file that was uploaded.
@@ -94,6 +169,9 @@ pub struct Whole {
     pub post_id: String,
     /// Why it is not out (or that it is, and where), and what comes next.
     pub why: String,
+    /// What may keep it from going out in time: `risk`, `message`, `resolution`, `since`.
+    #[serde(default)]
+    pub risks: Vec<Value>,
     /// What was tried, oldest first: `epoch`, `role`, `lines`.
     #[serde(default)]
     pub timeline: Vec<Value>,

@@ -32,6 +32,33 @@ pub struct Rate {
     pub burst: u32,
 }
 
+/// The owner's own limits of one account, beside those of its platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Own {
+    /// Posts on one day of UTC; a chain is one post.
+    pub posts_per_day: Option<u32>,
+    /// Seconds between two posts.
+    pub min_gap_s: Option<u32>,
+}
+
+impl Own {
+    /// The most posts a day that can be asked for: more than any platform takes.
+    pub const POSTS_PER_DAY_MAX: u32 = 100_000;
+    /// The longest gap that can be asked for, in seconds: a day.
+    pub const MIN_GAP_S_MAX: u32 = 86_400;
+
+    /// Both in words; `None` when there is none.
+    pub fn words(&self) -> Option<String> {
+        let per_day = self.posts_per_day.map(|posts| match posts {
+            1 => "1 post a day (UTC)".to_owned(),
+            posts => format!("{posts} posts a day (UTC)"),
+        });
+        let gap = self.min_gap_s.map(|seconds| format!("{seconds} s between two"));
+        let both: Vec<String> = per_day.into_iter().chain(gap).collect();
+        (!both.is_empty()).then(|| both.join(", "))
+    }
+}
+
 /// What a reply tells of one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
@@ -69,6 +96,15 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_owners_limits_are_told_together_or_not_at_all() {
+        let own = |posts_per_day, min_gap_s| Own { posts_per_day, min_gap_s }.words();
+        assert_eq!(own(None, None), None);
+        assert_eq!(own(Some(1), None).as_deref(), Some("1 post a day (UTC)"));
+        let both = own(Some(3), Some(60));
+        assert_eq!(both.as_deref(), Some("3 posts a day (UTC), 60 s between two"));
+    }
 
     #[test]
     fn only_what_differs_or_is_scarce_is_news() {

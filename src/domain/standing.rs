@@ -186,6 +186,11 @@ pub enum Obstacle {
     Review,
 }
 
+/// What is said of every post of an account that needs its owner.
+pub fn reconnect(handle: &str, reason: &str) -> String {
+    format!("{handle} has to be connected again: {reason}")
+}
+
 /// What the account says about its own use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access<'a> {
@@ -252,7 +257,7 @@ impl Standing {
             return Some(self.abandoned(now));
         }
         if let Some(reason) = access.needs_reconnect {
-            let detail = format!("{} has to be connected again: {reason}", access.handle);
+            let detail = reconnect(access.handle, reason);
             return Some(Obstacle::Fail(Failure::Auth { revoked: true, detail }));
         }
         if let Some(not_after) = self.not_after.filter(|limit| *limit < now) {

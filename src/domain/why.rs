@@ -35,6 +35,12 @@ pub struct Facts {
     pub gate: Option<Gate>,
     /// The account needs its owner, for this reason.
     pub needs_reconnect: Option<String>,
+    /// The account is paused, for this reason.
+    pub paused: Option<String>,
+    /// The limits that the account's owner has set, in words.
+    pub own_limits: Option<String>,
+    /// What may keep it from going out in time.
+    pub risk: Option<String>,
     /// Why it failed, waits or is under review.
     pub failure: Option<Reason>,
     /// The deadline of the open intent.
@@ -140,6 +146,18 @@ fn waiting(facts: &Facts) -> String {
             bare(reason),
         );
     }
+    if let Some(reason) = &facts.paused {
+        let told = format!(
+            "{} is paused ({}): it goes out {}once somebody resumes the account",
+            facts.account,
+            bare(reason),
+            match facts.due_at > facts.now {
+                true => format!("at {} or ", at(facts, facts.due_at)),
+                false => String::new(),
+            },
+        );
+        return chained(facts, told);
+    }
     if let Some(gate) = facts.gate.as_ref().filter(|gate| gate.until > facts.due_at) {
         return chained(facts, parked(facts, gate));
     }
@@ -201,6 +219,9 @@ fn parked(facts: &Facts, gate: &Gate) -> String {
 /// Before the due time.
 fn ahead(facts: &Facts) -> String {
     let due = at(facts, facts.due_at);
+    if let Some(risk) = &facts.risk {
+        return format!("It is scheduled for {due}, but in danger: {}", bare(risk));
+    }
     match (facts.status, facts.wait) {
         (Status::Scheduled, _) => format!("It is scheduled and goes out at {due}"),
         (_, Some(Wait::Processing)) => format!(
@@ -233,10 +254,17 @@ fn due(facts: &Facts) -> String {
         );
     }
     match facts.wait {
-        Some(Wait::Limit) => format!(
-            "All calls that {} takes from {} for now are spent: it goes on at {wake}",
-            facts.platform, facts.account,
-        ),
+        Some(Wait::Limit) => match &facts.own_limits {
+            None => format!(
+                "All calls that {} takes from {} for now are spent: it goes on at {wake}",
+                facts.platform, facts.account,
+            ),
+            Some(own) => format!(
+                "All calls that {} takes from {} for now are spent, or the limits set for it \
+                 ({own}) leave no room: it goes on at {wake}",
+                facts.platform, facts.account,
+            ),
+        },
         Some(Wait::Processing) => format!(
             "{} is still processing its media: it is looked at again at {wake}",
             facts.platform,
@@ -277,6 +305,7 @@ fn sending(facts: &Facts) -> String {
 fn asking(facts: &Facts) -> String {
     let platform = &facts.platform;
     let when = match facts.wake_at.filter(|wake_at| *wake_at > facts.now) {
+        _ if facts.paused.is_some() => "once somebody resumes the account".to_owned(),
         Some(wake_at) => format!("at {}", at(facts, wake_at)),
         None => "now".to_owned(),
     };

@@ -159,6 +159,18 @@ impl Library {
         Ok(pieces.boxed())
     }
 
+    /// There is such a file.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub async fn has(&self, tenant: TenantId, id: AssetId) -> Result<bool, Fault> {
+        match self.files.head(&key(tenant, id)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error).context("finding a media file"),
+        }
+    }
+
     /// Removes a file; one that is gone already is fine.
     ///
     /// # Errors

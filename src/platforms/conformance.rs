@@ -3,6 +3,7 @@
 
 mod aftermath;
 mod keeping;
+mod leaving;
 mod operations;
 
 use crate::port::{Adapter, Checkpoint, Platform, Receipt, Reply, Step, Verdict};

@@ -61,6 +61,9 @@ pub trait Adapter: Send + Sync {
     fn ledger_of(&self, limit: &Limit) -> &'static str {
         limit.endpoint
     }
+    /// The irreversible calls that bring a post out: that of its first part, and that of every
+    /// further part of a chain.
+    fn publishing(&self) -> [&'static str; 2];
     /// The hosts that calls may go to; checked before a request is signed.
     fn hosts(&self) -> &'static [&'static str];
     /// How long a published post may stay invisible to a look-up.
@@ -494,6 +497,11 @@ pub trait Auth: Send + Sync {
     }
     /// The call that renews a grant, or `None` when only a reconnect helps.
     fn refresh(&self, app: &App, grant: &Grant) -> Option<Call>;
+    /// One consent through this registration serves several accounts, so that to revoke it for one
+    /// of them would end them all.
+    fn is_consent_shared(&self, _app: &str) -> bool {
+        false
+    }
     /// The call that takes a grant back at the platform, where it has one.
     fn revoke(&self, _app: &App, _grant: &Grant) -> Option<Call> {
         None

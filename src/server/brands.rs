@@ -1,8 +1,9 @@
 //! `/v1/brands`: brands and their accounts.
 
+use crate::accounts as pages;
 use crate::envelope::{Answered, success};
 use crate::extract::{Authenticated, JsonBody, Named, fields, finish};
-use app::{App, show};
+use app::{App, accounts, show};
 use axum::extract::State;
 use domain::rejection::{Rejection, Rule};
 use domain::request::Fields;
@@ -45,7 +46,7 @@ pub(crate) async fn accounts(
     Authenticated(caller): Authenticated,
     Named(slug): Named,
 ) -> Answered {
-    Ok(success(StatusCode::OK, show::accounts(&app, &caller, &slug).await??))
+    Ok(pages::of_brand(accounts::of_brand(&app, &caller, &slug).await??))
 }
 
 fn bound_name(fields: &mut Fields<'_>, name: Option<&str>) {

@@ -7,7 +7,7 @@ use app::caller::Caller;
 use app::{App, Refused};
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
-use domain::id::{DeliveryId, Id, Kind, PostId};
+use domain::id::{AccountId, DeliveryId, Id, Kind, PostId};
 use domain::rejection::{Rejection, Rule, excerpt};
 use domain::request::Fields;
 use futures::{Stream, StreamExt};
@@ -106,6 +106,17 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryAt {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
         named_in_path(parts, state, "delivery").await.map(Self)
+    }
+}
+
+/// The account that the path names.
+pub(crate) struct AccountAt(pub AccountId);
+
+impl<S: Send + Sync> FromRequestParts<S> for AccountAt {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
+        named_in_path(parts, state, "account").await.map(Self)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: decides nothing. A handler reads the request, calls one verb of `app` and puts its
 //! answer into the envelope; SQL, Redis and the platforms' dialects are out of its sight.
 
+mod accounts;
 mod brands;
 mod capabilities;
 mod connect;
@@ -22,7 +23,7 @@ mod posts;
 use app::App;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::serve::ListenerExt;
 use base::{Context, Fault, clock};
 use serde::{Deserialize, Deserializer};
@@ -172,6 +173,13 @@ fn public_routes(site: Site) -> Router {
         .route("/m/{signed}", get(origin::fetch))
         .route("/v1/brands", post(brands::ensure).get(brands::list))
         .route("/v1/brands/{slug}/accounts", get(brands::accounts))
+        .route("/v1/accounts", get(accounts::list))
+        .route("/v1/accounts/{id}", get(accounts::show).delete(accounts::disconnect))
+        .route("/v1/accounts/{id}/refresh", post(accounts::refresh))
+        .route("/v1/accounts/{id}/pause", post(accounts::pause))
+        .route("/v1/accounts/{id}/resume", post(accounts::resume))
+        .route("/v1/accounts/{id}/limits", put(accounts::limits))
+        .route("/v1/accounts/{id}/retry", post(accounts::retry))
         .route("/v1/brands/{slug}/connect-links", post(oauth::link))
         .route("/v1/platforms", get(capabilities::list))
         .route("/v1/oauth/{platform}/authorize", post(oauth::authorize))

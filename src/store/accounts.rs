@@ -106,8 +106,8 @@ pub(crate) fn account_of(row: &PgRow) -> Result<Account, Fault> {
     })
 }
 
-fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
-    // Both halves are constants of this file; nothing from outside enters the text.
+pub(crate) fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
+    // Both halves are constants of this crate; nothing from outside enters the text.
     sqlx::AssertSqlSafe(format!("{COLUMNS} {rest}"))
 }
 
@@ -184,6 +184,22 @@ impl Store {
             .await
             .context("reading an account")?;
         account_of(&row)
+    }
+
+    /// Wakes what waits for the grant of a lost account; `None` where it is not lost. Whoever begins
+    /// to wait asks for it afterwards, in case that the account was lost meanwhile.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn wake_lost(&self, account: AccountId, gate: &str) -> Result<Option<Woken>, Fault> {
+        if self.account(account).await?.needs_reconnect().is_none() {
+            return Ok(None);
+        }
+        let mut tx = self.pool.begin().await?;
+        let jobs = jobs::wake_refused(&mut tx, account).await?;
+        let is_rested = gates::end_rest(&mut tx, gate).await?;
+        tx.commit().await?;
+        Ok(Some(Woken { jobs, is_rested }))
     }
 
     /// Marks an account as needing its owner, once, and wakes what waits for its grant. `None` for

@@ -155,7 +155,13 @@ async fn write_account(
              INSERT INTO events (tenant_id, kind, subject, data)
              SELECT tenant_id, 'account.connected', $10 || replace(id::text, '-', ''),
                  jsonb_build_object('platform', platform, 'app', app, 'handle', handle,
-                     'before', $12::text)
+                     'before', $12::text, 'failedDeliveries', (
+                         SELECT count(*) FROM deliveries d JOIN posts p ON p.id = d.post_id
+                         JOIN accounts a ON a.id = d.account_id
+                         WHERE d.account_id = account.id AND d.status = 'failed'
+                             AND d.failed_stage = 'validating'
+                             AND d.failure->>'type' = 'PlatformAuthError'
+                             AND d.updated_at >= a.broken_at AND p.stage = 'live'))
              FROM account
          )
          SELECT * FROM account",

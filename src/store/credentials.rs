@@ -91,11 +91,12 @@ impl Store {
     /// When Postgres fails.
     pub async fn owing(&self, account: AccountId) -> Result<Option<Owing>, Fault> {
         let row = sqlx::query(
-            "SELECT j.generation, a.*, c.account_id, c.sealed, c.version, c.expires_at,
-                 c.refreshed_at, g.until_at AS rests_until
+            "SELECT j.generation, a.*, c.sealed, c.version, c.expires_at, c.refreshed_at,
+                 c.account_id, coalesce(v.version, 0) AS reached, g.until_at AS rests_until
              FROM jobs j
              JOIN accounts a ON a.id = j.subject
              JOIN credentials c ON c.account_id = j.subject
+             LEFT JOIN grant_versions v ON v.account_id = j.subject
              LEFT JOIN gates g ON g.scope_key = 'platform:' || a.platform
                  AND g.until_at > clock_timestamp()
              WHERE j.kind = 'refresh' AND j.subject = $1",

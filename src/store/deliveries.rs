@@ -2,10 +2,12 @@
 
 use crate::credentials::{self, Credential};
 use crate::gates::Gate;
+use crate::overviews::own_of;
 use crate::{Store, convert};
 use base::Fault;
 use domain::delivery::Status;
 use domain::id::{AccountId, BrandId, DeliveryId, PostId, TenantId};
+use domain::limit::Own;
 use domain::post::Stage;
 use domain::request::Draft;
 use domain::standing::Standing;
@@ -84,6 +86,12 @@ pub struct Loaded {
     pub kind: String,
     /// It needs its owner, for this reason.
     pub needs_reconnect: Option<String>,
+    /// It is paused.
+    pub is_paused: bool,
+    /// It was taken from us on purpose.
+    pub is_disconnected: bool,
+    /// Its owner's limits.
+    pub own: Own,
     /// That is because its grant does not open.
     pub is_damaged: bool,
     /// The sealed grant.
@@ -151,6 +159,9 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         remote_id: row.try_get("account_remote_id")?,
         handle: row.try_get("handle")?,
         kind: row.try_get("kind")?,
+        is_paused: row.try_get("is_paused")?,
+        is_disconnected: status == "disconnected",
+        own: own_of(row)?,
         is_damaged: status == "damaged",
         needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
         credential: credentials::credential_of(row)?,
@@ -250,12 +261,14 @@ impl Store {
                  d.has_doubt, d.absences, d.crashes, j.generation, j.due_at AS owed_at,
                  d.account_id, a.brand_id, a.platform, a.app, a.own_app_key,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
-                 a.status_reason, c.sealed, c.version, c.expires_at, c.refreshed_at,
-                 coalesce(g.version, 0) AS reached, clock_timestamp() AS now
+                 a.status_reason, a.posts_per_day, a.min_gap_s,
+                 z.scope_key IS NOT NULL AS is_paused, c.sealed, c.version, c.expires_at,
+                 c.refreshed_at, coalesce(g.version, 0) AS reached, clock_timestamp() AS now
              FROM deliveries d
              JOIN posts p ON p.id = d.post_id
              JOIN accounts a ON a.id = d.account_id
              JOIN credentials c ON c.account_id = d.account_id
+             LEFT JOIN gates z ON z.scope_key = 'pause:' || d.account_id
              LEFT JOIN grant_versions g ON g.account_id = d.account_id
              LEFT JOIN jobs j ON j.subject = d.id AND j.kind = $2
              WHERE d.id = ANY($1)",

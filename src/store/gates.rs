@@ -8,7 +8,8 @@ use sqlx::{Postgres, Row, Transaction};
 /// A closed gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
-    /// `account:<uuid>`, `app:<platform>:<app>` or `platform:<platform>`.
+    /// `account:<lane>`, `app:<platform>:<app>` or `platform:<platform>`; of a pause,
+    /// `pause:<uuid>` (`pauses.rs`).
     pub scope_key: String,
     /// When it opens.
     pub until: Timestamp,
@@ -56,13 +57,14 @@ impl Store {
         Ok(())
     }
 
-    /// The gates that are closed now.
+    /// The gates that are closed now, but for pauses.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn closed_gates(&self) -> Result<Vec<Gate>, Fault> {
         let rows = sqlx::query(
-            "SELECT scope_key, until_at, reason FROM gates WHERE until_at > clock_timestamp()",
+            "SELECT scope_key, until_at, reason FROM gates
+             WHERE until_at > clock_timestamp() AND scope_key NOT LIKE 'pause:%'",
         )
         .fetch_all(&self.pool)
         .await?;

@@ -22,6 +22,8 @@ pub enum JobKind {
     Refresh,
     /// Look what the platform made of a delivery that is out.
     Follow,
+    /// Look whether what is due soon on an account can go out.
+    Preflight,
 }
 
 impl JobKind {
@@ -33,6 +35,7 @@ impl JobKind {
             Self::Reconcile => "reconcile",
             Self::Refresh => "refresh",
             Self::Follow => "follow",
+            Self::Preflight => "preflight",
         }
     }
 }
@@ -75,7 +78,7 @@ pub struct Arm {
     pub due_at: Option<Timestamp>,
 }
 
-fn job_of(row: &PgRow) -> Result<Job, Fault> {
+pub(crate) fn job_of(row: &PgRow) -> Result<Job, Fault> {
     Ok(Job {
         queue: row.try_get("queue")?,
         subject: row.try_get("subject")?,
@@ -115,6 +118,37 @@ pub(crate) async fn arm(tx: &mut PgConnection, arms: &[Arm]) -> Result<Vec<Job>,
     .fetch_all(tx)
     .await?;
     rows.iter().map(job_of).collect()
+}
+
+/// Arms wake-ups inside a transaction, but moves those that are owed already only forward. They
+/// are locked until its end in the order of their subjects, so two transactions never wait for
+/// each other in a circle.
+pub(crate) async fn arm_earlier(tx: &mut PgConnection, arms: &[Arm]) -> Result<Vec<Job>, Fault> {
+    let mut arms: Vec<&Arm> = arms.iter().collect();
+    arms.sort_by_key(|arm| arm.subject);
+    let mut owed = Vec::with_capacity(arms.len());
+    for arm in arms {
+        let row = sqlx::query(
+            "INSERT INTO jobs AS j (kind, queue, subject, shard, fair_group, lane, due_at)
+             VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp()))
+             ON CONFLICT (kind, subject) DO UPDATE
+             SET due_at = EXCLUDED.due_at, armed_at = clock_timestamp(),
+                 generation = nextval('job_generation')
+             WHERE j.due_at > EXCLUDED.due_at
+             RETURNING queue, subject, generation, shard, fair_group, lane, due_at",
+        )
+        .bind(arm.kind.as_str())
+        .bind(&arm.queue)
+        .bind(arm.subject)
+        .bind(arm.shard)
+        .bind(&arm.group)
+        .bind(&arm.lane)
+        .bind(arm.due_at.map(convert::at))
+        .fetch_optional(&mut *tx)
+        .await?;
+        owed.extend(row.as_ref().map(job_of).transpose()?);
+    }
+    Ok(owed)
 }
 
 /// Wakes what waits because the grant of its account was refused: it goes out with a new one, or is

@@ -1,8 +1,11 @@
 //! The ledger read as a count: which irreversible calls were made of late, by whom.
 
+use crate::accounts::Account;
+use crate::overviews::own_of;
 use crate::{Store, convert};
 use base::Fault;
 use domain::id::{AccountId, TenantId};
+use domain::limit::Own;
 use domain::time::Timestamp;
 use sqlx::Row;
 
@@ -53,7 +56,56 @@ impl Spent {
     }
 }
 
+/// What was used of the limits that the owner of an account has set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnUsed {
+    /// Which account.
+    pub account: Account,
+    /// Its limits.
+    pub own: Own,
+    /// Posts that left since midnight.
+    pub today: u32,
+    /// When the last one left.
+    pub last_at: Timestamp,
+}
+
 impl Store {
+    /// What was used of owners' limits, of a day that began then and of gaps of a day at most.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn own_limits_used(&self, midnight: Timestamp) -> Result<Vec<OwnUsed>, Fault> {
+        // Nothing goes out more than three days after it was due.
+        let rows = sqlx::query(
+            "SELECT a.id, a.posts_per_day, a.min_gap_s, n.today, n.last_at
+             FROM accounts a CROSS JOIN LATERAL (
+                 SELECT count(*) FILTER (WHERE d.intended_at >= $1) AS today,
+                     max(d.intended_at) AS last_at
+                 FROM deliveries d
+                 WHERE d.account_id = a.id AND d.due_at <= clock_timestamp()
+                     AND d.due_at > clock_timestamp() - interval '4 days'
+                     AND d.intended_at > clock_timestamp() - interval '1 day') n
+             WHERE (a.posts_per_day IS NOT NULL OR a.min_gap_s IS NOT NULL)
+                 AND n.last_at IS NOT NULL",
+        )
+        .bind(convert::at(midnight))
+        .fetch_all(&self.pool)
+        .await?;
+        let ids = rows.iter().map(|row| convert::id(row, "id")).collect::<Result<Vec<_>, _>>()?;
+        let mut accounts = self.accounts_by_id(&ids).await?;
+        let mut used = Vec::with_capacity(rows.len());
+        for (row, id) in rows.iter().zip(ids) {
+            let Some(account) = accounts.remove(&id) else { continue };
+            used.push(OwnUsed {
+                account,
+                own: own_of(row)?,
+                today: u32::try_from(row.try_get::<i64, _>("today")?).unwrap_or(u32::MAX),
+                last_at: convert::time(row, "last_at")?,
+            });
+        }
+        Ok(used)
+    }
+
     /// The calls intended within each of these windows up to now, but for those taken back.
     ///
     /// # Errors

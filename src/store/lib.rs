@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod assets;
+pub mod auth_retries;
 pub mod choices;
 pub mod connections;
 pub mod convert;
@@ -13,6 +14,7 @@ pub mod credentials;
 pub mod damages;
 pub mod data_keys;
 pub mod deliveries;
+pub mod disconnects;
 pub mod doubts;
 pub mod events;
 mod follows;
@@ -24,7 +26,10 @@ pub mod ledger;
 pub mod oauth_apps;
 pub mod oauth_states;
 pub mod openings;
+pub mod overviews;
+pub mod pauses;
 pub mod posts;
+pub mod preflights;
 pub mod refusals;
 pub mod reseals;
 pub mod reviews;

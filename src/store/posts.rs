@@ -76,6 +76,8 @@ pub struct Planned {
     pub failure: Option<Value>,
     /// Its wake-up, when it goes on.
     pub wake: Option<Arm>,
+    /// The wake-up of the next look at its account, when it is due so late that there is one.
+    pub look: Option<Arm>,
 }
 
 /// A post locked for its fan-out.
@@ -130,6 +132,7 @@ async fn deliveries_of(
                  AND scope_key IN (
                      'account:' || d.platform || ':' || coalesce(a.own_app_key, a.app) || ':'
                          || d.account_id,
+                     'pause:' || d.account_id,
                      'app:' || d.platform || ':' || coalesce(a.own_app_key, a.app),
                      'platform:' || d.platform)
              ORDER BY until_at DESC LIMIT 1
@@ -382,8 +385,11 @@ impl FanOut {
         .execute(&mut *self.tx)
         .await?;
         let arms: Vec<Arm> = plan.iter().filter_map(|p| p.wake.clone()).collect();
-        let owed = jobs::arm(&mut self.tx, &arms).await?;
+        let mut owed = jobs::arm(&mut self.tx, &arms).await?;
         jobs::disarm(&mut self.tx, JobKind::FanOut, &[self.post.id.uuid()]).await?;
+        // Last, because these rows are shared by all posts of an account.
+        let looks: Vec<Arm> = plan.iter().filter_map(|p| p.look.clone()).collect();
+        owed.extend(jobs::arm_earlier(&mut self.tx, &looks).await?);
         self.tx.commit().await?;
         Ok(owed)
     }

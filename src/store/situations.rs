@@ -4,10 +4,12 @@
 
 use crate::deliveries::{Shown, shown_of};
 use crate::doubts::Wording;
+use crate::overviews::own_of;
 use crate::{Store, convert};
 use base::Fault;
 use domain::delivery::Status;
 use domain::id::{DeliveryId, TenantId};
+use domain::limit::Own;
 use domain::post::Stage;
 use domain::request::Draft;
 use domain::time::Timestamp;
@@ -25,6 +27,10 @@ pub struct Situation {
     pub draft: Draft,
     /// The account needs its owner, for this reason.
     pub needs_reconnect: Option<String>,
+    /// The account is paused, for this reason.
+    pub paused: Option<String>,
+    /// The owner's limits of the account.
+    pub own: Own,
     /// Somebody renews the account's token, until this instant at most.
     pub refresh_until: Option<Timestamp>,
     /// The deadline of the open intent.
@@ -86,6 +92,7 @@ impl Store {
                  d.attempts, d.failure, d.failed_stage, d.remote_id, d.permalink, d.published_at, d.checkpoint,
                  g.scope_key AS gate_scope, g.until_at AS gate_until, g.reason AS gate_reason,
                  p.stage, p.draft, a.status AS account_status, a.status_reason,
+                 z.reason AS pause_reason, a.posts_per_day, a.min_gap_s,
                  c.refresh_deadline_at, d.deadline_at, d.ask_from, d.absences,
                  greatest(d.crashes, j.crashes) AS crashes, j.due_at AS wake_at,
                  (SELECT count(*) FROM attempts t WHERE t.delivery_id = d.id AND (
@@ -97,12 +104,14 @@ impl Store {
              JOIN posts p ON p.id = d.post_id
              JOIN accounts a ON a.id = d.account_id
              JOIN credentials c ON c.account_id = d.account_id
+             LEFT JOIN gates z ON z.scope_key = 'pause:' || d.account_id
              LEFT JOIN LATERAL (
                  SELECT scope_key, until_at, reason FROM gates
                  WHERE until_at > clock_timestamp() AND d.status IN ('scheduled', 'ready')
                      AND scope_key IN (
                          'account:' || d.platform || ':' || coalesce(a.own_app_key, a.app) || ':'
                              || d.account_id,
+                         'pause:' || d.account_id,
                          'app:' || d.platform || ':' || coalesce(a.own_app_key, a.app),
                          'platform:' || d.platform)
                  ORDER BY until_at DESC LIMIT 1
@@ -129,6 +138,8 @@ impl Store {
             stage: convert::word(&row, "stage", Stage::parse)?,
             draft: convert::json(&row, "draft")?,
             needs_reconnect: (account != "connected").then(|| reason.unwrap_or_default()),
+            paused: row.try_get("pause_reason")?,
+            own: own_of(&row)?,
             refresh_until: refresh_until.filter(|until| *until > now),
             deadline_at: convert::time_or_none(&row, "deadline_at")?,
             ask_from: convert::time_or_none(&row, "ask_from")?,

@@ -70,8 +70,10 @@ while (walker.nextNode()) {
   }
 }
 
-const width = document.documentElement.scrollWidth;
-if (width > innerWidth) found.push(`${width} pixels, wider than the window of ${innerWidth}`);
+// A telephone zooms out of a page that is too wide, so its window is no measure.
+const { scrollWidth, clientWidth } = document.documentElement;
+const room = Math.min(innerWidth, clientWidth);
+if (scrollWidth > room) found.push(`${scrollWidth} pixels, wider than the window of ${room}`);
 const elsewhere = "script, iframe, object, embed, link[rel=stylesheet], img[src]";
 for (const element of document.querySelectorAll(elsewhere)) {
   const source = element.src || element.href || "";

@@ -1,5 +1,6 @@
 //! User stories, from the API to the simulated platform and back, one file each.
 
+mod accounts;
 mod again;
 mod answers;
 mod apart;
@@ -22,6 +23,7 @@ mod list;
 mod media;
 mod owners;
 mod poll;
+mod preflight;
 mod refused;
 mod retry;
 mod review;

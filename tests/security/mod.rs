@@ -4,5 +4,6 @@ mod damage;
 mod keys;
 mod oauth;
 mod openings;
+mod panics;
 mod rotation;
 mod secrets;

@@ -1,6 +1,7 @@
 //! A full run, and then a search for every secret of it in all that it left behind.
 
 use crate::support::ageing::{age, lose};
+use crate::support::person::value;
 use crate::support::{Account, Fleet, Scene, files};
 use base::digest::{hex, sha256_hex};
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ async fn live(scene: &Scene<'_>) {
 
     // A refresh whose outcome nobody knows.
     let torn = scene.connect("torn").await;
-    age(scene.fleet, &torn, Duration::from_secs(20)).await;
+    age(scene.fleet, &torn, Duration::ZERO).await;
     let body = json!({"error": "server_error", "error_description": "Try again later."});
     let fault = json!({
         "kind": "serverError", "route": "oauth.token", "status": 500, "body": body, "count": 1,
@@ -66,6 +67,34 @@ async fn live(scene: &Scene<'_>) {
     assert_eq!(failed["status"], "failed");
     decline(scene).await;
     scene.order(&held, "cancel").await;
+    repeat(scene).await;
+}
+
+/// A platform that repeats the token in what it says, in each class of failure. The last one stops
+/// our whole app there.
+async fn repeat(scene: &Scene<'_>) {
+    for status in [400, 403, 429, 500, 503, 401, 402] {
+        let account = scene.connect("repeated").await;
+        let log = scene.sim.log();
+        let mut shown = log.iter().rev().filter_map(|line| line.get("request"));
+        let bearer = shown.find_map(|request| request["headers"]["authorization"].as_str());
+        let token = bearer.unwrap().trim_start_matches("Bearer ");
+        let told = format!("Malformed token {token} (authorization: Bearer {token})");
+        let body = json!({"title": told, "detail": told, "errors": [{"message": told}]});
+        let fault = json!({
+            "kind": "serverError", "route": "tweets.create", "status": status, "body": body,
+            "count": 1,
+        });
+        scene.sim.fault(&account.handle, fault).await;
+        let post = scene.say(&account, &format!("Repeated with {status}")).await;
+        let is_told = |post: &Value| {
+            let delivery = &post["deliveries"][0];
+            let has_moved = ["published", "parked"].map(Value::from).contains(&delivery["status"]);
+            has_moved || !delivery["error"].is_null()
+        };
+        scene.until(&post, "the refusal is told", is_told).await;
+        scene.order(&post, "cancel").await;
+    }
 }
 
 impl Scene<'_> {
@@ -95,6 +124,69 @@ async fn decline(scene: &Scene<'_>) {
     assert!(!page.contains("sim_code_wrong") && !page.contains(&state), "{page}");
 }
 
+/// Somebody on the way: what the link, the browser and the platform's answer hold, and a token
+/// that comes from elsewhere.
+async fn visit(scene: &Scene<'_>) -> BTreeSet<String> {
+    let wish = json!({});
+    let link = scene.api.client.connect_link(&scene.brand, &wish).await.unwrap();
+    let mut browser = client::Browser::new().unwrap();
+    let looked = scene.api.open(reqwest::Method::GET, link.path()).send().await.unwrap();
+    assert_eq!(looked.status(), 200);
+    let lobby = browser.enter(&link).await.unwrap();
+    let page = browser.begin(&lobby, "threads/default").await.unwrap();
+    let back = browser.allow(&page, &["on-the-way"]).await.unwrap();
+    let brought: Vec<String> = ["code", "state"].map(|name| value(&back, name)).to_vec();
+    browser.finish(&back).await.unwrap();
+    let again = browser.finish(&back).await.unwrap_err().to_string();
+    let cookie = browser.cookie().unwrap().split('=').nth(1).unwrap().to_owned();
+
+    let grant = scene.sim.grant_to("x", None, "elsewhere", "postfleet-dev-default").await;
+    let token = |name: &str| grant[name].as_str().unwrap().to_owned();
+    let import = json!({
+        "brandSlug": scene.brand, "platform": "x", "accessToken": token("accessToken"),
+        "refreshToken": token("refreshToken"),
+    });
+    let imported = scene.api.post("/v1/accounts/import", &import).await;
+    assert_eq!(imported.data()["accounts"].as_array().map(Vec::len), Some(1), "{imported:?}");
+
+    let ticket = link.path().rsplit('/').next().unwrap().to_owned();
+    let mut all: BTreeSet<String> = brought.into_iter().collect();
+    all.extend([ticket, cookie, token("accessToken"), token("refreshToken")]);
+    assert!(all.iter().all(|secret| secret.len() > 12 && !again.contains(secret)), "{again}");
+    all
+}
+
+/// Everything that can be asked for with the key: each route that the router has, with each
+/// identifier that fits it.
+async fn told(scene: &Scene<'_>) -> String {
+    let router = include_str!("../../src/server/lib.rs");
+    let (public, _) = router.split_once("fn private_routes").unwrap();
+    let routes = public.split(".route(").skip(1).filter(|route| route.contains("get("));
+    let routes: Vec<&str> = routes.filter_map(|route| route.split('"').nth(1)).collect();
+    assert!(routes.len() > 8, "the routes are read from the router: {routes:?}");
+    let mut db = scene.fleet.postgres().await;
+    let mut all = String::new();
+    for route in routes {
+        let ids = "SELECT 'pst_' || replace(id::text, '-', '') FROM posts UNION ALL
+                   SELECT 'dlv_' || replace(id::text, '-', '') FROM deliveries UNION ALL
+                   SELECT 'acc_' || replace(id::text, '-', '') FROM accounts UNION ALL
+                   SELECT slug FROM brands UNION ALL SELECT 'x'";
+        let ids: Vec<String> = sqlx::query_scalar(ids).fetch_all(&mut db).await.unwrap();
+        let paths = ids.iter().map(|id| {
+            let parts = route.split('/').map(|p| if p.starts_with('{') { id.as_str() } else { p });
+            parts.collect::<Vec<_>>().join("/")
+        });
+        let paths: BTreeSet<String> = paths.collect();
+        for path in paths {
+            let answer = scene.api.request(reqwest::Method::GET, &path).send().await.unwrap();
+            let head = format!("{:?}", answer.headers());
+            let body = answer.bytes().await.unwrap();
+            all += &format!("{path}\n{head}\n{}\n", String::from_utf8_lossy(&body));
+        }
+    }
+    all
+}
+
 /// Every secret that was in use, as it could be written anywhere.
 fn secrets(fleet: &Fleet, log: &[Value]) -> BTreeSet<String> {
     // The simulator draws its tokens from a counter; so all of them are known.
@@ -119,6 +211,7 @@ fn secrets(fleet: &Fleet, log: &[Value]) -> BTreeSet<String> {
     }
     assert!(seen.len() > 5, "the log shows tokens at work: {seen:?}");
     assert!(seen.is_subset(&all), "tokens are drawn in another way: {:?}", seen.difference(&all));
+    all.extend(seen);
     all.insert(fleet.place().api_key.clone());
     let keys = fs::read_to_string(fleet.data().join("key")).unwrap();
     all.extend(keys.lines().map(str::trim).filter(|line| line.len() > 30).map(str::to_owned));
@@ -230,18 +323,23 @@ async fn no_secret_of_a_full_run_is_in_postgres_redis_or_a_log() {
     let fleet = Fleet::start(&[], &[("POSTFLEET_LOG", "debug")]).await;
     let scene = Scene::on(&fleet, "secrets").await;
     live(&scene).await;
+    let visited = visit(&scene).await;
 
     let folder = tempfile::tempdir().unwrap();
     let (needles, dumps) = (folder.path().join("secrets"), folder.path().join("dumps"));
     fs::create_dir(&dumps).unwrap();
     let mut all = secrets(&fleet, &scene.sim.log());
     all.extend(elsewhere(&scene));
+    all.extend(visited.iter().flat_map(|secret| [secret.clone(), hex(secret.as_bytes())]));
     let all: Vec<String> = all.into_iter().collect();
     fs::write(&needles, all.join("\n")).unwrap();
     dump_postgres(&fleet, &dumps.join("postgres.sql"));
     dump_redis(&fleet, &dumps.join("redis")).await;
     fs::write(dumps.join("metrics"), scene.api.metrics().await).unwrap();
     fs::write(dumps.join("fleet.log"), fleet.log()).unwrap();
+    let told = told(&scene).await;
+    assert!(told.contains("Malformed token"), "what platforms said is told: {told:.3000}");
+    fs::write(dumps.join("told"), told).unwrap();
 
     let state = fs::read(fleet.data().join("dev-state.json")).unwrap();
     let state: Value = serde_json::from_slice(&state).unwrap();

@@ -101,6 +101,18 @@ pub async fn let_pass(fleet: &Fleet, by: Duration) {
     redis::cmd("FLUSHALL").exec_async(&mut fleet.redis().await).await.unwrap();
 }
 
+/// Opens every gate that Postgres does not hold closed: a process that closed one may have been
+/// slower than the time that passed.
+pub async fn open_forgotten(fleet: &Fleet) {
+    let open = "SELECT k FROM (
+             SELECT 'platform:' || platform AS k FROM accounts UNION
+             SELECT 'account:' || platform || ':' || app || ':' || id FROM accounts) AS t
+         WHERE k NOT IN (SELECT scope_key FROM gates WHERE until_at > clock_timestamp())";
+    let open: Vec<String> =
+        sqlx::query_scalar(open).fetch_all(&mut fleet.postgres().await).await.unwrap();
+    open_gates(fleet, &open).await;
+}
+
 /// Opens gates in Redis and in the processes that know of them.
 async fn open_gates(fleet: &Fleet, gates: &[String]) {
     let config = queue::Config { url: fleet.place().redis_url.clone(), ..Default::default() };

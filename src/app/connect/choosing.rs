@@ -121,7 +121,7 @@ async fn take(
     let Some(identities) = open(app, choices, sha256).await? else { return Ok(Err(over())) };
     let chosen = match picked(identities, ids) {
         Ok(chosen) => chosen,
-        Err(rejection) => return Ok(Err(Refused::Invalid(vec![rejection]))),
+        Err(rejection) => return Ok(Err(Refused::Invalid(vec![*rejection]))),
     };
     let (platform, auth) = match dialect(&choices.platform) {
         Ok(dialect) => dialect,
@@ -140,16 +140,17 @@ async fn take(
 }
 
 /// The identities that are named, each once.
-fn picked(identities: Vec<Identity>, ids: &[String]) -> Result<Vec<Identity>, Rejection> {
+fn picked(identities: Vec<Identity>, ids: &[String]) -> Result<Vec<Identity>, Box<Rejection>> {
     let offered: Vec<String> = identities.iter().map(|one| one.facts.remote_id.clone()).collect();
     if ids.is_empty() {
         let rejection = Rejection::request(Rule::Required, "ids", "Nothing is chosen.");
-        return Err(rejection.bounds(offered, 0).resolve("Choose one at least."));
+        return Err(Box::new(rejection.bounds(offered, 0).resolve("Choose one at least.")));
     }
     if let Some(stranger) = ids.iter().find(|id| !offered.contains(id)) {
         let message = format!("{:?} is not among what the consent brought.", excerpt(stranger));
         let rejection = Rejection::request(Rule::NotFound, "ids", message);
-        return Err(rejection.bounds(offered, stranger.as_str()).resolve("Choose among those."));
+        let rejection = rejection.bounds(offered, stranger.as_str());
+        return Err(Box::new(rejection.resolve("Choose among those.")));
     }
     Ok(identities.into_iter().filter(|one| ids.contains(&one.facts.remote_id)).collect())
 }

@@ -71,7 +71,7 @@ pub async fn authorize(
         return Ok(Err(Refused::Invalid(vec![both()])));
     }
     if let Err(rejection) = urls::check(&app.0.settings.return_urls, "redirectUri", redirect_uri) {
-        return Ok(Err(Refused::Invalid(vec![rejection])));
+        return Ok(Err(Refused::Invalid(vec![*rejection])));
     }
     let errand = match links::errand_of(app, caller, request).await? {
         Ok(errand) => errand,

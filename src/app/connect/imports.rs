@@ -52,7 +52,7 @@ pub async fn import(app: &App, caller: &Caller, import: Import<'_>) -> Answer<Ex
     };
     let grant = match grant_of(import) {
         Ok(grant) => grant,
-        Err(rejection) => return Ok(Err(Refused::Invalid(vec![rejection]))),
+        Err(rejection) => return Ok(Err(Refused::Invalid(vec![*rejection]))),
     };
     let speaker = Speaker { platform, auth, registration: &registration };
     let found = match identities::of_import(app, speaker, &grant).await {
@@ -91,7 +91,7 @@ pub async fn import(app: &App, caller: &Caller, import: Import<'_>) -> Answer<Ex
 }
 
 /// The grant, with an end: one that nobody tells, and that a refresh token can find out, is now.
-fn grant_of(import: Import<'_>) -> Result<Grant, Rejection> {
+fn grant_of(import: Import<'_>) -> Result<Grant, Box<Rejection>> {
     let Import { access_token, refresh_token, expires_at, .. } = import;
     let now = clock::now();
     let refresh_token = refresh_token.filter(|token| !token.is_empty());
@@ -109,11 +109,12 @@ fn grant_of(import: Import<'_>) -> Result<Grant, Rejection> {
                 }
             };
             let actual = ended.map(|end| end.to_string());
-            return Err(Rejection::request(Rule::Required, "expiresAt", message)
+            let rejection = Rejection::request(Rule::Required, "expiresAt", message)
                 .bounds("a time that is yet to come, in RFC 3339", actual)
                 .resolve(
                     "Send when the access token ends, as its exchange told, or a refresh token.",
-                ));
+                );
+            return Err(Box::new(rejection));
         }
     };
     Ok(Grant { access_token, refresh_token, expires_at, scopes: None })

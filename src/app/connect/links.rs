@@ -160,7 +160,7 @@ pub(super) async fn errand_of(
     if let Some(text) = return_url
         && let Err(rejection) = urls::check(&app.0.settings.return_urls, "returnUrl", text)
     {
-        return Ok(Err(Refused::Invalid(vec![rejection])));
+        return Ok(Err(Refused::Invalid(vec![*rejection])));
     }
     let account = match request.account {
         None => None,

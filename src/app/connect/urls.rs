@@ -29,16 +29,15 @@ pub(crate) fn read_entry(text: &str) -> Result<Url, Fault> {
 ///
 /// # Errors
 /// The violation of `field`.
-pub(super) fn check(list: &[Url], field: &str, text: &str) -> Result<Url, Rejection> {
+pub(super) fn check(list: &[Url], field: &str, text: &str) -> Result<Url, Box<Rejection>> {
     let found = canonical(text).filter(|url| list.iter().any(|entry| is_same(entry, url)));
     found.ok_or_else(|| {
         let listed: Vec<&str> = list.iter().map(Url::as_str).collect();
         let message = format!("`{field}` is not on the operator's list of addresses.");
         let resolution = "Use one of them, with any query, or have the operator add yours to \
                           `return_urls` in the section [server].";
-        Rejection::request(Rule::OutOfRange, field, message)
-            .bounds(listed, text)
-            .resolve(resolution)
+        let rejection = Rejection::request(Rule::OutOfRange, field, message);
+        Box::new(rejection.bounds(listed, text).resolve(resolution))
     })
 }
 

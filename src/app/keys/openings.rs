@@ -51,6 +51,7 @@ impl Purpose {
             JobKind::Follow => Self::Follow,
             JobKind::Refresh => Self::Refresh,
             JobKind::Publish | JobKind::FanOut => Self::Publish,
+            JobKind::Preflight => Self::Check,
         }
     }
 

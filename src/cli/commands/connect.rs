@@ -46,7 +46,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
         .filter(|found| app.as_ref().is_none_or(|app| found.app == *app))
         .filter(|found| match wanted {
             Some(wanted) => bare(&found.handle) == wanted,
-            None => !before.contains(found),
+            None => !before.iter().any(|known| known.id == found.id),
         })
         .collect();
     if connected.is_empty() && wanted.is_some() {

@@ -1,5 +1,6 @@
 //! One file per sub-command.
 
+pub mod accounts;
 pub mod bench;
 pub mod connect;
 pub mod dev;

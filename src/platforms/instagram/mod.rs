@@ -86,6 +86,10 @@ impl Adapter for Instagram {
         &limits::LIMITS
     }
 
+    fn publishing(&self) -> [&'static str; 2] {
+        ["media.publish"; 2]
+    }
+
     fn hosts(&self) -> &'static [&'static str] {
         &["graph.facebook.com", "graph.instagram.com", "api.instagram.com", "rupload.facebook.com"]
     }

@@ -21,6 +21,7 @@ use url::form_urlencoded;
 
 /// Where codes and refresh tokens are turned into grants.
 const TOKEN_URL: &str = "https://www.linkedin.com/oauth/v2/accessToken";
+const REVOKE_URL: &str = "https://www.linkedin.com/oauth/v2/revoke";
 const AUTHORIZE_URL: &str = "https://www.linkedin.com/oauth/v2/authorization";
 
 /// The documented life of an access token, 60 days; taken where `expires_in` is missing.
@@ -123,6 +124,20 @@ impl Auth for LinkedIn {
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
         // The refresh token stays the same for its year, so asking twice does no harm.
         Some(token_call(app, &form, Effect::Repeatable))
+    }
+
+    /// A member's token posts for every organization that he may post for.
+    fn is_consent_shared(&self, app: &str) -> bool {
+        app == ORGANIZATION
+    }
+
+    /// As public code calls it; no page of the documentation tells of it.
+    fn revoke(&self, app: &App, grant: &Grant) -> Option<Call> {
+        let form = [("token", grant.access_token.expose())];
+        let call = token_call(app, &form, Effect::Repeatable);
+        let mut request = call.request;
+        *request.uri_mut() = Uri::from_static(REVOKE_URL);
+        Some(Call { endpoint: "oauth.revoke", request, ..call })
     }
 
     fn read_grant(&self, reply: &Reply, previous: Option<&Grant>) -> Result<Grant, Failure> {

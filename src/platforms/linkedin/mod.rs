@@ -98,6 +98,10 @@ impl Adapter for LinkedIn {
         &LIMITS
     }
 
+    fn publishing(&self) -> [&'static str; 2] {
+        ["posts.create"; 2]
+    }
+
     fn hosts(&self) -> &'static [&'static str] {
         &["api.linkedin.com", "www.linkedin.com"]
     }

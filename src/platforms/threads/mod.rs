@@ -88,6 +88,10 @@ impl Adapter for Threads {
         &limits::LIMITS
     }
 
+    fn publishing(&self) -> [&'static str; 2] {
+        ["threads.publish", "replies.publish"]
+    }
+
     fn hosts(&self) -> &'static [&'static str] {
         &["graph.threads.net"]
     }

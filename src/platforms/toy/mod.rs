@@ -83,6 +83,10 @@ impl Adapter for Toy {
         &LIMITS
     }
 
+    fn publishing(&self) -> [&'static str; 2] {
+        ["posts.create"; 2]
+    }
+
     fn hosts(&self) -> &'static [&'static str] {
         &["toy.example"]
     }

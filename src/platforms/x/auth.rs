@@ -80,6 +80,21 @@ impl Auth for X {
         Some(token_call(app, &form))
     }
 
+    /// docs.x.com, OAuth 2.0: either token ends the whole consent.
+    fn revoke(&self, app: &App, grant: &Grant) -> Option<Call> {
+        let token = oauth::refresh_token(grant).unwrap_or(grant.access_token.expose());
+        let body = oauth::form(&[("token", token)]);
+        let uri = format!("{API}/2/oauth2/revoke");
+        let mut request = request(Method::POST, &uri, Some(oauth::FORM), Body::inline(body));
+        prove(&mut request, app);
+        Some(Call {
+            endpoint: "oauth.revoke",
+            effect: Effect::Repeatable,
+            request,
+            deadline: DEADLINE,
+        })
+    }
+
     fn read_grant(&self, reply: &Reply, previous: Option<&Grant>) -> Result<Grant, Failure> {
         if let Some(failure) = errors::classify(Effect::Irreversible, reply) {
             return Err(failure);
@@ -121,9 +136,14 @@ fn token_call(app: &App, form: &[(&str, &str)]) -> Call {
     let body = oauth::form(form);
     let uri = format!("{API}/2/oauth2/token");
     let mut request = request(Method::POST, &uri, Some(oauth::FORM), Body::inline(body));
-    let pair = format!("{}:{}", app.client_id, app.client_secret.expose());
-    bear(&mut request, &format!("Basic {}", BASE64.encode(pair)));
+    prove(&mut request, app);
     Call { endpoint: "oauth.token", effect: Effect::Irreversible, request, deadline: DEADLINE }
+}
+
+/// Says who asks, as the token endpoint wants it.
+fn prove(request: &mut Request<Body>, app: &App) {
+    let pair = format!("{}:{}", app.client_id, app.client_secret.expose());
+    bear(request, &format!("Basic {}", BASE64.encode(pair)));
 }
 
 #[cfg(test)]

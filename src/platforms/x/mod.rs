@@ -86,6 +86,10 @@ impl Adapter for X {
         &limits::LIMITS
     }
 
+    fn publishing(&self) -> [&'static str; 2] {
+        ["tweets.create"; 2]
+    }
+
     fn hosts(&self) -> &'static [&'static str] {
         &["api.x.com"]
     }

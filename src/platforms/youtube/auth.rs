@@ -22,6 +22,7 @@ const MANAGE: &str = "https://www.googleapis.com/auth/youtube";
 const NEEDED: [&str; 2] = [UPLOAD, READ];
 /// Where codes and refresh tokens are redeemed.
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
+const REVOKE_URL: &str = "https://oauth2.googleapis.com/revoke";
 /// An access token lives about an hour (the documented `expires_in` is 3599); taken where the
 /// member is missing.
 const ACCESS_LIFE: Duration = Duration::from_secs(3_599);
@@ -84,6 +85,15 @@ impl Auth for YouTube {
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
         // A refresh token serves again and again.
         Some(token_call(app, Effect::Repeatable, &form))
+    }
+
+    /// identity/protocols/oauth2/web-server, 2026: either token ends the whole consent.
+    fn revoke(&self, _app: &App, grant: &Grant) -> Option<Call> {
+        let token = oauth::refresh_token(grant).unwrap_or(grant.access_token.expose());
+        let body = Body::inline(oauth::form(&[("token", token)]));
+        let request = request(Method::POST, REVOKE_URL, Some(oauth::FORM), body);
+        let (endpoint, effect) = ("oauth.revoke", Effect::Repeatable);
+        Some(Call { endpoint, effect, request, deadline: DEADLINE })
     }
 
     fn read_grant(&self, reply: &Reply, previous: Option<&Grant>) -> Result<Grant, Failure> {

@@ -130,6 +130,10 @@ impl Adapter for YouTube {
         if limit.endpoint == "videos.open" { "videos.finish" } else { limit.endpoint }
     }
 
+    fn publishing(&self) -> [&'static str; 2] {
+        ["videos.finish"; 2]
+    }
+
     fn hosts(&self) -> &'static [&'static str] {
         &["www.googleapis.com", "youtube.googleapis.com", "oauth2.googleapis.com"]
     }

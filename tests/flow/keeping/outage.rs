@@ -1,7 +1,7 @@
 //! Two hours in which a platform answers 401 to everything.
 
 use super::{MINUTE, status};
-use crate::support::ageing::let_pass;
+use crate::support::ageing::{let_pass, open_forgotten};
 use crate::support::scene::{Account, deliveries, delivery};
 use crate::support::{Fleet, Scene, eventually, files, say, turn};
 use base::clock;
@@ -55,6 +55,7 @@ async fn end(scene: &Scene<'_>) {
 /// Nothing is due that no gate holds, and nothing is under way.
 async fn held(fleet: &Fleet) {
     let mut db = fleet.postgres().await;
+    let mut looks = 0;
     eventually("everything rests", HELD_WITHIN, async || {
         let open: Vec<(String, String, String)> = sqlx::query_as(
             "SELECT d.platform, d.status, coalesce(d.failure->>'message', '')
@@ -69,6 +70,10 @@ async fn held(fleet: &Fleet) {
         .fetch_all(&mut db)
         .await
         .unwrap();
+        looks += 1;
+        if !open.is_empty() && looks % 100 == 0 {
+            open_forgotten(fleet).await;
+        }
         if open.is_empty() { Ok(()) } else { Err(format!("{} open: {:?}", open.len(), open[0])) }
     })
     .await;

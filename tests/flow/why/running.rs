@@ -162,7 +162,7 @@ async fn tokens(fleet: &Fleet) -> Vec<Told> {
     let c = stage.told(&later, "needs reconnect", "has to be connected again").await;
 
     let stage = Stage::on(fleet, X).await;
-    ageing::age(fleet, &stage.account, Duration::from_secs(20)).await;
+    ageing::age(fleet, &stage.account, Duration::ZERO).await;
     let body = json!({"error": "server_error"});
     let torn = json!({"kind": "serverError", "route": "oauth.token", "status": 500, "body": body});
     stage.scene.sim.faults(json!([torn])).await;

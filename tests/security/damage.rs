@@ -37,12 +37,24 @@ async fn account_shown(scene: &Scene<'_>, account: &Account) -> Value {
     all.iter().find(|one| one["id"] == account.id.as_str()).unwrap().clone()
 }
 
-/// Posts several at once on the account, and sees that it is damaged, once, and says so.
+/// A post whose time, and that of making it ready, is far away: nobody opens anything for it yet.
+async fn later(scene: &Scene<'_>, account: &Account, what: &str) -> Value {
+    let at = base::clock::now() + Duration::from_secs(1_200);
+    let text = format!("{what} {}, {}", base::rng::uuid().simple(), scene.brand);
+    let body = json!({"text": text, "accounts": [account.id], "scheduledAt": at});
+    let post = scene.post(body).await;
+    let is_planned = |shown: &Value| delivery(shown, account)["status"] == "scheduled";
+    scene.until(&post, "it waits for its time", is_planned).await
+}
+
+/// Has several posts fall due at once on the account, and sees that it is damaged, once, and says so.
 async fn is_damaged_once(scene: &Scene<'_>, account: &Account, what: &str) -> Value {
     let mut db = scene.fleet.postgres().await;
-    let wording = |number| format!("{what} {number}, {}", scene.brand);
-    let (one, two) = (wording(1), wording(2));
-    let (one, two) = tokio::join!(scene.say(account, &one), scene.say(account, &two));
+    let (one, two) = (later(scene, account, what).await, later(scene, account, what).await);
+    for post in [&one, &two] {
+        let id: DeliveryId = delivery(post, account)["id"].as_str().unwrap().parse().unwrap();
+        fall_due(&mut db, id.uuid()).await;
+    }
     for post in [&one, &two] {
         let shown = scene.settled(post).await;
         let failed = delivery(&shown, account);

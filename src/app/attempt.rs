@@ -450,6 +450,9 @@ impl<'a> Attempt<'a> {
             self.checkpoint = checkpoint;
         }
         match next {
+            Next::Write(_) if matches!(failure, Failure::Auth { .. }) => {
+                self.end_unless_lost(settle).await.map(Some)
+            }
             Next::Write(_) => self.end(settle).await.map(Some),
             Next::Renew(_) => match self.write(settle).await? {
                 Some(_) => self.renew_refused().await,

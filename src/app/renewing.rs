@@ -173,16 +173,21 @@ impl Attempt<'_> {
             settle.gate = Some(self.closing(scope, until, failure));
         }
         settle.failure = failure.as_ref().map(show::failure);
+        match is_refused {
+            true => self.end_unless_lost(settle).await.map(Some),
+            false => self.end(settle).await.map(Some),
+        }
+    }
+
+    /// Ends the lease of a post that begins to wait because its grant was refused. Where the
+    /// account was lost while that was written, a newer wake-up says so to the post.
+    pub async fn end_unless_lost(&mut self, settle: Settle) -> Result<Outcome, Fault> {
         let outcome = self.end(settle).await?;
         let of = self.address();
-        let lost = match is_refused {
-            true => self.app.0.store.wake_lost(of.account, &keeping::gate(&of)).await?,
-            false => None,
-        };
-        let Some(woken) = lost else { return Ok(Some(outcome)) };
-        // The account was lost while this was written: the newer wake-up says so to the post.
+        let lost = self.app.0.store.wake_lost(of.account, &keeping::gate(&of)).await?;
+        let Some(woken) = lost else { return Ok(outcome) };
         keeping::wake(self.app, &of, woken).await;
-        Ok(Some(Outcome::Done))
+        Ok(Outcome::Done)
     }
 
     /// Takes up the grant that is stored now.

@@ -133,7 +133,7 @@ async fn visit(scene: &Scene<'_>) -> BTreeSet<String> {
     let looked = scene.api.open(reqwest::Method::GET, link.path()).send().await.unwrap();
     assert_eq!(looked.status(), 200);
     let lobby = browser.enter(&link).await.unwrap();
-    let page = browser.begin(&lobby, "threads/default").await.unwrap();
+    let page = browser.begin(&lobby, "threads:default").await.unwrap();
     let back = browser.allow(&page, &["on-the-way"]).await.unwrap();
     let brought: Vec<String> = ["code", "state"].map(|name| value(&back, name)).to_vec();
     browser.finish(&back).await.unwrap();

@@ -2,7 +2,7 @@
 //! when somebody asks for it.
 
 use super::{WITHIN, at, audit, events, order, shown};
-use crate::support::ageing::{age, version};
+use crate::support::ageing::{age, lose, version};
 use crate::support::api::send;
 use crate::support::scene::delivery;
 use crate::support::{Account, Answer, Scene, eventually};
@@ -38,6 +38,7 @@ async fn one_action_retries_exactly_what_failed_for_the_account() {
     scene.sim.fault(&account.handle, json!({"kind": "revoke"})).await;
     // Accepted while the account still looks well, and some of them on another account too.
     let first = scene.say(&account, &format!("First, {}", scene.brand)).await;
+    lose(scene.fleet, &account).await;
     scene.settled(&first).await;
     let health = shown(&scene, &account).await["health"].clone();
     assert_eq!(health["word"], "needs_reconnect", "{health}");
@@ -121,6 +122,7 @@ async fn many_hands_on_the_button_send_everything_once() {
         .map(|one| one.data().clone())
         .collect();
     assert!(!accepted.is_empty());
+    lose(scene.fleet, &account).await;
     for post in &accepted {
         let failed = scene.settled(post).await;
         assert_eq!(delivery(&failed, &account)["error"]["type"], "PlatformAuthError", "{failed}");

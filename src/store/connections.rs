@@ -66,7 +66,8 @@ pub struct Connected {
 
 impl Store {
     /// Writes accounts with their grants, what those owe, and events in one transaction: all of
-    /// them, or none; what was known against an older grant is forgotten. `None` when the choices they come from were used up meanwhile.
+    /// them, or none; what was known against an older grant is forgotten. `None` when the choices
+    /// they come from were used up meanwhile.
     ///
     /// # Errors
     /// When Postgres fails or a grant cannot be sealed.

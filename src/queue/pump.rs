@@ -31,8 +31,9 @@ pub(crate) struct Pump {
     unsent: Vec<Ended>,
     /// When to claim next without being called.
     next_at: Instant,
-    /// The filling of Redis in which the last claim was made.
-    incarnation: String,
+    /// The filling of Redis in which the last claim was made; empty when its reply was lost before
+    /// any told, `None` before the first claim.
+    incarnation: Option<String>,
     /// A claim's reply was lost, or Redis is another one: it may believe that we hold what we do
     /// not know.
     in_doubt: bool,
@@ -48,7 +49,7 @@ impl Pump {
             receiver,
             unsent: Vec::new(),
             next_at: clock::stopwatch(),
-            incarnation: String::new(),
+            incarnation: None,
             in_doubt: false,
             core,
         }
@@ -136,7 +137,10 @@ impl Pump {
         let found = turned.as_ref().map_or(0, |turned| turned.jobs.len());
         self.core.give_back(claims - found);
         // A script whose reply did not come may have claimed.
-        self.in_doubt |= turned.is_err() && claims > 0;
+        if turned.is_err() && claims > 0 {
+            self.in_doubt = true;
+            self.incarnation.get_or_insert_default();
+        }
         self.obey(claims, turned?);
         Ok(())
     }
@@ -205,9 +209,9 @@ impl Pump {
         if claims > 0 && turned.jobs.is_empty() && ahead.is_zero() {
             self.next_at += Duration::from_millis(1);
         }
-        if claims > 0 && !turned.incarnation.is_empty() && turned.incarnation != self.incarnation {
-            self.in_doubt |= !self.incarnation.is_empty();
-            self.incarnation.clone_from(&turned.incarnation);
+        if claims > 0 && !turned.incarnation.is_empty() {
+            let known = self.incarnation.replace(turned.incarnation);
+            self.in_doubt |= known.is_some() && known != self.incarnation;
         }
         let queue = self.core.name.to_string();
         if turned.stale > 0 {

@@ -201,7 +201,10 @@ impl<'a> Fleet<'a> {
             }
         }
         if is_lost {
-            self.workers[w].in_doubt[queue] |= claims > 0;
+            if claims > 0 {
+                self.workers[w].in_doubt[queue] = true;
+                self.workers[w].incarnations[queue].get_or_insert_default();
+            }
             return Ok(());
         }
         self.workers[w].unsent.retain(|ack| ack.receipt.queue != queue);
@@ -212,9 +215,9 @@ impl<'a> Fleet<'a> {
             return self.renew(w);
         }
         let worker = &mut self.workers[w];
-        if !answer.incarnation.is_empty() && answer.incarnation != worker.incarnations[queue] {
-            worker.in_doubt[queue] |= !worker.incarnations[queue].is_empty();
-            worker.incarnations[queue] = answer.incarnation;
+        if !answer.incarnation.is_empty() {
+            let known = worker.incarnations[queue].replace(answer.incarnation);
+            worker.in_doubt[queue] |= known.is_some() && known != worker.incarnations[queue];
         }
         Ok(())
     }

@@ -272,7 +272,8 @@ fn round(fleet: &mut Fleet<'_>) -> Kept {
             let told = fleet.shard.identity.map(|told| told.incarnation.to_string());
             // Everybody claims now and then, and so hears that Redis was filled anew; here only
             // as often as needed.
-            let is_new = told.is_some_and(|told| told != fleet.workers[w].incarnations[queue]);
+            let is_new =
+                told.is_some_and(|told| fleet.workers[w].incarnations[queue] != Some(told));
             let claims = if w == 0 { CLAIMS_MANY } else { usize::from(is_new) };
             if claims > 0 || has_ended || fleet.workers[w].in_doubt[queue] {
                 fleet.turn(w, queue, claims, false)?;

@@ -40,8 +40,9 @@ pub struct Worker {
     pub held: Vec<Claim>,
     /// Acknowledgements that Redis has not confirmed.
     pub unsent: Vec<Ack>,
-    /// In which filling of Redis each queue was last claimed from.
-    pub incarnations: [String; 2],
+    /// In which filling of Redis each queue was last claimed from; empty when the reply was lost
+    /// before any told.
+    pub incarnations: [Option<String>; 2],
     /// Redis may believe that it holds what it does not know.
     pub in_doubt: [bool; 2],
 }

@@ -204,7 +204,7 @@ async fn no_silence_and_no_error_of_the_token_endpoint_loses_an_account() {
         json!({"kind": "serverError", "status": 401, "body": "no"}),
         json!({"kind": "delay", "ms": 60_000, "count": 1}),
     ];
-    for account in &accounts {
+    join_all(accounts.iter().map(async |account| {
         let route = if account.way.0 == "threads" { "oauth.refresh" } else { "oauth.token" };
         // Where tokens rotate, the second silence would be one too many: nobody knows then what the
         // platform took.
@@ -225,7 +225,8 @@ async fn no_silence_and_no_error_of_the_token_endpoint_loses_an_account() {
         renewed(&fleet, account, 1).await;
         assert_eq!(status(&fleet, account).await, "connected");
         assert!(events(&fleet, account, "account.needs_reconnect").await.is_empty());
-    }
+    }))
+    .await;
 }
 
 /// The renewal was tried, and is owed later.

@@ -89,7 +89,8 @@ async fn age(fleet: &Fleet, post: &Value, sql: &'static str) {
 #[tokio::test]
 async fn each_state_is_told_with_its_own_cause() {
     let mut all: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, sentence) in running::states().await.into_iter().chain(dying::states().await) {
+    let (running, dying) = tokio::join!(running::states(), dying::states());
+    for (name, sentence) in running.into_iter().chain(dying) {
         assert!(all.insert(name, sentence).is_none(), "{name} is brought about twice");
     }
     let shown: Vec<String> = all.iter().map(|(name, told)| format!("{name}: {told}\n")).collect();

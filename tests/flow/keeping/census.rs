@@ -48,8 +48,8 @@ async fn newcomers(fleet: &Fleet) -> Vec<Newcomer> {
 async fn connect(fleet: &Fleet, brand: &str, crowd: Vec<Newcomer>, ends: Timestamp) {
     let mut db = fleet.postgres().await;
     let (brand, tenant, data_key): (Uuid, Uuid, Vec<u8>) = sqlx::query_as(
-        "SELECT b.id, t.id, t.data_key FROM brands b JOIN tenants t ON t.id = b.tenant_id
-         WHERE b.slug = $1",
+        "SELECT b.id, t.id, k.wrapped FROM brands b JOIN tenants t ON t.id = b.tenant_id
+             JOIN data_keys k ON k.tenant_id = t.id WHERE b.slug = $1",
     )
     .bind(brand)
     .fetch_one(&mut db)

@@ -62,7 +62,8 @@ if cargo deny --version >/dev/null 2>&1; then
 else
   skip deny "cargo-deny is not installed (cargo install cargo-deny)"
 fi
-step tests cargo test --workspace --quiet
+# Most tests wait for clocks and leases, not for a processor.
+step tests env RUST_TEST_THREADS=$(($(nproc) + 1)) cargo test --workspace --quiet
 step model cargo test --quiet --test all two_hundred_thousand -- --ignored --nocapture
 if [ -n "$long" ]; then
   step long cargo test --workspace --quiet -- --ignored

@@ -105,7 +105,7 @@ mod tests {
         found.into_iter().map(|one| (one.field, one.rule)).collect()
     }
 
-    // case: B-cause
+    // case: S-cause
     #[test]
     fn a_cause_is_read_and_only_a_named_type_includes_what_fails_again() {
         let account = AccountId::new(uuid::Uuid::from_u128(7));
@@ -132,7 +132,7 @@ mod tests {
         assert!(!read.cause.left_alone().contains(&"PlatformTransientError"));
     }
 
-    // case: B-cause
+    // case: S-cause
     #[test]
     fn a_cause_that_says_nothing_or_what_is_not_there_is_refused() {
         let of = |name: &str, rule| vec![(name.to_owned(), rule)];

@@ -33,6 +33,7 @@ pub mod refusals;
 pub mod reseals;
 pub mod retries;
 pub mod reviews;
+pub mod seeds;
 pub mod settles;
 pub mod situations;
 pub mod tenants;

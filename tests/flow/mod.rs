@@ -6,6 +6,7 @@ mod answers;
 mod apart;
 mod asked;
 mod back;
+mod bench;
 mod cancel;
 mod chain;
 mod connecting;

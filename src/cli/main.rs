@@ -12,7 +12,7 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, bench, connect, dev as dev_command, doctor, keys, post, review, roles,
+    accounts, bench, connect, dev as dev_command, doctor, keys, post, retry, review, roles,
     sim as sim_command, status, why,
 };
 use std::process::ExitCode;
@@ -49,6 +49,8 @@ enum Command {
     Why(why::Arguments),
     /// Settles by hand a delivery of which nobody knows whether it is out.
     Review(review::Arguments),
+    /// Sends again, in one action, what failed of one cause, or counts it.
+    Retry(retry::Arguments),
     /// Measures the fleet on this machine.
     Bench(bench::Arguments),
     /// Connects an account of a platform to a brand.
@@ -81,6 +83,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Keys(arguments) => return keys::run(&arguments).await,
         Command::Post(arguments) => return post::run(&arguments).await,
         Command::Status(arguments) => return status::run(&arguments).await,
+        Command::Retry(arguments) => return retry::run(&arguments).await,
         Command::Review(arguments) => return review::run(&arguments).await,
         Command::Accounts(arguments) => return accounts::run(&arguments).await,
         Command::Why(arguments) => return why::run(&arguments).await,

@@ -4,7 +4,7 @@ use crate::browser::Browser;
 use crate::error::Error;
 use crate::http::{plain, send};
 use crate::place::Place;
-use crate::views::{Account, Amends, Asset, Brand, Disconnected, Post, Whole};
+use crate::views::{Account, Amends, Asset, Brand, Disconnected, Post, Retried, Whole};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -76,6 +76,16 @@ impl Client {
     pub async fn review(&self, delivery_id: &str, statement: &Value) -> Result<Whole, Error> {
         let path = ["v1", "deliveries", delivery_id, "review"];
         send(self.request(Method::POST, &path)?.json(statement)).await
+    }
+
+    /// Sends again what failed of one cause, or with `preview` only counts it: `platform`,
+    /// `errorType`, `accountId`, `brandSlug`, `failedAfter`, `failedBefore`, at least one of them.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn retry_by_cause(&self, cause: &Value) -> Result<Retried, Error> {
+        let path = ["v1", "deliveries", "retry"];
+        send(self.request(Method::POST, &path)?.json(cause)).await
     }
 
     /// Takes back what has not gone out yet.

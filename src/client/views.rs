@@ -105,6 +105,39 @@ pub struct Amends {
     pub as_of: Option<String>,
 }
 
+/// What of a cause is, or would be, sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retried {
+    /// Nothing was done.
+    pub is_preview: bool,
+    /// Deliveries that go out again, or would.
+    pub count: u64,
+    /// Deliveries that would go out again if it were asked for once more.
+    pub remaining: u64,
+    /// What was found, by platform and type.
+    pub causes: Vec<Kind>,
+    /// The first of those that go out again.
+    pub deliveries: Vec<String>,
+    /// Sent back as `failedBefore`, exactly what was looked at is retried.
+    pub as_of: String,
+}
+
+/// Failed deliveries of one platform and type.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kind {
+    /// On which platform.
+    pub platform: String,
+    /// The type of their failures.
+    pub error_type: String,
+    /// How many were found.
+    pub count: u64,
+    /// Why they are left alone; absent where they go out again.
+    #[serde(default)]
+    pub left_alone: Option<String>,
+}
+
 /// A file that was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Asset {

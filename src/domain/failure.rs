@@ -87,7 +87,24 @@ pub enum Failure {
     },
 }
 
+/// The types of failures at which a delivery may end, as the product's surface names them; the
+/// last one is that of a post which breaks a rule that is not a platform's.
+pub const PUBLIC_TYPES: [&str; 8] = [
+    "PlatformAuthError",
+    "PlatformRateLimitError",
+    "PlatformContentError",
+    "PlatformMediaError",
+    "PlatformTransientError",
+    "PlatformOutcomeUnknown",
+    "PlatformOperatorError",
+    "ValidationError",
+];
+
 impl Failure {
+    /// The types that come again for as long as the post is what it is.
+    pub const LASTING_TYPES: [&str; 3] =
+        ["PlatformContentError", "PlatformMediaError", "ValidationError"];
+
     /// The name of this class on the product's surface.
     pub fn public_type(&self) -> &'static str {
         match self {

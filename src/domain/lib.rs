@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod capability;
+pub mod cause;
 pub mod content;
 pub mod courier;
 pub mod decision;

@@ -159,8 +159,8 @@ fn read_accounts(fields: &mut Fields<'_>) -> Vec<AccountId> {
 
 /// The due time, `None` for now, and the latest time.
 fn read_times(fields: &mut Fields<'_>, now: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
-    let asked = read_time(fields, "scheduledAt");
-    let not_after = read_time(fields, "notAfter");
+    let asked = fields.instant("scheduledAt");
+    let not_after = fields.instant("notAfter");
     if let Some(at) = asked.filter(|at| *at < now - LATE_MAX) {
         fields.reject(past(
             "scheduledAt",
@@ -187,20 +187,6 @@ fn read_times(fields: &mut Fields<'_>, now: Timestamp) -> (Option<Timestamp>, Op
     (due_at, not_after)
 }
 
-fn read_time(fields: &mut Fields<'_>, name: &'static str) -> Option<Timestamp> {
-    let word = fields.text(name)?;
-    let read = Timestamp::parse(word);
-    if read.is_none() {
-        let message = format!("`{name}` is no instant: `{}`.", excerpt(word));
-        fields.reject(
-            Rejection::request(Rule::OutOfRange, name, message)
-                .bounds("an RFC 3339 date and time with an offset", word)
-                .resolve("Write it with its offset, as 2026-12-01T09:00:00Z."),
-        );
-    }
-    read
-}
-
 fn past(name: &str, at: Timestamp, now: Timestamp, resolution: &str) -> Rejection {
     let message = format!("`{name}` ({at}) is over: it is {now}.");
     Rejection::request(Rule::OutOfRange, name, message)
@@ -223,5 +209,7 @@ fn read_platform<'a>(fields: &mut Fields<'a>, platform: &'a str, draft: &mut Dra
     }
 }
 
+#[cfg(test)]
+mod edge_tests;
 #[cfg(test)]
 mod tests;

@@ -30,10 +30,24 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 
-    /// Reads an RFC 3339 date and time with an offset, as `2026-12-01T09:00:00Z`.
+    /// Reads an RFC 3339 date and time with an offset, as `2026-12-01T09:00:00Z`. A part of a
+    /// millisecond, and a leap second, is waited for to its end: what is due then is never early.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
+        let read = text.parse::<jiff::Timestamp>().ok()?;
+        if is_leap_second(text) {
+            // No clock here has one; it was read as the second before it.
+            return Some(Self::from_seconds(read.as_second().saturating_add(1)));
+        }
+        let has_part = read.subsec_nanosecond() % 1_000_000 > 0;
+        Some(Self(read.as_millisecond().saturating_add(i64::from(has_part))))
     }
+}
+
+/// The time of day in this instant has the second 60.
+fn is_leap_second(text: &str) -> bool {
+    let time = text.split(['T', 't', ' ']).nth(1).unwrap_or_default();
+    let digits: String = time.chars().filter(|c| *c != ':').take(6).collect();
+    digits.len() == 6 && digits.ends_with("60") && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 impl Add<Duration> for Timestamp {
@@ -87,6 +101,54 @@ mod tests {
         let t = Timestamp::parse("2026-12-01T10:00:00.250+01:00").unwrap();
         assert_eq!(t.to_string(), "2026-12-01T09:00:00.250Z");
         assert_eq!(Timestamp::parse("2026-12-01T09:00:00"), None, "a time without offset is local");
+    }
+
+    // case: S-edges
+    #[test]
+    fn every_form_of_an_instant_is_read_as_that_instant_and_never_as_an_earlier_one() {
+        for (text, read) in [
+            ("2028-02-29T00:00:00Z", "2028-02-29T00:00:00.000Z"),
+            ("2026-12-01t09:00:00.25z", "2026-12-01T09:00:00.250Z"),
+            ("2026-12-01 09:00:00-00:00", "2026-12-01T09:00:00.000Z"),
+            ("2026-12-01T23:59:59.999+14:00", "2026-12-01T09:59:59.999Z"),
+            ("2026-12-01T09:00:00-12:30", "2026-12-01T21:30:00.000Z"),
+            ("9999-12-30T22:00:00Z", "9999-12-30T22:00:00.000Z"),
+            // A clock that counts milliseconds waits for the next one.
+            ("2026-12-01T09:00:00.000000001Z", "2026-12-01T09:00:00.001Z"),
+            ("2026-12-01T09:00:00.9999Z", "2026-12-01T09:00:01.000Z"),
+            ("2026-12-01T09:00:60Z", "2026-12-01T09:01:00.000Z"),
+            ("2026-12-31T23:59:60.5Z", "2027-01-01T00:00:00.000Z"),
+            ("20261201T090060Z", "2026-12-01T09:01:00.000Z"),
+            ("2026-12-01T09:00:00+01:00", "2026-12-01T08:00:00.000Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).map(|at| at.to_string()), Some(read.to_owned()));
+        }
+    }
+
+    // case: S-edges
+    #[test]
+    fn what_is_no_instant_is_none() {
+        for text in [
+            "2026-02-29T09:00:00Z",
+            "2100-02-29T09:00:00Z",
+            "2026-12-01T24:00:00Z",
+            "2026-12-01T09:60:00Z",
+            "2026-12-01T09:00:61Z",
+            "2026-13-01T09:00:00Z",
+            "2026-12-00T09:00:00Z",
+            "2026-12-01T09:00:00",
+            "2026-12-01T09:00:00+27:00",
+            "2026-12-01",
+            "9999-12-31T23:59:59Z",
+            "10000-01-01T00:00:00Z",
+            "+999999-01-01T00:00:00Z",
+            "99999999999999999999",
+            "1764579600",
+            "tomorrow",
+            "",
+        ] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
     }
 
     #[test]

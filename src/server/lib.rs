@@ -167,6 +167,7 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/posts/{id}/cancel", post(posts::cancel))
         .route("/v1/posts/{id}/retry", post(posts::retry))
         .route("/v1/deliveries/{id}", get(deliveries::show))
+        .route("/v1/deliveries/retry", post(deliveries::retry))
         .route("/v1/deliveries/{id}/review", post(deliveries::review))
         // The library has its own limit; files are streamed past every other.
         .route("/v1/media", post(media::upload).layer(DefaultBodyLimit::disable()))

@@ -82,8 +82,8 @@ impl Store {
                  SELECT count(*) FILTER (WHERE d.intended_at >= $1) AS today,
                      max(d.intended_at) AS last_at
                  FROM deliveries d
-                 WHERE d.account_id = a.id AND d.due_at <= clock_timestamp()
-                     AND d.due_at > clock_timestamp() - interval '4 days'
+                 WHERE d.account_id = a.id AND d.due_at <= (SELECT clock_timestamp())
+                     AND d.due_at > (SELECT clock_timestamp()) - interval '4 days'
                      AND d.intended_at > clock_timestamp() - interval '1 day') n
              WHERE (a.posts_per_day IS NOT NULL OR a.min_gap_s IS NOT NULL)
                  AND n.last_at IS NOT NULL",

@@ -5,7 +5,6 @@
 
 pub mod accounts;
 pub mod assets;
-pub mod auth_retries;
 pub mod choices;
 pub mod connections;
 pub mod convert;
@@ -32,7 +31,9 @@ pub mod posts;
 pub mod preflights;
 pub mod refusals;
 pub mod reseals;
+pub mod retries;
 pub mod reviews;
+pub mod seeds;
 pub mod settles;
 pub mod situations;
 pub mod tenants;

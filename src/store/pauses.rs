@@ -88,7 +88,7 @@ impl Store {
             "WITH held AS (
                  SELECT id FROM deliveries
                  WHERE account_id = $1 AND status IN ('scheduled', 'ready')
-                     AND due_at < clock_timestamp() + interval '15 minutes'
+                     AND due_at < (SELECT clock_timestamp()) + interval '15 minutes'
                  ORDER BY id FOR UPDATE)
              UPDATE deliveries d SET revision = revision + 1, updated_at = clock_timestamp()
              FROM held WHERE d.id = held.id",

@@ -88,8 +88,8 @@ impl Store {
         let rows = sqlx::query(
             "SELECT d.id, d.post_id, d.due_at, p.draft FROM deliveries d
              JOIN posts p ON p.id = d.post_id
-             WHERE d.account_id = $1 AND d.due_at > clock_timestamp()
-                 AND d.due_at <= clock_timestamp() + $2 * interval '1 millisecond'
+             WHERE d.account_id = $1 AND d.due_at > (SELECT clock_timestamp())
+                 AND d.due_at <= (SELECT clock_timestamp()) + $2 * interval '1 millisecond'
                  AND d.status IN ('validating', 'scheduled', 'ready') AND p.stage = 'live'
              ORDER BY d.due_at, d.id LIMIT $3",
         )
@@ -119,8 +119,8 @@ impl Store {
         let rows = sqlx::query(
             "SELECT t.endpoint, t.intended_at, t.intended_at = d.intended_at AS is_first
              FROM deliveries d JOIN attempts t ON t.delivery_id = d.id
-             WHERE d.account_id = $1 AND d.due_at <= clock_timestamp()
-                 AND d.due_at > clock_timestamp() - $2 * interval '1 millisecond'
+             WHERE d.account_id = $1 AND d.due_at <= (SELECT clock_timestamp())
+                 AND d.due_at > (SELECT clock_timestamp()) - $2 * interval '1 millisecond'
                      - interval '72 hours'
                  AND t.intended_at > clock_timestamp() - $2 * interval '1 millisecond'
                  AND t.outcome IS DISTINCT FROM 'withdrawn'
@@ -152,15 +152,15 @@ impl Store {
              SELECT $2 AS endpoint, t.intended_at, true AS is_first
              FROM others JOIN deliveries d ON d.account_id = others.id
              JOIN attempts t ON t.delivery_id = d.id AND t.endpoint = $2
-             WHERE d.due_at > clock_timestamp() - $3 * interval '1 millisecond'
+             WHERE d.due_at > (SELECT clock_timestamp()) - $3 * interval '1 millisecond'
                      - interval '72 hours'
                  AND t.intended_at > clock_timestamp() - $3 * interval '1 millisecond'
                  AND t.outcome IS DISTINCT FROM 'withdrawn'
              UNION ALL
              SELECT $2, d.due_at, true
              FROM others JOIN deliveries d ON d.account_id = others.id
-             WHERE d.due_at > clock_timestamp()
-                 AND d.due_at <= clock_timestamp() + $4 * interval '1 millisecond'
+             WHERE d.due_at > (SELECT clock_timestamp())
+                 AND d.due_at <= (SELECT clock_timestamp()) + $4 * interval '1 millisecond'
                  AND d.status IN ('validating', 'scheduled', 'ready')
              LIMIT $5",
         )
@@ -337,7 +337,7 @@ async fn rearm(
          FROM UNNEST($2::bigint[]) AS l (ms) CROSS JOIN LATERAL (
              SELECT d.due_at FROM deliveries d
              WHERE d.account_id = $1
-                 AND d.due_at > clock_timestamp() + l.ms * interval '1 millisecond'
+                 AND d.due_at > (SELECT clock_timestamp()) + l.ms * interval '1 millisecond'
                  AND d.status IN ('validating', 'scheduled', 'ready')
              ORDER BY d.due_at LIMIT 1) n",
     )

@@ -7,6 +7,7 @@ pub mod dev;
 pub mod doctor;
 pub mod keys;
 pub mod post;
+pub mod retry;
 pub mod review;
 pub mod roles;
 pub mod sim;

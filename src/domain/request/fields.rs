@@ -3,6 +3,7 @@
 use crate::content::MediaUse;
 use crate::id::{Id, Kind};
 use crate::rejection::{Rejection, Rule, excerpt};
+use crate::time::Timestamp;
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -18,6 +19,9 @@ const FOUND_MAX: usize = 200;
 const EDITS_MAX: usize = 3;
 /// Longer unknown names are not compared; no field here is nearly as long.
 const NAME_CHARS_MAX: usize = 40;
+
+/// What an instant is written as.
+const INSTANT: &str = "an RFC 3339 date and time with an offset, up to 9999-12-30T22:00:00Z";
 
 /// One JSON object, read field by field. A field that is `null` counts as absent.
 ///
@@ -146,6 +150,22 @@ impl<'a> Fields<'a> {
         let word = self.text(name)?;
         let path = self.path(name);
         self.as_id(&path, word)
+    }
+
+    /// An instant.
+    pub fn instant(&mut self, name: &'a str) -> Option<Timestamp> {
+        let word = self.text(name)?;
+        let read = Timestamp::parse(word);
+        if read.is_none() {
+            let field = self.path(name);
+            let message = format!("`{field}` is no instant: `{}`.", excerpt(word));
+            self.reject(
+                Rejection::request(Rule::OutOfRange, field, message)
+                    .bounds(INSTANT, word)
+                    .resolve("Write it with its offset, as 2026-12-01T09:00:00Z."),
+            );
+        }
+        read
     }
 
     /// A list of `{id, altText}`; the entries that are none are reported and left out.

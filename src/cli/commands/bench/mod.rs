@@ -4,6 +4,7 @@ mod bare;
 mod cpu;
 mod publish;
 mod queue;
+mod schedule;
 mod text;
 
 use base::Fault;
@@ -37,11 +38,16 @@ enum Work {
     Lane(queue::lane::Arguments),
     /// A worker dies with jobs in flight, and another one takes them.
     Crash(queue::crash::Arguments),
+    /// Scheduled posts beside a great many that are due later: how late their calls leave.
+    Schedule(schedule::Arguments),
     /// How long it takes to count 25,000 characters as X does.
     Text(text::Arguments),
     /// A worker process of the other benches.
     #[command(hide = true)]
     Worker(queue::worker::Arguments),
+    /// A worker process of the bench of schedules.
+    #[command(hide = true)]
+    Publisher(schedule::publisher::Arguments),
 }
 
 /// Runs one bench.
@@ -59,6 +65,8 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
         Work::Lane(arguments) => queue::lane::run(arguments).await,
         Work::Crash(arguments) => queue::crash::run(arguments).await,
         Work::Memory(arguments) => queue::memory::run(arguments).await,
+        Work::Schedule(arguments) => schedule::run(arguments).await,
+        Work::Publisher(arguments) => schedule::publisher::run(arguments).await,
         Work::Text(arguments) => text::run(arguments),
         Work::Worker(arguments) => queue::worker::run(arguments).await,
     }

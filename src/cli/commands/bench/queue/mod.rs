@@ -8,7 +8,7 @@ pub mod lane;
 pub mod latency;
 pub mod memory;
 pub mod rebuild;
-mod rig;
+pub mod rig;
 pub mod worker;
 
 use base::Fault;
@@ -19,20 +19,20 @@ use serde_json::Value;
 pub struct Common {
     /// Worker processes.
     #[arg(long, default_value_t = 2)]
-    processes: usize,
+    pub processes: usize,
     /// Jobs at once in each of them.
     #[arg(long, default_value_t = 100)]
-    concurrency: usize,
+    pub concurrency: usize,
     /// Lanes, as accounts would be; each in a group of its tenant, 50 lanes a tenant.
     #[arg(long, default_value_t = 2_000)]
-    lanes: u32,
+    pub lanes: u32,
     /// One line of JSON.
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Prints figures, on one line if asked to.
-fn show(common: &Common, figures: &Value) -> Result<(), Fault> {
+pub fn show(common: &Common, figures: &Value) -> Result<(), Fault> {
     if common.json {
         crate::say::say(figures);
     } else {
@@ -42,6 +42,6 @@ fn show(common: &Common, figures: &Value) -> Result<(), Fault> {
 }
 
 /// One digit behind the point.
-fn rounded(figure: f64) -> f64 {
+pub fn rounded(figure: f64) -> f64 {
     (figure * 10.0).round() / 10.0
 }

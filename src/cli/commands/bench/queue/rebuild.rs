@@ -43,7 +43,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<serde_json::Value, 
         rig.store.arm_jobs(&arms).await?;
         first = upto;
     }
-    let mut relay = rig.relay().await?;
+    let mut relay = rig.relay("relay").await?;
     filled(rig, *jobs).await?;
     queue::measure::wipe(&rig.queue).await?;
     let wiped = clock::stopwatch();

@@ -84,11 +84,24 @@ impl Rig {
     /// # Errors
     /// A process does not start.
     pub async fn workers(&self, common: &Common, extra: &[&str]) -> Result<Workers, Fault> {
+        self.processes("worker", common, extra).await
+    }
+
+    /// Starts processes of a hidden command that works, and waits until they listen.
+    ///
+    /// # Errors
+    /// A process does not start.
+    pub async fn processes(
+        &self,
+        command: &str,
+        common: &Common,
+        extra: &[&str],
+    ) -> Result<Workers, Fault> {
         let mut children = Vec::new();
         for number in 0..common.processes {
             let records = self.folder.join(format!("records-{number}-{}", rng::uuid()));
             let mut child = Command::new(std::env::current_exe()?)
-                .args(["bench", "worker", "--redis", &self.private.redis_url])
+                .args(["bench", command, "--redis", &self.private.redis_url])
                 .args(["--concurrency", &common.concurrency.to_string()])
                 .arg("--records")
                 .arg(&records)
@@ -111,15 +124,15 @@ impl Rig {
         Ok(Workers { children })
     }
 
-    /// A relay in a process of its own.
+    /// A relay, or more roles, in a process of its own.
     ///
     /// # Errors
     /// It does not start.
-    pub async fn relay(&self) -> Result<Child, Fault> {
-        let key_file = self.folder.join("bench-key");
+    pub async fn relay(&self, roles: &str) -> Result<Child, Fault> {
+        let key_file = self.folder.join(format!("key-{}", rng::uuid()));
         vault::KeyRing::create(&key_file).context("making a key")?;
         Command::new(std::env::current_exe()?)
-            .args(["work", "--roles", "relay"])
+            .args(["work", "--roles", roles])
             .env("POSTFLEET__STORE__URL", &self.private.postgres_url)
             .env("POSTFLEET__QUEUE__URL", &self.private.redis_url)
             .env("POSTFLEET__VAULT__KEY_FILE", &key_file)

@@ -10,7 +10,7 @@ use base::{Context, Fault, clock, shutdown};
 use futures::FutureExt;
 use queue::{Claimed, Gate, Outcome, Queue, WorkerOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::Store;
@@ -66,7 +66,8 @@ pub fn subject(number: u64, about_us: i64) -> Uuid {
 }
 
 impl Record {
-    fn of(claimed: &Claimed) -> Self {
+    /// A job that starts now.
+    pub fn of(claimed: &Claimed) -> Self {
         let (number, about) = claimed.subject.as_u64_pair();
         let about_us = i64::try_from(about).unwrap_or(i64::MAX);
         Self { number, about_us, started_us: clock::now_us() }
@@ -133,13 +134,21 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     say("ready");
     queue::run(queue, options, shutdown, handler).await;
     let records = records.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut bytes = Vec::with_capacity(records.len() * 24);
-    records.into_iter().for_each(|record| record.write(&mut bytes));
-    let mut file = std::fs::File::create(&arguments.records).context("writing the records")?;
-    file.write_all(&bytes).context("writing the records")?;
+    write(&arguments.records, records)?;
     // The processor time of this very process, before it ends and cannot be asked any more.
     say(format_args!("cpu_us {}", cpu::of_trees(&[std::process::id()]).as_micros()));
     Ok(())
+}
+
+/// Writes what a worker noted, as [`Record::read_all`] reads it.
+///
+/// # Errors
+/// The disk refuses.
+pub fn write(to: &Path, records: Vec<Record>) -> Result<(), Fault> {
+    let mut bytes = Vec::with_capacity(records.len() * 24);
+    records.into_iter().for_each(|record| record.write(&mut bytes));
+    let mut file = std::fs::File::create(to).context("writing the records")?;
+    file.write_all(&bytes).context("writing the records")
 }
 
 /// A platform's limit: the gate of the account closes, and the job waits behind it.

@@ -1,0 +1,244 @@
+//! Deliveries that failed for a common cause: counted, and sent again in one action.
+
+use crate::jobs::{self, Arm, Job};
+use crate::{Store, convert};
+use base::Fault;
+use domain::id::{AccountId, DeliveryId, PostId, TenantId};
+use domain::time::Timestamp;
+use serde_json::{Value, json};
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row};
+use uuid::Uuid;
+
+/// Posts of one transaction.
+const BATCH: i64 = 200;
+
+/// What failed and is meant. Named by the time of the failure, for a post may be due long after
+/// it; that it has a stage at which it failed is what the index knows it by.
+const FOUND: &str = "FROM deliveries d JOIN posts p ON p.id = d.post_id
+    JOIN accounts a ON a.id = d.account_id JOIN brands b ON b.id = p.brand_id
+    WHERE d.tenant_id = $1 AND d.failed_stage IS NOT NULL AND d.status = 'failed'
+        AND p.stage = 'live'
+        AND ($2::uuid IS NULL OR d.account_id = $2)
+        AND ($3::text IS NULL OR d.platform = $3)
+        AND ($4::text IS NULL OR b.slug = $4)
+        AND ($5::text IS NULL OR d.failure->>'type' = $5)
+        AND ($6::timestamptz IS NULL OR d.updated_at >= $6)
+        AND ($7::timestamptz IS NULL OR d.updated_at < $7)
+        AND (NOT $8::boolean OR d.failed_stage = 'validating'
+            AND d.failure->>'type' = 'PlatformAuthError' AND d.updated_at >= a.broken_at)";
+
+/// Why some of it is not sent again, as a word; `NULL` for what is.
+const HELD_BACK: &str = "CASE WHEN a.status <> 'connected' THEN 'account'
+    WHEN d.failure->>'type' = ANY($9::text[]) THEN 'content' END";
+
+/// Which failed deliveries are meant: those for which all holds that is said.
+#[derive(Debug, Clone, Copy)]
+pub struct Sought<'a> {
+    /// Of whom.
+    pub tenant: TenantId,
+    /// On this account.
+    pub account: Option<AccountId>,
+    /// On this platform.
+    pub platform: Option<&'a str>,
+    /// Of posts of this brand.
+    pub brand_slug: Option<&'a str>,
+    /// With a failure of this type.
+    pub error_type: Option<&'a str>,
+    /// Failed then or later.
+    pub after: Option<Timestamp>,
+    /// Failed earlier than that.
+    pub before: Option<Timestamp>,
+    /// Only what failed because its account was broken, since that was well last.
+    pub is_for_account: bool,
+    /// Failures of these types are left alone.
+    pub not: &'a [&'static str],
+}
+
+/// Who sends it again, and how the audit names that.
+#[derive(Debug, Clone, Copy)]
+pub struct Mandate<'a> {
+    /// Whose key it was.
+    pub actor: &'a str,
+    /// What is done, as `account.retry`.
+    pub action: &'static str,
+    /// To what, as an identifier.
+    pub subject: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// What was asked for.
+    pub asked: &'a Value,
+}
+
+/// Why a failed delivery is not sent again, though it is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldBack {
+    /// Its account is not connected, so it would fail again.
+    Account,
+    /// Its content would be refused again.
+    Content,
+}
+
+/// Failed deliveries of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// On which platform.
+    pub platform: String,
+    /// The type of their failures.
+    pub error_type: String,
+    /// Why they are not sent again; `None` where they are.
+    pub held_back: Option<HeldBack>,
+    /// How many.
+    pub count: u64,
+    /// When the first of them was due.
+    pub first_due_at: Timestamp,
+    /// When the last of them was due.
+    pub last_due_at: Timestamp,
+}
+
+/// What sending a batch again came to.
+#[derive(Debug, Clone, Default)]
+pub struct Retried {
+    /// The deliveries that go on.
+    pub done: Vec<DeliveryId>,
+    /// The wake-ups that are owed now.
+    pub jobs: Vec<Job>,
+    /// The last post that was looked at; `None` when none was left.
+    pub last: Option<PostId>,
+}
+
+impl Store {
+    /// Counts failed deliveries by platform, type and why they are not sent again.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn failed(&self, sought: Sought<'_>) -> Result<Vec<Failed>, Fault> {
+        let sql = format!(
+            "SELECT d.platform, coalesce(d.failure->>'type', '') AS type, {HELD_BACK} AS held_back,
+                 count(*) AS count, min(d.due_at) AS first, max(d.due_at) AS last
+             {FOUND} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 NULLS FIRST"
+        );
+        let rows = sought.bind(&sql).fetch_all(&self.pool).await?;
+        rows.iter().map(failed_of).collect()
+    }
+
+    /// Sends the next batch of them through fan-out again: of the posts behind `after`, in the
+    /// order of their ids. `fan_out` makes the wake-up of a post.
+    ///
+    /// # Errors
+    /// When Postgres fails; then nothing of this batch is written.
+    pub async fn retry_failed(
+        &self,
+        sought: Sought<'_>,
+        mandate: Mandate<'_>,
+        after: Option<PostId>,
+        fan_out: impl Fn(PostId) -> Arm,
+    ) -> Result<Retried, Fault> {
+        let mut tx = self.pool.begin().await?;
+        let sql = format!(
+            "SELECT id FROM posts WHERE id IN (
+                 SELECT DISTINCT d.post_id {FOUND} AND {HELD_BACK} IS NULL
+                     AND ($10::uuid IS NULL OR d.post_id > $10)
+                 ORDER BY d.post_id LIMIT $11)
+             ORDER BY id FOR UPDATE"
+        );
+        let posts = sought
+            .bind(&sql)
+            .bind(after.map(|id| id.uuid()))
+            .bind(BATCH)
+            .fetch_all(&mut *tx)
+            .await?;
+        let posts: Vec<Uuid> =
+            posts.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
+        let Some(last) = posts.last().copied().map(PostId::new) else {
+            return Ok(Retried::default());
+        };
+        // Behind the locks of the posts: whoever retried them meanwhile has won. The checkpoint
+        // stays, so segments of a chain that are out are not sent again.
+        let sql = format!(
+            "WITH found AS (
+                 SELECT d.id {FOUND} AND {HELD_BACK} IS NULL AND d.post_id = ANY($10)
+                 ORDER BY d.id FOR UPDATE OF d)
+             UPDATE deliveries d SET status = 'validating', revision = revision + 1, attempts = 0,
+                 auth_refusals = 0, failure = NULL, failed_stage = NULL,
+                 updated_at = clock_timestamp()
+             FROM found WHERE d.id = found.id RETURNING d.id, d.post_id"
+        );
+        let rows = sought.bind(&sql).bind(&posts).fetch_all(&mut *tx).await?;
+        let done: Vec<DeliveryId> =
+            rows.iter().map(|row| convert::id(row, "id")).collect::<Result<_, _>>()?;
+        if done.is_empty() {
+            return Ok(Retried { last: Some(last), ..Retried::default() });
+        }
+        let mut changed: Vec<PostId> =
+            rows.iter().map(|row| convert::id(row, "post_id")).collect::<Result<_, _>>()?;
+        changed.sort_unstable();
+        changed.dedup();
+        let arms: Vec<Arm> = changed.into_iter().map(fan_out).collect();
+        let jobs = jobs::arm(&mut tx, &arms).await?;
+        note(&mut tx, sought.tenant, mandate, done.len()).await?;
+        tx.commit().await?;
+        Ok(Retried { done, jobs, last: Some(last) })
+    }
+}
+
+impl<'a> Sought<'a> {
+    /// A statement made of constants of this file, with what is sought bound to `$1` to `$9`.
+    fn bind<'q>(
+        self,
+        sql: &str,
+    ) -> sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>
+    where
+        'a: 'q,
+    {
+        sqlx::query(AssertSqlSafe(sql.to_owned()))
+            .bind(self.tenant.uuid())
+            .bind(self.account.map(|id| id.uuid()))
+            .bind(self.platform)
+            .bind(self.brand_slug)
+            .bind(self.error_type)
+            .bind(self.after.map(convert::at))
+            .bind(self.before.map(convert::at))
+            .bind(self.is_for_account)
+            .bind(self.not)
+    }
+}
+
+fn failed_of(row: &PgRow) -> Result<Failed, Fault> {
+    let held_back: Option<String> = row.try_get("held_back")?;
+    Ok(Failed {
+        platform: row.try_get("platform")?,
+        error_type: row.try_get("type")?,
+        held_back: held_back.map(|word| match word.as_str() {
+            "account" => HeldBack::Account,
+            _ => HeldBack::Content,
+        }),
+        count: u64::try_from(row.try_get::<i64, _>("count")?).unwrap_or(0),
+        first_due_at: convert::time(row, "first")?,
+        last_due_at: convert::time(row, "last")?,
+    })
+}
+
+/// Writes who sent how much again.
+async fn note(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    mandate: Mandate<'_>,
+    count: usize,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO audit (tenant_id, actor, action, subject, reason, before, after)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(tenant.uuid())
+    .bind(mandate.actor)
+    .bind(mandate.action)
+    .bind(mandate.subject)
+    .bind(mandate.reason)
+    .bind(Json(mandate.asked))
+    .bind(Json(json!({ "retried": count })))
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -44,6 +44,8 @@ CREATE TABLE reposts (
     ended_at timestamptz,
     undo_at timestamptz,
     undone_at timestamptz,
+    -- It could not be taken back, and is left.
+    is_left boolean NOT NULL DEFAULT false,
     PRIMARY KEY (delivery_id, number),
     CHECK ((status IN ('published', 'failed')) <= (ended_at IS NOT NULL))
 );

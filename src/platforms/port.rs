@@ -287,6 +287,8 @@ pub struct View<'a> {
     pub operation: Operation,
     /// Where publishing ended, when something else is to be done with the post.
     pub ended: Option<&'a Checkpoint>,
+    /// The platform's id of the post then, also where a person stated it and no checkpoint knows.
+    pub receipt: Option<&'a str>,
     /// The platform's ids of other posts of ours on this account, newest first and at most
     /// [`KNOWN_MAX`], none younger than the visibility delay; filled for a look-up.
     pub known: &'a [String],

@@ -63,6 +63,8 @@ pub enum CameTo {
     Failed(i32, Value),
     /// Every repost that shows the post was taken back.
     Undone,
+    /// That could not be done, and they are left.
+    NotUndone(Value),
     /// The post is deleted.
     Removed,
     /// The deletion failed.
@@ -78,8 +80,6 @@ pub enum Then {
     Undo(i32, Timestamp, Arm),
     /// To come again.
     Again(Arm),
-    /// No more reposts for this reason, and nothing else.
-    Over(End),
     /// Nothing.
     Rest,
 }
@@ -93,6 +93,8 @@ pub struct Writing {
     pub came_to: CameTo,
     /// When, by the clock of the database.
     pub at: Timestamp,
+    /// Why there are no more reposts, unless they had ended before.
+    pub ends: Option<End>,
     /// What follows.
     pub then: Then,
     /// The lines of the timeline, as `domain::timeline` stores them.
@@ -173,7 +175,7 @@ impl Store {
     /// # Errors
     /// When Postgres fails; then nothing is written.
     pub async fn write_operation(&self, writing: &Writing) -> Result<Written, Fault> {
-        let Writing { guard, came_to, at, then, lines } = writing;
+        let Writing { guard, came_to, at, ends, then, lines } = writing;
         let mut tx = self.pool.begin().await?;
         let stands = lock(&mut tx, guard.delivery).await?;
         let is_ours = stands.epoch < guard.epoch
@@ -186,7 +188,10 @@ impl Store {
         }
         note(&mut tx, guard, came_to).await?;
         come_to(&mut tx, guard.delivery, came_to, *at).await?;
-        let owed = follow(&mut tx, guard, then, stands.ended.is_some()).await?;
+        if let (Some(end), None) = (ends, stands.ended) {
+            no_more(&mut tx, guard.delivery, *end).await?;
+        }
+        let owed = follow(&mut tx, guard.delivery, then).await?;
         if let Some(lines) = lines {
             sqlx::query(
                 "INSERT INTO timeline (tenant_id, delivery_id, epoch, role, lines)
@@ -237,16 +242,17 @@ async fn come_to(
     match came_to {
         CameTo::Nothing => Ok(()),
         CameTo::Waits { number: Some(number), failure, .. } => {
-            let status = RepostStatus::Scheduled;
-            repost(db, delivery, (*number, status), None, failure.as_ref()).await
+            wait(db, delivery, *number, failure.as_ref()).await
         }
         CameTo::Waits { number: None, failure, .. } => {
-            sqlx::query("UPDATE operations SET removal_failure = $2 WHERE delivery_id = $1
-                 AND removal = 'waiting'")
-                .bind(delivery.uuid())
-                .bind(failure.as_ref().map(Json))
-                .execute(db)
-                .await?;
+            sqlx::query(
+                "UPDATE operations SET removal_failure = $2
+                 WHERE delivery_id = $1 AND removal = 'waiting'",
+            )
+            .bind(delivery.uuid())
+            .bind(failure.as_ref().map(Json))
+            .execute(db)
+            .await?;
             Ok(())
         }
         CameTo::Reposted(number) => {
@@ -263,11 +269,18 @@ async fn come_to(
         }
         CameTo::Undone => {
             undone(db, delivery, at).await?;
+            settle_open(db, delivery).await?;
             tell(db, delivery, "repost.undone", &json!({})).await
+        }
+        CameTo::NotUndone(failure) => {
+            left(db, delivery, failure).await?;
+            settle_open(db, delivery).await?;
+            tell(db, delivery, "repost.undo_failed", &json!({ "error": failure })).await
         }
         CameTo::Removed => {
             // What showed the post went with it.
             undone(db, delivery, at).await?;
+            settle_open(db, delivery).await?;
             removal(db, delivery, Some(at), None).await?;
             tell(db, delivery, "delivery.remote_deleted", &json!({})).await
         }
@@ -295,6 +308,60 @@ async fn repost(
     .bind(status.as_str())
     .bind(ended_at.map(convert::at))
     .bind(failure.map(Json))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A repost that waits. While a call for it may have been heard it is under way.
+async fn wait(
+    db: &mut PgConnection,
+    delivery: DeliveryId,
+    number: i32,
+    failure: Option<&Value>,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE reposts r SET failure = $3,
+             status = CASE WHEN o.attempts > 0 THEN 'sending'
+                 WHEN o.ended_for IS NOT NULL THEN 'cancelled' ELSE 'scheduled' END
+         FROM operations o
+         WHERE o.delivery_id = $1 AND r.delivery_id = $1 AND r.number = $2",
+    )
+    .bind(delivery.uuid())
+    .bind(number)
+    .bind(failure.map(Json))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A repost that may have been heard is taken back: it is to be made anew, unless there are to be
+/// no more.
+async fn settle_open(db: &mut PgConnection, delivery: DeliveryId) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE reposts r SET status = CASE WHEN o.ended_for IN ('cancelled', 'removed')
+             THEN 'cancelled' WHEN o.ended_for IS NOT NULL THEN 'missed' ELSE 'scheduled' END
+         FROM operations o
+         WHERE o.delivery_id = $1 AND r.delivery_id = $1 AND r.status = 'sending'",
+    )
+    .bind(delivery.uuid())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What could not be taken back is left.
+async fn left(
+    db: &mut PgConnection,
+    delivery: DeliveryId,
+    failure: &Value,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE reposts SET is_left = true, failure = $2
+         WHERE delivery_id = $1 AND status = 'published' AND undone_at IS NULL",
+    )
+    .bind(delivery.uuid())
+    .bind(Json(failure))
     .execute(db)
     .await?;
     Ok(())
@@ -331,14 +398,26 @@ async fn removal(
     Ok(())
 }
 
+/// Ends the reposts.
+async fn no_more(db: &mut PgConnection, delivery: DeliveryId, end: End) -> Result<(), Fault> {
+    drop_scheduled(db, delivery, RepostStatus::Missed).await?;
+    sqlx::query(
+        "UPDATE operations SET ended_at = clock_timestamp(), ended_for = $2
+         WHERE delivery_id = $1",
+    )
+    .bind(delivery.uuid())
+    .bind(end.as_str())
+    .execute(&mut *db)
+    .await?;
+    tell(db, delivery, "repost.ended", &json!({ "reason": end.as_str() })).await
+}
+
 /// Writes what follows, and arms or drops the wake-up.
 async fn follow(
     db: &mut PgConnection,
-    guard: &Guard,
+    delivery: DeliveryId,
     then: &Then,
-    has_ended: bool,
 ) -> Result<Option<Job>, Fault> {
-    let delivery = guard.delivery;
     let wake = match then {
         Then::Repost(number, at, wake) => {
             sqlx::query(
@@ -364,26 +443,6 @@ async fn follow(
             Some(wake)
         }
         Then::Again(wake) => Some(wake),
-        Then::Over(end) => {
-            let status = match end {
-                End::Cancelled | End::Removed => RepostStatus::Cancelled,
-                _ => RepostStatus::Missed,
-            };
-            drop_scheduled(db, delivery, status).await?;
-            if !has_ended {
-                sqlx::query(
-                    "UPDATE operations SET ended_at = clock_timestamp(), ended_for = $2
-                     WHERE delivery_id = $1",
-                )
-                .bind(delivery.uuid())
-                .bind(end.as_str())
-                .execute(&mut *db)
-                .await?;
-                let data = json!({ "reason": end.as_str() });
-                tell(db, delivery, "repost.ended", &data).await?;
-            }
-            None
-        }
         Then::Rest => None,
     };
     match wake {

@@ -36,6 +36,8 @@ pub struct Repost {
     pub undo_at: Option<Timestamp>,
     /// When it was taken back.
     pub undone_at: Option<Timestamp>,
+    /// It could not be taken back, and is left.
+    pub is_left: bool,
 }
 
 /// What is done with a post that is out.
@@ -69,6 +71,10 @@ pub struct Operation {
     pub attempts: i32,
     /// Refusals of a fresh token.
     pub auth_refusals: i32,
+    /// The platform's id of the post.
+    pub receipt: Option<String>,
+    /// When the post went out.
+    pub published_at: Option<Timestamp>,
     /// The reposts so far and the next one, in order.
     pub reposts: Vec<Repost>,
 }
@@ -99,13 +105,18 @@ pub enum Asked {
     Nowhere,
 }
 
+impl Repost {
+    /// The post is shown by it, and it is to be taken back where the rule says so.
+    pub fn is_shown(&self) -> bool {
+        self.status == RepostStatus::Published && self.undone_at.is_none() && !self.is_left
+    }
+}
+
 impl Operation {
     /// The reposts that came to an end, as the rule wants to know them.
     pub fn past(&self) -> Vec<Past> {
         let ended = self.reposts.iter().filter_map(|one| {
-            let is_out = one.status == RepostStatus::Published;
-            let ended_at = one.ended_at?;
-            Some(Past { ended_at, is_shown: is_out && one.undone_at.is_none() })
+            Some(Past { ended_at: one.ended_at?, is_shown: one.is_shown() })
         });
         ended.collect()
     }
@@ -120,6 +131,7 @@ fn repost_of(row: &PgRow) -> Result<Repost, Fault> {
         ended_at: convert::time_or_none(row, "ended_at")?,
         undo_at: convert::time_or_none(row, "undo_at")?,
         undone_at: convert::time_or_none(row, "undone_at")?,
+        is_left: row.try_get("is_left")?,
     })
 }
 
@@ -141,6 +153,8 @@ fn operation_of(row: &PgRow) -> Result<Operation, Fault> {
         checkpoint: row.try_get("checkpoint")?,
         attempts: row.try_get("attempts")?,
         auth_refusals: row.try_get("auth_refusals")?,
+        receipt: row.try_get("receipt")?,
+        published_at: convert::time_or_none(row, "published_at")?,
         reposts: Vec::new(),
     })
 }
@@ -154,10 +168,14 @@ pub(crate) async fn operations_of(
     if deliveries.is_empty() {
         return Ok(found);
     }
-    let rows = sqlx::query("SELECT * FROM operations WHERE delivery_id = ANY($1)")
-        .bind(deliveries)
-        .fetch_all(&mut *db)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT o.*, d.remote_id AS receipt, d.published_at
+         FROM operations o JOIN deliveries d ON d.id = o.delivery_id
+         WHERE o.delivery_id = ANY($1)",
+    )
+    .bind(deliveries)
+    .fetch_all(&mut *db)
+    .await?;
     for row in &rows {
         found.insert(convert::id(row, "delivery_id")?, operation_of(row)?);
     }
@@ -311,10 +329,14 @@ async fn open(
 
 /// The row as it stands, locked.
 pub(crate) async fn lock(db: &mut PgConnection, delivery: DeliveryId) -> Result<Operation, Fault> {
-    let row = sqlx::query("SELECT * FROM operations WHERE delivery_id = $1 FOR UPDATE")
-        .bind(delivery.uuid())
-        .fetch_one(db)
-        .await?;
+    let row = sqlx::query(
+        "SELECT o.*, d.remote_id AS receipt, d.published_at
+         FROM operations o JOIN deliveries d ON d.id = o.delivery_id
+         WHERE o.delivery_id = $1 FOR UPDATE OF o",
+    )
+    .bind(delivery.uuid())
+    .fetch_one(db)
+    .await?;
     operation_of(&row)
 }
 

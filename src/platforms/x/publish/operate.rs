@@ -50,6 +50,10 @@ impl Operating {
             }
             None => Vec::new(),
         };
+        let posts = match (posts.is_empty(), view.receipt) {
+            (true, Some(id)) => vec![id.to_owned()],
+            _ => posts,
+        };
         let first = || posts.first().cloned().into_iter();
         let acts = match view.operation {
             Operation::Publish => Vec::new(),

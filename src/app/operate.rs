@@ -122,20 +122,20 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         return Ok(Outcome::Release);
     }
     let due = match owed(&operation, hand.now()) {
-        Owed::Nothing(_) => return hand.write(CameTo::Nothing, None, None).await,
-        Owed::Repost { at, .. } | Owed::Undo { at, .. } if at > hand.now() => {
-            return hand.write(CameTo::Nothing, None, None).await;
-        }
+        Owed::Repost { at, .. } | Owed::Undo { at, .. } if at > hand.now() => Owed::Nothing(None),
         due => due,
     };
-    if let Stay::Never = stay {
-        let failure = quarantine::failure();
-        return hand.give_up(due, &failure, Some(End::Broken)).await;
-    }
     if row.is_disconnected {
         let detail = format!("{} was disconnected by its owner", row.handle);
         let failure = Failure::Auth { revoked: true, detail };
         return hand.give_up(due, &failure, Some(End::Disconnected)).await;
+    }
+    if matches!(due, Owed::Nothing(_)) {
+        return hand.write(CameTo::Nothing, None, None).await;
+    }
+    if let Stay::Never = stay {
+        let failure = quarantine::failure();
+        return hand.give_up(due, &failure, Some(End::Broken)).await;
     }
     if row.is_paused {
         // Redis would not have lent it, had it known.
@@ -257,14 +257,11 @@ impl Hand<'_> {
             let (at, revision) = (self.now(), operation.revision);
             owed::come_to(&mut operation, &came_to, at);
             operation.ended = operation.ended.or(end.map(|end| (end, at)));
-            let (ends, then) = match (&came_to, owed(&operation, at)) {
-                (CameTo::Nothing, Owed::Repost { number, at }) => {
-                    (None, Then::Repost(number, at, self.arm(at)))
-                }
-                (_, Owed::Repost { number, at }) => (end, Then::Repost(number, at, self.arm(at))),
-                (_, Owed::Undo { number, at }) => (end, Then::Undo(number, at, self.arm(at))),
-                (_, Owed::Delete) => (end, Then::Again(self.arm(at))),
-                (_, Owed::Nothing(over)) => (over, Then::Rest),
+            let (ends, then) = match owed(&operation, at) {
+                Owed::Repost { number, at } => (end, Then::Repost(number, at, self.arm(at))),
+                Owed::Undo { number, at } => (end, Then::Undo(number, at, self.arm(at))),
+                Owed::Delete => (end, Then::Again(self.arm(at))),
+                Owed::Nothing(over) => (over, Then::Rest),
             };
             let writing = self.writing(revision, (came_to.clone(), at), (ends, then), &lines);
             if let Some(outcome) = self.put(&writing).await? {

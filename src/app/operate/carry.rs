@@ -10,7 +10,7 @@ use base::Fault;
 use domain::decision::{Decision, decide};
 use domain::failure::{Failure, Scope};
 use domain::operation::Doing;
-use domain::repost::{End, Rule};
+use domain::repost::End;
 use domain::standing::{TOKEN_LEFT_MIN, reconnect};
 use domain::time::Timestamp;
 use platforms::{Checkpoint, Step};
@@ -54,7 +54,6 @@ struct Trip<'a, 'b> {
     doing: Doing,
     receipt: String,
     at: Checkpoint,
-    attempts: i32,
 }
 
 /// Carries what is due of a delivery.
@@ -86,8 +85,7 @@ pub(super) async fn carry<'b>(
     let stored = operation.checkpoint.clone().filter(|_| is_begun).map(Checkpoint);
     let start = || attempt.adapter.publish().start(&attempt.view_of(ordered(doing), &receipt));
     let at = stored.unwrap_or_else(start);
-    let attempts = attempt.row.attempts;
-    let mut trip = Trip { hand, attempt, due, doing, receipt, at, attempts };
+    let mut trip = Trip { hand, attempt, due, doing, receipt, at };
     if trip.attempt.grant.expires_at <= hand.now() + TOKEN_LEFT_MIN {
         let turn = trip.renew(true).await?;
         if !matches!(turn, Turn::On) {

@@ -73,7 +73,9 @@ use vault::KeyRing;
 
 /// The names of the queues.
 pub mod queues {
-    pub use crate::targets::{FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, publish_queue};
+    pub use crate::targets::{
+        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, publish_queue,
+    };
 }
 
 /// How far ahead Redis is told of a wake-up.

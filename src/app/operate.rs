@@ -76,8 +76,7 @@ pub(crate) fn arm(
 /// The rule by which a post of this draft is reposted on a platform.
 pub(crate) fn rule_of(platform: &str, draft: &domain::request::Draft) -> Option<Rule> {
     let platform = platforms::find(platform)?;
-    let content =
-        platform.content(domain::capability::Profile::Extended, draft, &mut Vec::new());
+    let content = platform.content(domain::capability::Profile::Extended, draft, &mut Vec::new());
     platform.adapter()?.publish().reposts(&content)
 }
 

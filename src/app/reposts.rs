@@ -42,7 +42,9 @@ pub async fn cancel(app: &App, caller: &Caller, id: DeliveryId) -> Answer<Delive
         })),
         Asked::NotOut(status) => Ok(Err(Refused::Conflict {
             code: "not_published",
-            message: format!("Delivery {id} is {status}, not published: change or cancel its post."),
+            message: format!(
+                "Delivery {id} is {status}, not published: change or cancel its post."
+            ),
         })),
         Asked::Nowhere => Ok(Err(nowhere(id))),
     }

@@ -351,11 +351,7 @@ async fn settle_open(db: &mut PgConnection, delivery: DeliveryId) -> Result<(), 
 }
 
 /// What could not be taken back is left.
-async fn left(
-    db: &mut PgConnection,
-    delivery: DeliveryId,
-    failure: &Value,
-) -> Result<(), Fault> {
+async fn left(db: &mut PgConnection, delivery: DeliveryId, failure: &Value) -> Result<(), Fault> {
     sqlx::query(
         "UPDATE reposts SET is_left = true, failure = $2
          WHERE delivery_id = $1 AND status = 'published' AND undone_at IS NULL",

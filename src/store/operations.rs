@@ -115,9 +115,10 @@ impl Repost {
 impl Operation {
     /// The reposts that came to an end, as the rule wants to know them.
     pub fn past(&self) -> Vec<Past> {
-        let ended = self.reposts.iter().filter_map(|one| {
-            Some(Past { ended_at: one.ended_at?, is_shown: one.is_shown() })
-        });
+        let ended = self
+            .reposts
+            .iter()
+            .filter_map(|one| Some(Past { ended_at: one.ended_at?, is_shown: one.is_shown() }));
         ended.collect()
     }
 }
@@ -225,12 +226,7 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres fails; then nothing is written.
-    pub async fn cancel_reposts(
-        &self,
-        by: By<'_>,
-        rule: &Rule,
-        wake: Arm,
-    ) -> Result<Asked, Fault> {
+    pub async fn cancel_reposts(&self, by: By<'_>, rule: &Rule, wake: Arm) -> Result<Asked, Fault> {
         let mut tx = self.pool.begin().await?;
         match status(&mut tx, by).await? {
             None => return Ok(Asked::Nowhere),
@@ -294,7 +290,10 @@ impl Store {
     }
 }
 
-async fn owe(mut tx: sqlx::Transaction<'static, sqlx::Postgres>, wake: Arm) -> Result<Asked, Fault> {
+async fn owe(
+    mut tx: sqlx::Transaction<'static, sqlx::Postgres>,
+    wake: Arm,
+) -> Result<Asked, Fault> {
     let job = jobs::arm(&mut tx, &[wake]).await?.pop();
     tx.commit().await?;
     job.map(Asked::Done).ok_or_else(|| Fault::new("arming a job returned no row"))
@@ -346,13 +345,11 @@ pub(crate) async fn drop_scheduled(
     delivery: DeliveryId,
     status: RepostStatus,
 ) -> Result<(), Fault> {
-    sqlx::query(
-        "UPDATE reposts SET status = $2 WHERE delivery_id = $1 AND status = 'scheduled'",
-    )
-    .bind(delivery.uuid())
-    .bind(status.as_str())
-    .execute(db)
-    .await?;
+    sqlx::query("UPDATE reposts SET status = $2 WHERE delivery_id = $1 AND status = 'scheduled'")
+        .bind(delivery.uuid())
+        .bind(status.as_str())
+        .execute(db)
+        .await?;
     Ok(())
 }
 

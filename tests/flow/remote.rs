@@ -1,7 +1,7 @@
 //! A post that is out is deleted again, where its platform lets a program do that.
 
 use crate::support::Scene;
-use crate::support::scene::{delivery, deliveries};
+use crate::support::scene::{deliveries, delivery};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -17,7 +17,8 @@ fn is_gone(post: &Value) -> bool {
 #[tokio::test]
 async fn a_published_post_is_deleted_where_that_can_be_done() {
     let scene = Scene::open("remote").await;
-    let (x, threads) = (scene.connect("remote").await, scene.connect_on(("threads", None), "r").await);
+    let (x, threads) =
+        (scene.connect("remote").await, scene.connect_on(("threads", None), "r").await);
     let text = format!("Regretted, {}", scene.brand);
     let post = json!({
         "text": text, "accounts": [x.id, threads.id],

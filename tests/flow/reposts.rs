@@ -140,9 +140,8 @@ async fn a_repost_whose_answer_was_lost_or_that_met_a_limit_is_made_once() {
     let lost = json!({"kind": "acceptThenReset", "route": "retweets.create"});
     scene.fault(&account, lost).await;
     age_operations(scene.fleet, id(&post), MINUTES_15).await;
-    let is_out = |number: usize| {
-        move |shown: &Value| statuses(shown).get(number) == Some(&"published")
-    };
+    let is_out =
+        |number: usize| move |shown: &Value| statuses(shown).get(number) == Some(&"published");
     scene.until(&post, "the first is out", is_out(0)).await;
     assert_eq!(writes(&scene, &account).await, ["tweets.create", "retweets.create"]);
 

@@ -175,8 +175,7 @@ impl Trip<'_, '_> {
             }
             Decision::Park { scope, until } => {
                 self.close(scope, until, &failure).await?;
-                let is_refused =
-                    scope == Scope::Account && matches!(failure, Failure::Auth { .. });
+                let is_refused = scope == Scope::Account && matches!(failure, Failure::Auth { .. });
                 Turn::Wait { at: until, failure: Some(failure), is_spent: false, is_refused }
             }
             Decision::Pause { scope, until } => {

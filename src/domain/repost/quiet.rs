@@ -74,7 +74,8 @@ impl Quiet {
             return None;
         }
         let day = if minute < to { local.date() } else { local.date().tomorrow().ok()? };
-        let time = Time::new(i8::try_from(to / 60).ok()?, i8::try_from(to % 60).ok()?, 0, 0).ok()?;
+        let time =
+            Time::new(i8::try_from(to / 60).ok()?, i8::try_from(to % 60).ok()?, 0, 0).ok()?;
         // A time that the clocks skip comes with the hour behind it; of one that comes twice, the
         // second is the end.
         let ends = zone.to_ambiguous_timestamp(day.to_datetime(time)).later().ok()?;

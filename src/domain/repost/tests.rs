@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
+const ZONES: [&str; 5] =
+    ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"];
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
@@ -73,8 +75,7 @@ fn instants_that_had_passed_when_the_post_went_out_are_missed() {
 fn the_night_is_waited_for_and_the_end_is_an_end() {
     let quiet = Quiet::read("22:00", "07:00", "UTC").unwrap();
     let posted = at("2026-12-01T16:00:00Z");
-    let mut rule =
-        Rule { quiet_hours: Some(quiet), ..rule(Beat::AfterS(8 * HOUR), 3) };
+    let mut rule = Rule { quiet_hours: Some(quiet), ..rule(Beat::AfterS(8 * HOUR), 3) };
     let morning = at("2026-12-02T07:00:00Z");
     assert_eq!(next(&rule, posted, &[], None, posted), Next::Repost(morning));
     // Woken in the night, perhaps because an edit of the rule or a clock moved it there.
@@ -157,7 +158,8 @@ fn play(rule: &Rule, world: &World) -> (Vec<Repost>, Vec<Past>, End) {
                 let late = world.delays_ms.get(number).copied().unwrap_or(0);
                 let later = world.awake_at(now + Duration::from_millis(late));
                 // A worker that waited asks once more, as any that is woken does.
-                if !matches!(next(rule, OUT, &past, ended, later), Next::Repost(at) if at <= later) {
+                if !matches!(next(rule, OUT, &past, ended, later), Next::Repost(at) if at <= later)
+                {
                     now = later;
                     continue;
                 }
@@ -190,11 +192,11 @@ fn beats() -> impl Strategy<Value = Beat> {
 }
 
 fn rules() -> impl Strategy<Value = Rule> {
-    let zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"];
-    let quiet = (0..24_u16, 1..24_u16, prop::sample::select(&zones[..])).prop_map(|(from, by, z)| {
-        let hour = |hour: u16| format!("{:02}:30", hour % 24);
-        Quiet::read(&hour(from), &hour(from + by), z).unwrap()
-    });
+    let quiet =
+        (0..24_u16, 1..24_u16, prop::sample::select(&ZONES[..])).prop_map(|(from, by, z)| {
+            let hour = |hour: u16| format!("{:02}:30", hour % 24);
+            Quiet::read(&hour(from), &hour(from + by), z).unwrap()
+        });
     let undo = GAP_MIN.as_secs()..GAP_MAX.as_secs();
     (
         beats(),

@@ -270,29 +270,53 @@ mod tests {
             (json!({"after": "PT8H", "times": 11}), "x.autoRepost.times", Broken::OutOfRange),
             (json!({"after": "PT8H", "times": 0}), "x.autoRepost.times", Broken::OutOfRange),
             (json!({"after": "PT8H", "minGap": "PT9H"}), "x.autoRepost.minGap", Broken::Conflict),
-            (json!({"after": "PT8H", "undoAfter": "PT1M"}), "x.autoRepost.undoAfter",
-                Broken::OutOfRange),
-            (json!({"after": "PT8H", "until": "2026-12-01T16:59:59Z"}), "x.autoRepost.until",
-                Broken::Conflict),
-            (json!({"after": "PT8H", "until": "tomorrow"}), "x.autoRepost.until",
-                Broken::OutOfRange),
+            (
+                json!({"after": "PT8H", "undoAfter": "PT1M"}),
+                "x.autoRepost.undoAfter",
+                Broken::OutOfRange,
+            ),
+            (
+                json!({"after": "PT8H", "until": "2026-12-01T16:59:59Z"}),
+                "x.autoRepost.until",
+                Broken::Conflict,
+            ),
+            (
+                json!({"after": "PT8H", "until": "tomorrow"}),
+                "x.autoRepost.until",
+                Broken::OutOfRange,
+            ),
             (json!({"every": "P1D"}), "x.autoRepost.times", Broken::Required),
             (json!({"at": []}), "x.autoRepost.at", Broken::Required),
             (json!({"at": ["soon"]}), "x.autoRepost.at[0]", Broken::OutOfRange),
             (json!({"at": ["2026-12-01T09:14:59Z"]}), "x.autoRepost.at[0]", Broken::OutOfRange),
-            (json!({"at": ["2026-12-02T09:00:00Z", "2026-12-02T09:00:00Z"]}),
-                "x.autoRepost.at[1]", Broken::OutOfRange),
-            (json!({"at": ["2026-12-02T09:00:00Z"], "times": 2}), "x.autoRepost.times",
-                Broken::Conflict),
+            (
+                json!({"at": ["2026-12-02T09:00:00Z", "2026-12-02T09:00:00Z"]}),
+                "x.autoRepost.at[1]",
+                Broken::OutOfRange,
+            ),
+            (
+                json!({"at": ["2026-12-02T09:00:00Z"], "times": 2}),
+                "x.autoRepost.times",
+                Broken::Conflict,
+            ),
             (json!({"at": vec!["2026-12-02T09:00:00Z"; 11]}), "x.autoRepost.at", Broken::TooMuch),
-            (json!({"after": "PT8H", "quietHours": {"from": "22:00", "to": "07:00"}}),
-                "x.autoRepost.quietHours.timeZone", Broken::Required),
-            (json!({"after": "PT8H", "quietHours":
+            (
+                json!({"after": "PT8H", "quietHours": {"from": "22:00", "to": "07:00"}}),
+                "x.autoRepost.quietHours.timeZone",
+                Broken::Required,
+            ),
+            (
+                json!({"after": "PT8H", "quietHours":
                 {"from": "22", "to": "07:00", "timeZone": "UTC"}}),
-                "x.autoRepost.quietHours.from", Broken::OutOfRange),
-            (json!({"after": "PT8H", "quietHours":
+                "x.autoRepost.quietHours.from",
+                Broken::OutOfRange,
+            ),
+            (
+                json!({"after": "PT8H", "quietHours":
                 {"from": "22:00", "to": "07:00", "timeZone": "Berlin"}}),
-                "x.autoRepost.quietHours.timeZone", Broken::OutOfRange),
+                "x.autoRepost.quietHours.timeZone",
+                Broken::OutOfRange,
+            ),
             (json!({"after": "PT8H", "often": true}), "x.autoRepost.often", Broken::UnknownField),
         ];
         for (rule, field, broken) in table {

@@ -1,8 +1,9 @@
-//! `/v1/deliveries`: shown whole, settled by hand, and sent again by what they failed of.
+//! `/v1/deliveries`: shown whole, settled by hand, sent again by what they failed of, and what is
+//! done with those that are out.
 
 use crate::envelope::{Answered, Refusal, success};
 use crate::extract::{Authenticated, DeliveryAt, JsonBody};
-use app::{App, amends, review as reviews, why};
+use app::{App, amends, remove as removes, reposts, review as reviews, why};
 use axum::extract::State;
 use domain::review;
 use http::StatusCode;
@@ -35,4 +36,24 @@ pub(crate) async fn retry(
     JsonBody(body): JsonBody,
 ) -> Answered {
     Ok(success(StatusCode::OK, amends::retry_by_cause(&app, &caller, &body).await??))
+}
+
+/// `DELETE /v1/deliveries/{id}/remote`
+pub(crate) async fn remove(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    DeliveryAt(id): DeliveryAt,
+) -> Answered {
+    let removal = removes::remove(&app, &caller, id).await??;
+    let status = if removal.is_again { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(success(status, removal.page))
+}
+
+/// `POST /v1/deliveries/{id}/reposts/cancel`
+pub(crate) async fn cancel_reposts(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    DeliveryAt(id): DeliveryAt,
+) -> Answered {
+    Ok(success(StatusCode::OK, reposts::cancel(&app, &caller, id).await??))
 }

@@ -28,6 +28,8 @@ mod poll;
 mod preflight;
 mod races;
 mod refused;
+mod remote;
+mod reposts;
 mod retry;
 mod review;
 mod schedule;

@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod failure;
 pub mod health;
 pub mod id;
+pub mod lateness;
 pub mod limit;
 pub mod outage;
 pub mod post;

@@ -63,7 +63,7 @@ async fn backlog(scene: &Scene<'_>, account: &Account, due: Timestamp) -> [Value
     [first, second, third, fourth, skipped, held]
 }
 
-// case: T-late-outage
+// case: LT-outage
 #[tokio::test]
 async fn after_an_outage_late_posts_follow_their_rule_and_leave_apart() {
     let fleet = Fleet::start(&["--without-workers"], &PACE).await;
@@ -147,7 +147,7 @@ async fn left_out(scene: &Scene<'_>, account: &Account, skipped: &Value, held: &
     assert_eq!(texts.len(), 7);
 }
 
-// case: T-staged
+// case: LT-staged
 #[tokio::test]
 async fn posts_with_films_leave_at_their_second_for_all_else_was_done_before() {
     let fleet = Fleet::start(&["--without-workers"], &PACE).await;

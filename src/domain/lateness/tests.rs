@@ -12,7 +12,7 @@ fn terms(late: Late, not_after: Option<Duration>) -> Terms {
     Terms { late, due_at: DUE, not_after: not_after.map(|d| DUE + d), asked_at: None }
 }
 
-// case: T-late-table
+// case: LT-table
 #[test]
 fn what_is_late_follows_the_rule_of_its_post() {
     let ms = Duration::from_millis(1);
@@ -38,7 +38,7 @@ fn what_is_late_follows_the_rule_of_its_post() {
     }
 }
 
-// case: T-late-table
+// case: LT-table
 #[test]
 fn whoever_asks_for_it_when_its_time_is_over_gets_it() {
     for late in [Late::Publish, Late::Hold, Late::Skip] {
@@ -84,7 +84,7 @@ fn waiting(n: u64, slot_at: Option<Timestamp>) -> Waiting {
     Waiting { id: id(n.into()), due_at: DUE + Duration::from_secs(n), slot_at }
 }
 
-// case: T-late-slots
+// case: LT-slots
 #[test]
 fn a_backlog_is_placed_once_in_due_order_behind_what_left_last() {
     let gap = Duration::from_secs(30);

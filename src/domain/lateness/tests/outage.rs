@@ -186,7 +186,7 @@ impl Run {
     }
 }
 
-// case: T-outage-virtual
+// case: LT-outage-virtual
 #[test]
 fn after_six_hours_every_post_follows_its_rule_and_late_ones_leave_apart() {
     let mut seen = BTreeMap::new();

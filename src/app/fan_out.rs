@@ -134,7 +134,8 @@ fn publish(app: &App, delivery: &Shown, account: &Account, draft: &Draft, now: T
         || draft.medias.contains_key(&account.platform)
         || draft.options.get(&account.platform).is_some_and(|o| o.contains_key("thread"));
     let settings = app.0.settings.platforms.get(&account.platform);
-    let staging = settings.filter(|_| is_staged).map_or(Duration::ZERO, |settings| settings.staging);
+    let staging =
+        settings.filter(|_| is_staged).map_or(Duration::ZERO, |settings| settings.staging);
     let start = delivery.due_at - staging;
     Arm {
         kind: JobKind::Publish,

@@ -125,7 +125,9 @@ async fn clear(
             let settle = attempt.settle(attempt.standing().failed());
             attempt.fail(settle, &failure, stage).await
         }
-        Some(Obstacle::Late(_)) if attempt.adapter.publish().is_out(&attempt.checkpoint) => Ok(None),
+        Some(Obstacle::Late(_)) if attempt.adapter.publish().is_out(&attempt.checkpoint) => {
+            Ok(None)
+        }
         Some(Obstacle::Late(verdict)) => {
             let mut settle = attempt.settle(attempt.standing().missed(verdict));
             settle.checkpoint = has_moved.then(|| attempt.checkpoint.0.clone());

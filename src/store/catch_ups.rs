@@ -67,10 +67,7 @@ impl Store {
 }
 
 /// The late deliveries of the account of which nothing is out, and the present.
-async fn waiting(
-    db: &mut PgConnection,
-    asked: Asked,
-) -> Result<(Vec<Waiting>, Timestamp), Fault> {
+async fn waiting(db: &mut PgConnection, asked: Asked) -> Result<(Vec<Waiting>, Timestamp), Fault> {
     let rows = sqlx::query(
         "SELECT d.id, d.due_at, d.slot_at FROM deliveries d
          WHERE d.account_id = $1 AND d.status IN ('scheduled', 'ready')

@@ -58,8 +58,7 @@ async fn backlog(scene: &Scene<'_>, account: &Account, due: Timestamp) -> [Value
     let (third, first) = (post("third", "publish", 600).await, post("first", "publish", 0).await);
     let (fourth, second) =
         (post("fourth", "publish", 900).await, post("second", "publish", 300).await);
-    let (skipped, held) =
-        (post("skipped", "skip", 100).await, post("held", "hold", 200).await);
+    let (skipped, held) = (post("skipped", "skip", 100).await, post("held", "hold", 200).await);
     [first, second, third, fourth, skipped, held]
 }
 
@@ -182,8 +181,11 @@ async fn posts_with_films_leave_at_their_second_for_all_else_was_done_before() {
     let id: DeliveryId = far["deliveries"][0]["id"].as_str().unwrap().parse().unwrap();
     let ahead = "SELECT extract(epoch FROM d.due_at - j.due_at)::bigint
                  FROM jobs j JOIN deliveries d ON d.id = j.subject WHERE j.subject = $1";
-    let ahead: i64 =
-        sqlx::query_scalar(ahead).bind(id.uuid()).fetch_one(&mut fleet.postgres().await).await.unwrap();
+    let ahead: i64 = sqlx::query_scalar(ahead)
+        .bind(id.uuid())
+        .fetch_one(&mut fleet.postgres().await)
+        .await
+        .unwrap();
     assert_eq!(ahead, 20);
 
     let mut late = Vec::new();
@@ -229,8 +231,10 @@ async fn clocks_of_workers_that_are_wrong_make_nothing_early_and_nothing_twice()
     for number in 0..4 {
         accounts.push(scene.connect(&format!("clocks{number}")).await);
     }
-    let doors = [Scene::of(&fleet, crate::support::Api::new(&fast_door), "fast").await,
-        Scene::of(&fleet, crate::support::Api::new(&slow_door), "slow").await];
+    let doors = [
+        Scene::of(&fleet, crate::support::Api::new(&fast_door), "fast").await,
+        Scene::of(&fleet, crate::support::Api::new(&slow_door), "slow").await,
+    ];
     let begin = clock::now() + ms(3_000);
     let mut posts = Vec::new();
     for number in 0..24_u64 {

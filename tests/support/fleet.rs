@@ -41,11 +41,8 @@ pub const SWIFT: [(&str, &str); 3] = [
 
 /// The same, for each platform. Where a test lets time pass in jumps, everything is late: it
 /// leaves at once.
-const PATIENCE: [(&str, &str); 3] = [
-    ("VISIBILITY_DELAY_MS", "1500"),
-    ("CALL_DEADLINE_MS", "2000"),
-    ("CATCH_UP_GAP_S", "0"),
-];
+const PATIENCE: [(&str, &str); 3] =
+    [("VISIBILITY_DELAY_MS", "1500"), ("CALL_DEADLINE_MS", "2000"), ("CATCH_UP_GAP_S", "0")];
 
 static SHARED: OnceCell<Fleet> = OnceCell::const_new();
 // Fleets that start at the same instant would look for the same free ports.

@@ -221,7 +221,11 @@ fn stated(failure: &str, is: impl Fn(&str) -> bool) -> &'static str {
     match failure {
         "stale" | "dead" if is("old token") => "again at once",
         "stale" | "dead" if is("outage") && !is("refused for a day") => {
-            if is_over { missed } else { "the platform rests" }
+            if is_over {
+                missed
+            } else {
+                "the platform rests"
+            }
         }
         "stale" | "dead" if !is("fresh token") => "refresh",
         "stale" if is_long && is("refused often") => "disconnect",

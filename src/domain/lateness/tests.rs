@@ -66,7 +66,10 @@ fn what_missed_its_time_is_told_with_its_rule_and_the_way_out() {
     };
     let by = format!("it was to be out by {}", DUE + hours(1));
     let failed = of(Late::Publish, None);
-    assert_eq!((failed.kind, failed.message), (TOO_LATE, format!("{by}, and that time has passed")));
+    assert_eq!(
+        (failed.kind, failed.message),
+        (TOO_LATE, format!("{by}, and that time has passed"))
+    );
     let skipped = of(Late::Skip, Some("Too Many Requests"));
     let story = format!("{by}, and cannot be (Too Many Requests): its rule for lateness is `skip`");
     assert_eq!((skipped.kind, skipped.message), (SKIPPED, story));
@@ -92,7 +95,8 @@ fn a_backlog_is_placed_once_in_due_order_behind_what_left_last() {
     let now = DUE + hours(6);
     // Given in any order, and asked by any of them.
     let three = [waiting(3, None), waiting(1, None), waiting(2, None)];
-    let slots = |from: Timestamp| vec![(id(1), from), (id(2), from + pace), (id(3), from + pace * 2)];
+    let slots =
+        |from: Timestamp| vec![(id(1), from), (id(2), from + pace), (id(3), from + pace * 2)];
     let asked = |n, last| place(&three, id(n), gap, last, now);
     assert_eq!(asked(1, None), Placed { at: None, slots: slots(now) });
     assert_eq!(asked(3, None), Placed { at: Some(now + pace * 2), slots: slots(now) });
@@ -114,7 +118,8 @@ fn a_backlog_is_placed_once_in_due_order_behind_what_left_last() {
     let new = Placed { at: Some(now + pace * 2), slots: vec![(id(9), now + pace * 2)] };
     assert_eq!(place(&with_new, id(9), gap, None, now), new);
     let later = now + hours(1);
-    let anew = Placed { at: Some(later + pace), slots: vec![(id(1), later), (id(2), later + pace)] };
+    let anew =
+        Placed { at: Some(later + pace), slots: vec![(id(1), later), (id(2), later + pace)] };
     assert_eq!(told(2, Some(now), later), anew);
     assert_eq!(place(&placed, id(7), gap, None, now), Placed { at: None, slots: vec![] });
 }

@@ -158,7 +158,8 @@ fn what_is_wanted_of_a_late_post_is_one_of_three_words_and_needs_an_end() {
     use crate::lateness::Late;
     let end = json!("2026-12-01T10:00:00Z");
     for (word, late) in Late::WORDS {
-        let draft = parse(&with(&json!({"late": word, "notAfter": end})), &PLATFORMS, now()).unwrap();
+        let draft =
+            parse(&with(&json!({"late": word, "notAfter": end})), &PLATFORMS, now()).unwrap();
         assert_eq!((draft.late, draft.late.as_str()), (late, word));
     }
     let plain = parse(&with(&json!({})), &PLATFORMS, now()).unwrap();

@@ -90,7 +90,8 @@ impl Run {
                 now = until;
                 continue;
             }
-            self.take(next, now + Duration::from_millis(self.chance.below(WORK_MS)));
+            let work = Duration::from_millis(self.chance.below(WORK_MS));
+            self.take(next, now + work);
         }
     }
 
@@ -118,9 +119,10 @@ impl Run {
         }
         let is_late = |post: &Post| now.since(post.terms.due_at) > LATE_AFTER;
         if is_late(&self.posts[&own]) {
-            let late = self.posts.iter().filter(|(_, p)| {
-                p.account == account && p.ended.is_none() && is_late(p)
-            });
+            let late = self
+                .posts
+                .iter()
+                .filter(|(_, p)| p.account == account && p.ended.is_none() && is_late(p));
             let waiting: Vec<Waiting> = late
                 .map(|(id, p)| Waiting { id: *id, due_at: p.terms.due_at, slot_at: p.slot_at })
                 .collect();

@@ -4,7 +4,7 @@ use crate::caller::Caller;
 use crate::keys::Purpose;
 use crate::targets::{self, Address};
 use crate::{Answer, App, Refused, grants, registrations};
-use base::{Context, Fault, clock};
+use base::{Context, Fault};
 use domain::account::Status;
 use domain::health::{self, Health};
 use domain::id::AccountId;
@@ -201,7 +201,7 @@ pub async fn refresh(app: &App, caller: &Caller, id: AccountId) -> Answer<Accoun
             ),
         }));
     }
-    let job = app.0.store.arm_job(refresh_job(app, account, clock::now())).await?;
+    let job = app.0.store.arm_job(refresh_job(app, account, app.now())).await?;
     app.wake(&[job]).await;
     show(app, caller, id).await
 }

@@ -451,7 +451,7 @@ impl<'a> Attempt<'a> {
         let next = self.standing().after(decision, failure);
         let change = match &next {
             Next::Write(change) | Next::Renew(change) => *change,
-            Next::Fail(change, _) | Next::Disconnect(change, _) => *change,
+            Next::Fail(change, _) | Next::Disconnect(change, _) | Next::Miss(change, _) => *change,
         };
         let mut settle = self.settle(change);
         settle.note(entry);
@@ -472,6 +472,7 @@ impl<'a> Attempt<'a> {
             },
             Next::Fail(_, failure) => self.fail(settle, &failure, "publishing").await,
             Next::Disconnect(_, failure) => self.disconnect(settle, &failure).await,
+            Next::Miss(_, verdict) => self.miss(settle, verdict, Some(failure)).await.map(Some),
         }
     }
 
@@ -515,6 +516,7 @@ impl<'a> Attempt<'a> {
             | Decision::Reconcile { .. }
             | Decision::Fail { .. }
             | Decision::Disconnect { .. }
+            | Decision::Miss
             | Decision::Review => {}
         }
     }

@@ -6,7 +6,7 @@
 
 use crate::targets::Address;
 use crate::{App, accounts, meter};
-use base::{Fault, clock};
+use base::Fault;
 use domain::limit::{Limit, PERMIT};
 use domain::time::Timestamp;
 use domain::zone::Zone;
@@ -24,7 +24,7 @@ const WINDOW_MIN: Duration = Duration::from_secs(3_600);
 /// When Postgres fails.
 pub(crate) async fn count(app: &App, shard: u16) -> Result<Vec<Counter>, Fault> {
     // Two scopes of one endpoint and length are counted from the same rows.
-    let now = clock::now();
+    let now = app.now();
     let windows: BTreeSet<(&str, &str, u64, u64)> = long_limits(now)
         .map(|w| (w.platform, w.ledger, w.limit.window.as_secs(), w.back_s))
         .collect();

@@ -66,6 +66,10 @@ struct Trip {
     took: Duration,
     /// An equal wording holds it, not the limiter.
     is_doubted: bool,
+    /// It brings the delivery out, or its first part.
+    is_first: bool,
+    /// When it left, by the database's clock.
+    left_at: Timestamp,
 }
 
 /// Carries a call of a delivery.
@@ -87,6 +91,8 @@ pub(crate) async fn carry(attempt: &mut Attempt<'_>, call: Call) -> Result<Endin
         silence: None,
         took: Duration::ZERO,
         is_doubted: false,
+        is_first: effect == Effect::Irreversible && attempt.is_unbegun(),
+        left_at: attempt.now(),
     };
     let mut courier = Courier::new(effect, Safeguards::ALL);
     loop {
@@ -169,6 +175,7 @@ async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fau
         request_sha256: digest(&trip.call.request, attempt.assets()),
         wording_sha256: attempt.wording_sha256(),
         time: deadline + INTENT_MARGIN,
+        is_first: trip.is_first,
     };
     // From before the commit, so that the local deadline is never later than the stored one.
     let asked_at = clock::stopwatch();
@@ -177,6 +184,7 @@ async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fau
     Ok(match committed {
         Some(intended) => {
             attempt.row.intended_at = Some(intended.first_at);
+            attempt.row.sent_at = Some(intended.sent_at);
             attempt.row.status = Status::Sending;
             attempt.open = Some(intended);
             let endpoint = trip.call.endpoint.to_owned();
@@ -227,6 +235,7 @@ async fn renew(attempt: &Attempt<'_>, trip: &mut Trip) -> bool {
 async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
     let request = trip.signed.take().context("a request is signed before it is sent")?;
     let started = clock::stopwatch();
+    trip.left_at = attempt.now();
     let platform = attempt.row.platform.clone();
     let sent = dispatch(attempt, trip, request).await;
     trip.took = started.elapsed();
@@ -337,6 +346,9 @@ fn ending(attempt: &mut Attempt<'_>, end: End, trip: Trip) -> Ending {
                 // The next call may leave while this one is written down. After a failure it
                 // waits: what is decided may close a gate.
                 attempt.turn = None;
+                if trip.is_first {
+                    attempt.measure_lateness(trip.left_at);
+                }
                 Ending::Replied(reply)
             }
             (reply, Some(failure)) => {
@@ -361,7 +373,7 @@ pub(crate) async fn send_ready(
     call: Call,
     deadline_at: Timestamp,
 ) -> Result<Reply, Failure> {
-    let left = deadline_at.since(clock::now());
+    let left = deadline_at.since(app.now());
     let deadline = call.deadline.min(left);
     if deadline.is_zero() {
         let detail = "there was no time left for the call".to_owned();
@@ -379,7 +391,7 @@ pub(crate) async fn send_ready(
     let fence: Fence = Box::new(move || clock::stopwatch() < sent_by);
     let sent = post(app, platform.name(), request, payload, deadline, Some(fence)).await;
     let answered = match sent.map_err(|fault| not_sent(fault.to_string()))? {
-        Ok((status, headers, body)) => Ok(Reply { status, headers, body, at: clock::now() }),
+        Ok((status, headers, body)) => Ok(Reply { status, headers, body, at: app.now() }),
         Err(silence) => Err(no_reply(effect, silence.sent(), silence.detail().to_owned())),
     };
     if let (Some(adapter), Ok(reply)) = (adapter, &answered) {

@@ -10,7 +10,7 @@ use crate::caller::Caller;
 use crate::dead_end::{self, Cause, Ended};
 use crate::keys::Purpose;
 use crate::{Answer, App, courier, grants, pause, registrations, show};
-use base::{Context, Fault, clock};
+use base::{Context, Fault};
 use domain::failure::Failure;
 use domain::id::AccountId;
 use queue::{Claimed, Outcome};
@@ -69,7 +69,7 @@ pub async fn disconnect(app: &App, caller: &Caller, id: AccountId) -> Answer<Dis
     let (lane, actor) = (accounts::address(account).lane(), caller.actor());
     let reason = "its owner disconnected it";
     let act = Act { tenant: caller.tenant, account: id, lane: &lane, actor: &actor, reason };
-    let erase = accounts::refresh_job(app, account, clock::now() + ERASE_AFTER);
+    let erase = accounts::refresh_job(app, account, app.now() + ERASE_AFTER);
     let done = app.0.store.disconnect(act, &show::failure(&failure(account)), erase).await?;
     tracing::info!(account = %id, actor, "an account is disconnected");
     let revoked = finish(app, account).await?;
@@ -132,7 +132,7 @@ async fn revoke(app: &App, account: &Account) -> Result<Revoked, Fault> {
         return Ok(Revoked::of("not_offered", told));
     };
     let effect = call.effect;
-    let answered = courier::send_ready(app, platform, call, clock::now() + REVOKE_MAX).await;
+    let answered = courier::send_ready(app, platform, call, app.now() + REVOKE_MAX).await;
     let refusal = answered.map(|reply| adapter.classify(effect, &reply));
     Ok(match refusal {
         Ok(None) => Revoked::of("revoked", format!("{name} has revoked its token.")),

@@ -20,10 +20,6 @@ use store::deliveries::Shown;
 use store::jobs::{Arm, JobKind};
 use store::posts::Planned;
 
-/// Media are brought to the platform this long before the due time, so that only the
-/// irreversible call is left for it (DESIGN section 3).
-const STAGING: Duration = Duration::from_secs(600);
-
 /// Checks a post once more and schedules its deliveries.
 pub async fn fan_out(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
@@ -82,7 +78,7 @@ async fn plan_and_commit(
     let owed = turn.commit(&plan).await?;
     crash::point_of("fan_out.after_commit", claimed.subject);
     metrics::counter!("postfleet_deliveries_planned_total").increment(owed.len() as u64);
-    let horizon = base::clock::now() + crate::HORIZON;
+    let horizon = app.now() + crate::HORIZON;
     let soon: Vec<_> = owed.iter().filter(|j| j.due_at <= horizon).map(wakeup).collect();
     if !soon.is_empty() && app.0.queue.push(&soon).await.is_err() {
         tracing::warn!(post = %id, "Redis was not told of new deliveries; the sweep will");
@@ -137,7 +133,10 @@ fn publish(app: &App, delivery: &Shown, account: &Account, draft: &Draft, now: T
         || !draft.media.is_empty()
         || draft.medias.contains_key(&account.platform)
         || draft.options.get(&account.platform).is_some_and(|o| o.contains_key("thread"));
-    let start = if is_staged { delivery.due_at - STAGING } else { delivery.due_at };
+    let settings = app.0.settings.platforms.get(&account.platform);
+    let staging =
+        settings.filter(|_| is_staged).map_or(Duration::ZERO, |settings| settings.staging);
+    let start = delivery.due_at - staging;
     Arm {
         kind: JobKind::Publish,
         queue: targets::publish_queue(&account.platform),

@@ -4,7 +4,7 @@ use crate::quarantine::{Place, Stay};
 use crate::refresh::{AGAIN, Renewal, renew};
 use crate::targets::{self, Address};
 use crate::{App, disconnect};
-use base::{Fault, clock, crash};
+use base::{Fault, crash};
 use domain::account::Status;
 use domain::failure::{Failure, Scope};
 use domain::id::AccountId;
@@ -205,7 +205,7 @@ async fn warn(
 
 /// Comes back at an instant, which is written down.
 async fn rest(app: &App, claimed: &Claimed, at: Timestamp) -> Result<Outcome, Fault> {
-    let wait = at.since(clock::now());
+    let wait = at.since(app.now());
     if wait <= HELD_MAX {
         return Ok(Outcome::ReleaseFor(wait));
     }

@@ -22,6 +22,7 @@ pub mod follow;
 mod grants;
 pub mod keeping;
 pub mod keys;
+mod late;
 mod material;
 pub mod media;
 mod meter;
@@ -58,6 +59,7 @@ use base::http::Http;
 use base::{Context, Fault};
 use domain::id::DeliveryId;
 use domain::rejection::Rejection;
+use domain::time::Timestamp;
 use futures::FutureExt;
 use keys::Keys;
 use queue::{Queue, Wakeup};
@@ -208,10 +210,15 @@ impl App {
         self.0.store.deliveries_by_status().await
     }
 
+    /// The present by the database's clock, as far as this process can carry it on.
+    fn now(&self) -> Timestamp {
+        self.0.store.now()
+    }
+
     /// Tells Redis of wake-ups that were just committed. Best effort: what is not told now is
     /// told by the relay or the sweep.
     async fn wake(&self, jobs: &[Job]) {
-        let horizon = base::clock::now() + HORIZON;
+        let horizon = self.now() + HORIZON;
         let wakeups: Vec<Wakeup> =
             jobs.iter().filter(|job| job.due_at <= horizon).map(wakeup).collect();
         if wakeups.is_empty() {

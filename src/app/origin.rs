@@ -5,7 +5,7 @@
 //! retirement of key-encryption keys, and ends by itself.
 
 use crate::{Answer, App, Refused};
-use base::{Fault, clock};
+use base::Fault;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -70,7 +70,7 @@ pub async fn linked(app: &App, token: &str) -> Answer<Linked> {
 async fn read(app: &App, token: &str) -> Result<Option<(TenantId, AssetId)>, Fault> {
     let Some((named, tag)) = parse(token) else { return Ok(None) };
     // What has ended costs no look at the database.
-    if Timestamp::from_seconds(named.ends_s) < clock::now() {
+    if Timestamp::from_seconds(named.ends_s) < app.now() {
         return Ok(None);
     }
     let key = app.0.keys.named(named.tenant, named.key).await?;

@@ -2,16 +2,14 @@
 //!
 //! While an account is paused no call leaves for it but the renewal of its token, and none of its
 //! deliveries fails for waiting. What is overdue by three days when it is resumed, or past its
-//! `notAfter`, fails then instead of going out long after anybody expects it.
+//! `notAfter`, follows the rule of its post then (`domain::lateness`), and late ones leave apart.
 
 use crate::accounts::{self, AccountPage, found};
 use crate::caller::Caller;
 use crate::{Answer, App, preflight};
 use base::Fault;
 use domain::id::AccountId;
-use domain::rejection::RejectionType;
 use queue::Gate;
-use serde_json::{Value, json};
 use store::accounts::Account;
 use store::pauses::{Act, PAUSE_ENDS};
 
@@ -64,7 +62,7 @@ pub async fn resume(app: &App, caller: &Caller, id: AccountId) -> Answer<Account
     let (lane, actor) = (accounts::address(&overview.account).lane(), caller.actor());
     let reason = "resumed through the API";
     let act = Act { tenant: caller.tenant, account: id, lane: &lane, actor: &actor, reason };
-    let resumed = app.0.store.resume(act, &overdue()).await?;
+    let resumed = app.0.store.resume(act).await?;
     // Also where Postgres has no pause: an earlier word to Redis may have been lost.
     let limited = match &resumed {
         Some(resumed) => resumed.limited.as_ref().map(|gate| gate.until),
@@ -92,14 +90,4 @@ pub(crate) async fn open(
         Some(until) => app.0.queue.close_gate(&Gate { scope_key, until }).await,
         None => Ok(()),
     }
-}
-
-/// What a delivery is told that waited too long for its account.
-fn overdue() -> Value {
-    json!({
-        "type": RejectionType::ValidationError,
-        "message": "The account was paused until the post was more than three days late, or past \
-                    its notAfter.",
-        "resolution": "Retry it if it should go out now.",
-    })
 }

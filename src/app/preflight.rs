@@ -7,7 +7,7 @@ use crate::accounts;
 use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
 use crate::{App, HORIZON, versions};
-use base::{Fault, clock};
+use base::Fault;
 use domain::account::Status;
 use domain::capability::{self, Profile};
 use domain::content::Content;
@@ -117,7 +117,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         tracing::warn!(account = %id, told = looked.told, "posts are at risk");
     }
     // What is due later than Redis is told of is told to it by the relay.
-    let soon = clock::now() + HORIZON;
+    let soon = app.now() + HORIZON;
     Ok(match looked.next {
         Some((generation, due_at)) if due_at <= soon => Outcome::Again { generation, due_at },
         _ => Outcome::Done,

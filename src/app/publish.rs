@@ -7,7 +7,7 @@ use crate::{App, follow, keys, operate, show};
 use base::{Fault, crash};
 use domain::decision::decide;
 use domain::delivery::Status;
-use domain::failure::{Failure, Scope};
+use domain::failure::{Effect, Failure, Scope};
 use domain::standing::{Access, Hold, Obstacle, Outcome as Ledger, Wake};
 use domain::time::Timestamp;
 use domain::timeline::{Fact, words};
@@ -77,7 +77,13 @@ async fn wait(attempt: &mut Attempt<'_>, at: Option<Timestamp>) -> Result<Outcom
 async fn held_up(attempt: &mut Attempt<'_>, call: &Call) -> Result<Option<Outcome>, Fault> {
     let can_find = attempt.adapter.reconcile().finds_by_wording(&attempt.view());
     let obstacle = attempt.standing().holds_up(call.effect, can_find, attempt.now());
-    clear(attempt, obstacle, true).await
+    if let Some(outcome) = clear(attempt, obstacle, true).await? {
+        return Ok(Some(outcome));
+    }
+    match call.effect {
+        Effect::Irreversible => attempt.keep_apart().await,
+        Effect::Repeatable => Ok(None),
+    }
 }
 
 /// What stands in the way before the first step: an intent somebody left open, an account or a
@@ -119,6 +125,14 @@ async fn clear(
             let settle = attempt.settle(attempt.standing().failed());
             attempt.fail(settle, &failure, stage).await
         }
+        Some(Obstacle::Late(_)) if attempt.adapter.publish().is_out(&attempt.checkpoint) => {
+            Ok(None)
+        }
+        Some(Obstacle::Late(verdict)) => {
+            let mut settle = attempt.settle(attempt.standing().missed(verdict));
+            settle.checkpoint = has_moved.then(|| attempt.checkpoint.0.clone());
+            attempt.miss(settle, verdict, None).await.map(Some)
+        }
         Some(Obstacle::Review) => {
             let detail = "Postgres went back, and this platform cannot be asked for a post by its \
                           wording";
@@ -144,6 +158,8 @@ async fn take(attempt: &mut Attempt<'_>, call: Call) -> Result<Option<Outcome>, 
             go_past(attempt, &Failure::RateLimit { scope, retry_at, detail }).await
         }
         Ending::Limited { until } => {
+            // What will be too late then is told when it is, not later.
+            let until = until.min(attempt.too_late_at());
             let change = attempt.standing().change(Status::Ready, Wake::Publish(Some(until)));
             attempt.end(attempt.settle(change)).await.map(Some)
         }
@@ -212,6 +228,7 @@ pub(crate) async fn end_published(
     follow::owe(attempt).await;
     operate::owe(attempt).await;
     settle.receipt = Some((receipt.remote_id, attempt.reachable(receipt.permalink)));
+    settle.missed = attempt.published_late();
     let platform = attempt.row.platform.clone();
     metrics::counter!("postfleet_published_total", "platform" => platform).increment(1);
     tracing::debug!(delivery = %attempt.row.id, platform = attempt.row.platform, "published");

@@ -152,7 +152,7 @@ async fn failed(attempt: &mut Attempt<'_>, failure: &Failure) -> Result<Option<O
         Next::Write(change) if change.status == Status::Reconciling => {
             attempt.end(attempt.settle(change)).await.map(Some)
         }
-        Next::Write(_) | Next::Fail(..) | Next::Disconnect(..) => {
+        Next::Write(_) | Next::Fail(..) | Next::Disconnect(..) | Next::Miss(..) => {
             review(attempt, failure.detail().to_owned()).await.map(Some)
         }
     }

@@ -7,7 +7,7 @@
 use crate::keeping::{self, lost};
 use crate::keys::Purpose;
 use crate::{App, courier, grants, registrations};
-use base::{Context, Fault, clock, crash};
+use base::{Context, Fault, crash};
 use domain::decision::PAUSE;
 use domain::failure::Failure;
 use domain::renewal::{DEAD_APART, Refused, Verdict, judge};
@@ -94,7 +94,7 @@ async fn try_renew(app: &App, account: Account, seen_version: i64) -> Result<Ren
         }
         Turn::Renewed => Ok(Renewal::Done),
         Turn::Busy(until) => {
-            let at = until.min(clock::now() + LOOK);
+            let at = until.min(app.now() + LOOK);
             Ok(Renewal::Later { at, failure: None })
         }
         Turn::Doubtful => {
@@ -161,7 +161,7 @@ async fn store(
     let (id, tenant) = (account.id, account.tenant);
     let version = turn.credential.version + 1;
     let sealed = grants::seal(app, tenant, platform.name(), id, version, grant).await?;
-    let wake = keeping::owed(app, &keeping::address(account), (registration, grant), clock::now());
+    let wake = keeping::owed(app, &keeping::address(account), (registration, grant), app.now());
     crash::point_of("refresh.before_commit", id.uuid());
     let jobs = turn.renew(&sealed, grant.expires_at, wake).await?;
     crash::point_of("refresh.after_commit", id.uuid());
@@ -180,8 +180,8 @@ async fn refused(
     let is_explained = match failure {
         Failure::Auth { revoked, .. } => revoked,
         Failure::RateLimit { retry_at, .. } => return later(retry_at, failure),
-        Failure::Operator { .. } => return later(clock::now() + PAUSE, failure),
-        _ => return later(clock::now() + AGAIN, failure),
+        Failure::Operator { .. } => return later(app.now() + PAUSE, failure),
+        _ => return later(app.now() + AGAIN, failure),
     };
     let account = &subject.account;
     let whose = Whose { account: account.id, platform: &account.platform };
@@ -213,7 +213,7 @@ async fn refused(
         Verdict::Lost => match lost(app, account, credential.version, &reason).await? {
             true => Ok(Renewal::Dead(failure)),
             // Somebody connected it meanwhile, or renewed it.
-            false => later(clock::now(), failure),
+            false => later(app.now(), failure),
         },
     }
 }
@@ -237,6 +237,6 @@ async fn doubtful(
     }
     match lost(app, &subject.account, seen_version, failure.detail()).await? {
         true => Ok(Renewal::Dead(failure)),
-        false => Ok(Renewal::Later { at: clock::now(), failure: Some(failure) }),
+        false => Ok(Renewal::Later { at: app.now(), failure: Some(failure) }),
     }
 }

@@ -6,9 +6,10 @@ use crate::keys::Purpose;
 use crate::refresh::{Renewal, renew};
 use crate::{grants, registrations, show};
 use base::Fault;
-use domain::decision::{AUTH_REST, History, REFRESH_EVERY, patience_ends};
+use domain::decision::{AUTH_REST, History, REFRESH_EVERY};
 use domain::delivery::Status;
 use domain::failure::{Failure, Scope};
+use domain::lateness::Verdict;
 use domain::outage::{State, state};
 use domain::standing::{Change, Wake, reconnect};
 use domain::time::Timestamp;
@@ -41,6 +42,8 @@ impl Attempt<'_> {
             attempts: u32::try_from(self.row.attempts).unwrap_or(0) + 1,
             due_at: self.row.due_at,
             not_after: self.row.not_after,
+            late: self.row.draft.late,
+            asked_at: self.row.asked_at,
             has_doubt: self.row.has_doubt,
             refreshed_at: known.refreshed_at,
             refused_since: known.refused_since,
@@ -160,8 +163,13 @@ impl Attempt<'_> {
         failure: Option<Failure>,
     ) -> Result<Option<Outcome>, Fault> {
         let detail = "its account's token could not be renewed in time".to_owned();
-        if at > patience_ends(self.row.not_after, self.row.due_at) {
+        let terms = self.standing().terms();
+        if at > terms.ends_at() {
             let failure = failure.unwrap_or(Failure::Transient { detail });
+            if let verdict @ (Verdict::Hold | Verdict::Skip) = terms.miss() {
+                let settle = self.settle(self.standing().missed(verdict));
+                return self.miss(settle, verdict, Some(&failure)).await.map(Some);
+            }
             let settle = self.settle(self.standing().failed());
             return self.fail(settle, &failure, "publishing").await;
         }

@@ -10,9 +10,22 @@ use http::{HeaderMap, Uri};
 use platforms::{Adapter, App as Registration, Platform};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
+
+/// Media are brought to the platform this long before the due time, so that only the
+/// irreversible call is left for it (DESIGN section 3).
+const STAGING_S: u32 = 600;
+/// The longest staging: what is held for us for a day has three quarters of it left then.
+const STAGING_S_MAX: u32 = 6 * 3_600;
+/// A minute late is what people notice, and what a minute's cron would be.
+const LATE_AFTER_S: u32 = 60;
+/// Two posts a minute is as fast as anybody catches up by hand.
+const CATCH_UP_GAP_S: u32 = 30;
+/// A gap of an hour has a day's backlog out within patience.
+const CATCH_UP_GAP_S_MAX: u32 = 3_600;
 
 /// The section `[platforms.<name>]`.
 #[derive(Clone, Default, Deserialize)]
@@ -39,6 +52,12 @@ pub struct PlatformConfig {
     pub api_version: Option<String>,
     /// Smooths the calls of each app: so many in a second, no more at once; unbounded without it.
     pub calls_per_second_max: Option<u32>,
+    /// Files and containers are brought to the platform so many seconds ahead; 600 without it.
+    pub staging_s: Option<u32>,
+    /// What goes out later than so many seconds is late, and told in `post.missed`; 60 without it.
+    pub late_after_s: Option<u32>,
+    /// Late posts of one account leave so many seconds apart; 30 without it, 0 for at once.
+    pub catch_up_gap_s: Option<u32>,
 }
 
 /// The section `[platforms.<name>.apps.<app>]`.
@@ -70,6 +89,12 @@ pub struct PlatformSettings {
     pub api_version: Option<String>,
     /// Smooths the calls of an app.
     pub rate: Option<Rate>,
+    /// Files and containers are brought to the platform this long ahead.
+    pub staging: Duration,
+    /// What goes out later than this is late.
+    pub late_after: Duration,
+    /// Late posts of one account leave this far apart.
+    pub catch_up_gap: Duration,
 }
 
 impl PlatformSettings {
@@ -171,6 +196,14 @@ fn read_platform(
         registrations.insert(app.clone(), registration(app, config)?);
     }
     let versioned = platform.adapter().and_then(Adapter::versioned);
+    let seconds = |key: &str, given: Option<u32>, default: u32, range: RangeInclusive<u32>| {
+        let seconds = given.unwrap_or(default);
+        if range.contains(&seconds) {
+            return Ok(Duration::from_secs(seconds.into()));
+        }
+        let (least, most) = (range.start(), range.end());
+        Err(Fault::new(format!("{key} is from {least} to {most} seconds, not {seconds}")))
+    };
     let api_version = versions::checked(versioned, section.api_version.as_deref());
     Ok(PlatformSettings {
         api_version: api_version.map_err(Fault::new)?,
@@ -184,6 +217,14 @@ fn read_platform(
             per: Duration::from_secs(1),
             burst: calls.max(1),
         }),
+        staging: seconds("staging_s", section.staging_s, STAGING_S, 0..=STAGING_S_MAX)?,
+        late_after: seconds("late_after_s", section.late_after_s, LATE_AFTER_S, 1..=3_600)?,
+        catch_up_gap: seconds(
+            "catch_up_gap_s",
+            section.catch_up_gap_s,
+            CATCH_UP_GAP_S,
+            0..=CATCH_UP_GAP_S_MAX,
+        )?,
     })
 }
 

@@ -8,8 +8,10 @@ use crate::caller::Caller;
 use crate::{Answer, App, Refused};
 use base::Fault;
 use domain::capability::Profile;
+use domain::delivery::Status;
 use domain::failure::Failure;
 use domain::id::{AccountId, DeliveryId, PostId};
+use domain::lateness::{Late, Told};
 use domain::post;
 use domain::rejection::Rejection;
 use domain::request::Draft;
@@ -18,7 +20,7 @@ use platforms::{Checkpoint, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::accounts::Account;
-use store::deliveries::Shown;
+use store::deliveries::{Loaded, Shown};
 use store::posts::Post;
 use store::tenants::Brand;
 
@@ -38,6 +40,10 @@ pub struct PostView {
     pub text: String,
     /// When it is due; absent when at once.
     pub scheduled_at: Option<Timestamp>,
+    /// The latest instant at which it goes out by itself.
+    pub not_after: Option<Timestamp>,
+    /// What becomes of it then.
+    pub late: Late,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// One per account.
@@ -72,6 +78,10 @@ pub struct DeliveryView {
     pub segments: Option<Vec<SegmentView>>,
     /// When it was settled as published.
     pub published_at: Option<Timestamp>,
+    /// When the call left that brought it out, or its first part.
+    pub sent_at: Option<Timestamp>,
+    /// How long after its due time that was.
+    pub lateness_ms: Option<u64>,
     /// Seconds until a closed gate opens.
     pub retry_after: Option<u64>,
     /// Why it failed or waits.
@@ -123,6 +133,8 @@ pub fn view(app: &App, post: &Post) -> PostView {
         brand_slug: post.draft.brand_slug.clone(),
         text: post.draft.text.clone(),
         scheduled_at: post.scheduled_at,
+        not_after: post.draft.not_after,
+        late: post.draft.late,
         created_at: post.created_at,
         deliveries: post
             .deliveries
@@ -132,7 +144,6 @@ pub fn view(app: &App, post: &Post) -> PostView {
     }
 }
 
-/// Shows a delivery as posts show it.
 /// Shows a delivery of a post with this draft.
 pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) -> DeliveryView {
     // Rounded up: a caller who waits that long finds the gate open.
@@ -145,6 +156,10 @@ pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) 
         }
         (failure, _) => failure.clone(),
     };
+    // Of what is not out it tells of a call that may have been in vain.
+    let sent_at = shown.sent_at.filter(|_| shown.status == Status::Published);
+    let lateness_ms = sent_at.map(|at| at.since(shown.due_at).as_millis());
+    let lateness_ms = lateness_ms.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX));
     DeliveryView {
         id: shown.id,
         account_id: shown.account,
@@ -158,6 +173,8 @@ pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) 
         permalink: shown.permalink.clone(),
         segments: segments(app, shown, draft),
         published_at: shown.published_at,
+        sent_at,
+        lateness_ms,
         // A pause ends when somebody says so.
         retry_after: shown
             .gate
@@ -195,6 +212,18 @@ pub(crate) fn failure(failure: &Failure) -> Value {
         "message": base::text::clean(failure.detail()),
         "resolution": failure.resolution(),
         "platform": failure,
+    })
+}
+
+/// A delivery that missed its time, as the API shows it.
+pub(crate) fn missed(row: &Loaded, told: Told, now: Timestamp) -> Value {
+    json!({
+        "type": told.kind,
+        "message": told.message,
+        "resolution": told.resolution,
+        "field": row.not_after.map(|_| "notAfter"),
+        "limit": row.not_after,
+        "actual": now,
     })
 }
 

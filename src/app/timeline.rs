@@ -148,6 +148,7 @@ fn wait(page: &Page, due: Option<Timestamp>, against: Against) -> Wait {
     match (page.lines.last().map(|line| &line.fact), due) {
         (Some(Fact::Held { by: Holder::Limit, .. }), _) => Wait::Limit,
         (Some(Fact::Held { by: Holder::Doubt, .. }), _) => Wait::Doubt,
+        (Some(Fact::Held { by: Holder::Backlog, .. }), _) => Wait::Backlog,
         (Some(Fact::Refresh { .. }), _) => Wait::Token,
         (_, None) => Wait::Turn,
         (_, Some(at)) if at == against.due_at => Wait::Due,

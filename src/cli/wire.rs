@@ -4,7 +4,7 @@ use crate::config::Config;
 use app::App;
 use app::settings::Settings;
 use base::http::Http;
-use base::{Fault, crash, telemetry};
+use base::{Fault, clock, crash, telemetry};
 use media::Library;
 use queue::Queue;
 use store::Store;
@@ -38,6 +38,9 @@ impl Fleet {
             &config.platforms,
         )?;
         let orders = if settings.is_loopback() { crash::arm() } else { 0 };
+        if settings.is_loopback() && clock::arm() {
+            tracing::warn!(now = %clock::now(), "the clock of this process may be set wrong");
+        }
         if orders > 0 {
             tracing::warn!(orders, "crash points are armed");
         }

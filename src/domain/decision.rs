@@ -6,6 +6,7 @@
 mod tests;
 
 use crate::failure::{Failure, Scope};
+use crate::lateness::{Late, Terms};
 use crate::outage::{EXCUSED_MAX, State};
 use crate::renewal::{DEAD_APART, UNEXPLAINED_MAX};
 use crate::time::Timestamp;
@@ -43,6 +44,10 @@ pub struct History {
     pub due_at: Timestamp,
     /// The instant after which it must not be published any more.
     pub not_after: Option<Timestamp>,
+    /// What its sender wants then.
+    pub late: Late,
+    /// When a person asked for it last.
+    pub asked_at: Option<Timestamp>,
     /// An earlier irreversible call of this delivery ended without an answer.
     pub has_doubt: bool,
     /// When the account's token was last refreshed or granted; now, where it cannot be refreshed.
@@ -59,6 +64,14 @@ pub struct History {
     pub ask_at: Timestamp,
     /// Chance, from 0 to 1, for the jitter.
     pub chance: f64,
+}
+
+impl History {
+    /// What its lateness is judged by.
+    pub fn terms(&self) -> Terms {
+        let Self { late, due_at, not_after, asked_at, .. } = *self;
+        Terms { late, due_at, not_after, asked_at }
+    }
 }
 
 /// The one thing to do next.
@@ -100,6 +113,8 @@ pub enum Decision {
         /// When it is probed again.
         until: Timestamp,
     },
+    /// It cannot be out while its sender wants it; what follows is the rule of its post.
+    Miss,
     /// A person has to look.
     Review,
 }
@@ -107,15 +122,17 @@ pub enum Decision {
 /// What follows from `failure` at `now`.
 pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision {
     let failed = || Decision::Fail { failure: failure.clone() };
+    let is_too_long = |until: Timestamp| until > history.terms().ends_at();
+    // By default the platform's failure tells more than that it is too late.
+    let missed = || match history.late {
+        Late::Publish => failed(),
+        Late::Hold | Late::Skip => Decision::Miss,
+    };
     match failure {
         Failure::Auth { .. } if history.token_was_stale => Decision::Retry { at: now },
         Failure::Auth { .. } if is_excused(history, now) => {
             let until = now + PAUSE;
-            if until > patience_ends(history.not_after, history.due_at) {
-                failed()
-            } else {
-                park(Scope::Platform, until)
-            }
+            if is_too_long(until) { missed() } else { park(Scope::Platform, until) }
         }
         Failure::Auth { .. } if now.since(history.refreshed_at) > REFRESH_EVERY => {
             Decision::Refresh
@@ -129,29 +146,23 @@ pub fn decide(failure: &Failure, history: &History, now: Timestamp) -> Decision 
             }
             let rest = (lasted / 4).clamp(AUTH_REST[0], AUTH_REST[1]);
             let until = (now + rest).max(history.refreshed_at + REFRESH_EVERY);
-            if until > patience_ends(history.not_after, history.due_at) {
-                failed()
-            } else {
-                park(Scope::Account, until)
-            }
+            if is_too_long(until) { missed() } else { park(Scope::Account, until) }
         }
         Failure::RateLimit { scope, retry_at, .. } => {
             let opens_at = (*retry_at).max(now + LIMIT_WAIT_MIN);
             let until = opens_at + JITTER_AFTER_LIMIT.mul_f64(history.chance.clamp(0.0, 1.0));
-            if until > patience_ends(history.not_after, history.due_at) {
-                failed()
-            } else {
-                park(*scope, until)
-            }
+            if is_too_long(until) { missed() } else { park(*scope, until) }
         }
         Failure::Content { .. } | Failure::Media { .. } => failed(),
         Failure::Duplicate { .. } if history.has_doubt => Decision::Reconcile { at: now },
         Failure::Duplicate { .. } => failed(),
         Failure::Transient { .. } => {
             let at = now + delay(history.attempts, history.chance);
-            let is_last = history.attempts >= ATTEMPTS_MAX
-                || at > patience_ends(history.not_after, history.due_at);
-            if is_last { failed() } else { Decision::Retry { at } }
+            match history.attempts >= ATTEMPTS_MAX {
+                true => failed(),
+                false if is_too_long(at) => missed(),
+                false => Decision::Retry { at },
+            }
         }
         // Found absent and sent again so often: a person had better look what happens there.
         Failure::Unknown { .. } if history.attempts > ATTEMPTS_MAX => Decision::Review,
@@ -174,9 +185,4 @@ fn delay(attempts: u32, chance: f64) -> Duration {
 
 fn park(scope: Scope, until: Timestamp) -> Decision {
     Decision::Park { scope, until }
-}
-
-/// The instant after which a delivery is not waited for any more.
-pub fn patience_ends(not_after: Option<Timestamp>, due_at: Timestamp) -> Timestamp {
-    not_after.unwrap_or(due_at + PARKED_MAX)
 }

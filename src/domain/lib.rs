@@ -16,6 +16,7 @@ pub mod delivery;
 pub mod failure;
 pub mod health;
 pub mod id;
+pub mod lateness;
 pub mod limit;
 pub mod operation;
 pub mod outage;

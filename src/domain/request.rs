@@ -6,6 +6,7 @@ pub use fields::{Fields, LIST_MAX, MEDIA_MAX};
 
 use crate::content::MediaUse;
 use crate::id::AccountId;
+use crate::lateness::Late;
 use crate::rejection::{Rejection, Rule, excerpt};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub struct Draft {
     pub scheduled_at: Option<Timestamp>,
     /// The latest instant at which it may still go out.
     pub not_after: Option<Timestamp>,
+    /// What becomes of it then.
+    #[serde(default)]
+    pub late: Late,
     /// Wording of its own, by platform.
     pub texts: BTreeMap<String, String>,
     /// Files of its own, by platform.
@@ -71,6 +75,7 @@ pub fn read(body: &Value, platforms: &[&str], now: Timestamp) -> (Draft, Vec<Rej
         fields.missing("platforms", "Name a platform in `platforms`, or an account in `accounts`.");
     }
     let (scheduled_at, not_after) = read_times(&mut fields, now);
+    let late = read_late(&mut fields, not_after);
     fields.refuse(
         "repostOf",
         "A repost cannot be asked for by itself: LinkedIn, Instagram and YouTube let no program \
@@ -85,6 +90,7 @@ pub fn read(body: &Value, platforms: &[&str], now: Timestamp) -> (Draft, Vec<Rej
         accounts,
         scheduled_at,
         not_after,
+        late,
         texts: BTreeMap::new(),
         medias: BTreeMap::new(),
         options: BTreeMap::new(),
@@ -185,6 +191,23 @@ fn read_times(fields: &mut Fields<'_>, now: Timestamp) -> (Option<Timestamp>, Op
         _ => {}
     }
     (due_at, not_after)
+}
+
+/// What its sender wants past `notAfter`. Whoever wants something else than the default has to
+/// say when that is.
+fn read_late(fields: &mut Fields<'_>, not_after: Option<Timestamp>) -> Late {
+    let late = fields.choice("late", &Late::WORDS).unwrap_or_default();
+    let is_told = fields.value("notAfter").is_some();
+    if late != Late::Publish && not_after.is_none() && !is_told {
+        let message =
+            format!("`late` is `{}`, but nothing says when it is too late.", late.as_str());
+        fields.reject(
+            Rejection::request(Rule::Required, "notAfter", message)
+                .bounds("an instant", Value::Null)
+                .resolve("Name the latest instant in `notAfter`, or leave `late` out."),
+        );
+    }
+    late
 }
 
 fn past(name: &str, at: Timestamp, now: Timestamp, resolution: &str) -> Rejection {

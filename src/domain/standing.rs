@@ -6,6 +6,7 @@
 use crate::decision::Decision;
 use crate::delivery::Status;
 use crate::failure::{Effect, Failure, Scope};
+use crate::lateness::{self, Late, Terms, Verdict};
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -47,6 +48,10 @@ pub struct Standing {
     pub due_at: Timestamp,
     /// The latest instant at which it may still go out.
     pub not_after: Option<Timestamp>,
+    /// What its sender wants then.
+    pub late: Late,
+    /// When a person asked for it last.
+    pub asked_at: Option<Timestamp>,
     /// When the first intent was written.
     pub intended_at: Option<Timestamp>,
     /// The deadline of the open intent.
@@ -182,6 +187,8 @@ pub enum Obstacle {
     Renew,
     /// It cannot go out; the change says how far that is written.
     Fail(Failure),
+    /// It is too late for it: the rule of its post says what follows.
+    Late(Verdict),
     /// A person has to look: the platform cannot be asked.
     Review,
 }
@@ -213,6 +220,8 @@ pub enum Next {
     Fail(Change, Failure),
     /// The account needs its owner, and this is written as failed with it.
     Disconnect(Change, Failure),
+    /// It is too late for it, and this is written as its post's rule wants.
+    Miss(Change, Verdict),
 }
 
 impl Standing {
@@ -260,12 +269,35 @@ impl Standing {
             let detail = reconnect(access.handle, reason);
             return Some(Obstacle::Fail(Failure::Auth { revoked: true, detail }));
         }
-        if let Some(not_after) = self.not_after.filter(|limit| *limit < now) {
-            let detail = format!("it was to be out by {not_after}, and that time has passed");
-            let field = Some("notAfter".to_owned());
-            return Some(Obstacle::Fail(Failure::Content { field, detail }));
+        if let Some(late) = self.is_late(now) {
+            return Some(late);
         }
         (access.token_ends_at <= now + TOKEN_LEFT_MIN).then_some(Obstacle::Renew)
+    }
+
+    /// What its lateness is judged by.
+    pub fn terms(&self) -> Terms {
+        let Self { late, due_at, not_after, asked_at, .. } = *self;
+        Terms { late, due_at, not_after, asked_at }
+    }
+
+    /// It is too late for it. What a Postgres that went back may have forgotten is asked for first.
+    fn is_late(&self, now: Timestamp) -> Option<Obstacle> {
+        match lateness::decide(&self.terms(), now) {
+            _ if self.ask_from.is_some() => None,
+            Verdict::Go => None,
+            verdict @ (Verdict::Fail | Verdict::Hold | Verdict::Skip) => {
+                Some(Obstacle::Late(verdict))
+            }
+        }
+    }
+
+    /// How a delivery is left that is too late.
+    pub fn missed(&self, verdict: Verdict) -> Change {
+        match verdict {
+            Verdict::Hold => self.given_up(),
+            Verdict::Go | Verdict::Fail | Verdict::Skip => self.change(Status::Failed, Wake::Drop),
+        }
     }
 
     /// What stands in the way of a call: its time, or that Postgres may have forgotten an earlier
@@ -278,6 +310,9 @@ impl Standing {
         if now < self.due_at {
             let wake = Wake::Publish(Some(self.due_at));
             return Some(Obstacle::Write(self.change(Status::Ready, wake)));
+        }
+        if let Some(late) = self.is_late(now) {
+            return Some(late);
         }
         let ask_from = self.ask_from?;
         if !can_find {
@@ -333,6 +368,10 @@ impl Standing {
             Decision::Reconcile { at } => Next::Write(self.doubted(Some(at))),
             Decision::Fail { failure } => Next::Fail(self.failed(), failure),
             Decision::Disconnect { failure } => Next::Disconnect(self.failed(), failure),
+            Decision::Miss => {
+                let verdict = self.terms().miss();
+                Next::Miss(self.missed(verdict), verdict)
+            }
             Decision::Review => Next::Write(self.change(Status::Review, Wake::Drop)),
         }
     }
@@ -397,9 +436,10 @@ impl Standing {
             Decision::Park { until, .. } | Decision::Pause { until, .. } => {
                 Next::Write(self.ask_again(*until, now))
             }
-            Decision::Fail { .. } | Decision::Disconnect { .. } | Decision::Review => {
-                Next::Write(self.given_up())
-            }
+            Decision::Fail { .. }
+            | Decision::Disconnect { .. }
+            | Decision::Miss
+            | Decision::Review => Next::Write(self.given_up()),
         }
     }
 }

@@ -144,6 +144,8 @@ pub enum Holder {
     Limit,
     /// An equal wording may be out on the account.
     Doubt,
+    /// Other late posts of the account, which leave apart.
+    Backlog,
 }
 
 /// What came of a renewal.
@@ -229,6 +231,8 @@ pub enum Wait {
     Token,
     /// Other jobs: a lease works so long and no longer.
     Turn,
+    /// Other late posts of the account, which leave apart.
+    Backlog,
 }
 
 impl Page {

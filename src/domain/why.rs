@@ -7,6 +7,7 @@ use crate::decision::ATTEMPTS_MAX;
 use crate::delivery::Status;
 use crate::failure::Scope;
 use crate::id::DeliveryId;
+use crate::lateness::HELD;
 use crate::post::Stage;
 use crate::time::Timestamp;
 use crate::timeline::Wait;
@@ -102,6 +103,10 @@ pub fn why(facts: &Facts) -> String {
         Status::Scheduled | Status::Ready => waiting(facts),
         Status::Sending => sending(facts),
         Status::Reconciling => asking(facts),
+        Status::Review if facts.failure.as_ref().is_some_and(|why| why.kind == HELD) => format!(
+            "It is late and waits for a person: {}; to let it out or drop it, settle its review",
+            message(facts, "nobody can tell"),
+        ),
         Status::Review => format!(
             "A person has to look whether it is out on {} and settle the review: {}",
             facts.account,
@@ -268,6 +273,10 @@ fn due(facts: &Facts) -> String {
         Some(Wait::Processing) => format!(
             "{} is still processing its media: it is looked at again at {wake}",
             facts.platform,
+        ),
+        Some(Wait::Backlog) => format!(
+            "It is late, and late posts of {} leave apart: it goes out at {wake}",
+            facts.account,
         ),
         Some(Wait::Doubt | Wait::Due | Wait::Token | Wait::Turn) | None => {
             format!("It goes on at {wake}")

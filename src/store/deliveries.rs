@@ -97,6 +97,16 @@ pub struct Loaded {
     pub is_damaged: bool,
     /// The sealed grant.
     pub credential: Credential,
+    /// When a person asked for it last.
+    pub asked_at: Option<Timestamp>,
+    /// The intent of the call that brought it out, or of the last one that was to.
+    pub sent_at: Option<Timestamp>,
+    /// Its lateness was told already.
+    pub is_missed: bool,
+    /// Being late, it leaves at this instant.
+    pub slot_at: Option<Timestamp>,
+    /// What it has waited for last, in words.
+    pub waited_for: Option<String>,
     /// The present, by the database's clock.
     pub now: Timestamp,
 }
@@ -112,6 +122,8 @@ impl Loaded {
             lease: self.lease,
             due_at: self.due_at,
             not_after: self.not_after,
+            late: self.draft.late,
+            asked_at: self.asked_at,
             intended_at: self.intended_at,
             deadline_at: self.deadline_at,
             ask_from: self.ask_from,
@@ -166,6 +178,11 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         is_damaged: status == "damaged",
         needs_reconnect: (status != "connected").then(|| reason.unwrap_or_default()),
         credential: credentials::credential_of(row)?,
+        asked_at: convert::time_or_none(row, "asked_at")?,
+        sent_at: convert::time_or_none(row, "sent_at")?,
+        is_missed: row.try_get("is_missed")?,
+        slot_at: convert::time_or_none(row, "slot_at")?,
+        waited_for: row.try_get("waited_for")?,
         now: convert::time(row, "now")?,
     })
 }
@@ -208,6 +225,8 @@ pub struct Shown {
     pub permalink: Option<String>,
     /// When it was settled as published.
     pub published_at: Option<Timestamp>,
+    /// When the call left that brought it out, or the last one that was to.
+    pub sent_at: Option<Timestamp>,
     /// The closed gate that holds it.
     pub gate: Option<Gate>,
     /// Where its adapter stands, sealed where that is secret.
@@ -254,6 +273,7 @@ pub(crate) fn shown_of(row: &PgRow) -> Result<Shown, Fault> {
         remote_id: row.try_get("remote_id")?,
         permalink: row.try_get("permalink")?,
         published_at: convert::time_or_none(row, "published_at")?,
+        sent_at: convert::time_or_none(row, "sent_at")?,
         gate,
         checkpoint: row.try_get("checkpoint")?,
         operation: None,
@@ -280,6 +300,8 @@ impl Store {
                  d.account_id, a.brand_id, a.platform, a.app, a.own_app_key,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
                  a.status_reason, a.posts_per_day, a.min_gap_s,
+                 d.asked_at, d.sent_at, d.missed_at IS NOT NULL AS is_missed, d.slot_at,
+                 d.failure->>'message' AS waited_for,
                  z.scope_key IS NOT NULL AS is_paused, c.sealed, c.version, c.expires_at,
                  c.refreshed_at, coalesce(g.version, 0) AS reached, clock_timestamp() AS now
              FROM deliveries d
@@ -299,6 +321,7 @@ impl Store {
         let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let loaded = loaded_of(row)?;
+            self.heard.hear(loaded.now);
             found.insert(loaded.id, loaded);
         }
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())

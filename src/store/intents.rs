@@ -37,6 +37,8 @@ pub struct Intent {
     pub wording_sha256: String,
     /// Nobody else sends for this long.
     pub time: Duration,
+    /// Nothing of the delivery is out: this call brings it out, or its first part.
+    pub is_first: bool,
 }
 
 /// A committed intent.
@@ -44,6 +46,8 @@ pub struct Intent {
 pub struct Intended {
     /// When the delivery's first intent was written.
     pub first_at: Timestamp,
+    /// When the intent was that brings it out, or its first part.
+    pub sent_at: Timestamp,
     /// Nobody else sends before this instant.
     pub deadline_at: Timestamp,
 }
@@ -65,13 +69,16 @@ impl Store {
         let rows = sqlx::query(
             "WITH i AS (
                  SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[],
-                     $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[])
+                     $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[],
+                     $10::boolean[])
                      AS t (id, epoch, lease, revision, checkpoint_no, time_ms, endpoint, sha256,
-                         wording)
+                         wording, is_first)
              ), u AS (
                  UPDATE deliveries d
                  SET status = 'sending', epoch = i.epoch, lease = i.lease,
                      intended_at = coalesce(d.intended_at, clock_timestamp()),
+                     sent_at = CASE WHEN i.is_first THEN clock_timestamp()
+                         ELSE coalesce(d.sent_at, clock_timestamp()) END,
                      deadline_at = clock_timestamp() + i.time_ms * interval '1 millisecond',
                      updated_at = clock_timestamp()
                  FROM i
@@ -84,7 +91,7 @@ impl Store {
                          WHERE o.account_id = d.account_id AND o.delivery_id <> d.id
                              AND o.wording_sha256 = i.wording
                              AND e.status IN ('sending', 'reconciling'))
-                 RETURNING d.id, d.intended_at, d.deadline_at, d.checkpoint_no, d.epoch, d.lease,
+                 RETURNING d.id, d.intended_at, d.sent_at, d.deadline_at, d.checkpoint_no, d.epoch, d.lease,
                      i.endpoint, i.sha256
              ), written AS (
                  INSERT INTO attempts (delivery_id, checkpoint_no, endpoint, epoch, lease,
@@ -92,7 +99,7 @@ impl Store {
                  SELECT id, checkpoint_no, endpoint, epoch, lease, sha256, clock_timestamp(),
                      deadline_at FROM u
              )
-             SELECT id, intended_at, deadline_at FROM u",
+             SELECT id, intended_at, sent_at, deadline_at FROM u",
         )
         .bind(&ids)
         .bind(number(|i| i.guard.epoch))
@@ -103,6 +110,7 @@ impl Store {
         .bind(intents.iter().map(|i| i.endpoint.to_owned()).collect::<Vec<_>>())
         .bind(intents.iter().map(|i| i.request_sha256.clone()).collect::<Vec<_>>())
         .bind(intents.iter().map(|i| i.wording_sha256.clone()).collect::<Vec<_>>())
+        .bind(intents.iter().map(|i| i.is_first).collect::<Vec<_>>())
         .fetch_all(&mut **warm)
         .await?;
         warm.keep();
@@ -110,7 +118,9 @@ impl Store {
         for row in &rows {
             let first_at = convert::time(row, "intended_at")?;
             let deadline_at = convert::time(row, "deadline_at")?;
-            committed.insert(row.try_get::<Uuid, _>("id")?, Intended { first_at, deadline_at });
+            let sent_at = convert::time(row, "sent_at")?;
+            let intended = Intended { first_at, sent_at, deadline_at };
+            committed.insert(row.try_get::<Uuid, _>("id")?, intended);
         }
         Ok(asked.iter().map(|id| committed.get(id).copied()).collect())
     }

@@ -5,7 +5,9 @@
 
 pub mod accounts;
 pub mod assets;
+pub mod catch_ups;
 pub mod choices;
+mod clock;
 pub mod connections;
 pub mod convert;
 pub mod crashes;
@@ -73,6 +75,7 @@ impl Default for Config {
 pub struct Store {
     pub(crate) pool: PgPool,
     at_hand: warm::AtHand,
+    heard: clock::Heard,
 }
 
 impl Store {
@@ -97,14 +100,22 @@ impl Store {
                 ("enable_hashjoin", "off"),
                 ("enable_mergejoin", "off"),
             ]);
+        let heard = clock::Heard::default();
+        let hearing = heard.clone();
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(Duration::from_millis(config.acquire_ms))
-            .after_connect(|connection, _| Box::pin(histories::greet(connection)))
+            .after_connect(move |connection, _| {
+                let heard = hearing.clone();
+                Box::pin(async move {
+                    histories::greet(connection).await?;
+                    heard.ask(connection).await
+                })
+            })
             .connect_with(options)
             .await
             .context("connecting to Postgres")?;
-        Ok(Self { pool, at_hand: warm::AtHand::of(config.connections_max) })
+        Ok(Self { pool, at_hand: warm::AtHand::of(config.connections_max), heard })
     }
 
     /// Brings the schema up to date. Safe to run by many processes at once.
@@ -125,15 +136,6 @@ impl Store {
     pub async fn ping(&self) -> Result<(), Fault> {
         sqlx::query("SELECT 1").execute(&self.pool).await.context("asking Postgres")?;
         Ok(())
-    }
-
-    /// The database's clock.
-    ///
-    /// # Errors
-    /// When it does not answer.
-    pub async fn time(&self) -> Result<domain::time::Timestamp, Fault> {
-        let row = sqlx::query("SELECT clock_timestamp() AS now").fetch_one(&self.pool).await?;
-        convert::time(&row, "now")
     }
 
     /// Closes the connections.

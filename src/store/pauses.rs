@@ -41,8 +41,6 @@ pub(crate) fn key(account: AccountId) -> String {
 /// What waking an account came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resumed {
-    /// Deliveries that had waited too long, and failed.
-    pub overdue: u64,
     /// A limit that still holds the account.
     pub limited: Option<Gate>,
 }
@@ -83,12 +81,13 @@ impl Store {
         if old.as_deref() == Some(act.reason) {
             return Ok(());
         }
-        // Only what may be worked on by now: staging begins ten minutes ahead.
+        // Only what may be worked on by now, however long ahead its platform is staged.
         sqlx::query(
             "WITH held AS (
                  SELECT id FROM deliveries
                  WHERE account_id = $1 AND status IN ('scheduled', 'ready')
-                     AND due_at < (SELECT clock_timestamp()) + interval '15 minutes'
+                     AND (status = 'ready'
+                         OR due_at < (SELECT clock_timestamp()) + interval '15 minutes')
                  ORDER BY id FOR UPDATE)
              UPDATE deliveries d SET revision = revision + 1, updated_at = clock_timestamp()
              FROM held WHERE d.id = held.id",
@@ -105,12 +104,12 @@ impl Store {
         Ok(())
     }
 
-    /// Wakes an account. Deliveries that waited longer than anything may are failed with
-    /// `failure`. `None` when it was not paused.
+    /// Wakes an account. What waited too long for it follows the rule of its post when it is
+    /// taken up. `None` when it was not paused.
     ///
     /// # Errors
     /// When Postgres fails; then nothing is written.
-    pub async fn resume(&self, act: Act<'_>, failure: &Value) -> Result<Option<Resumed>, Fault> {
+    pub async fn resume(&self, act: Act<'_>) -> Result<Option<Resumed>, Fault> {
         let mut tx = self.pool.begin().await?;
         let gone = sqlx::query("DELETE FROM gates WHERE scope_key = $1 RETURNING reason")
             .bind(key(act.account))
@@ -118,27 +117,8 @@ impl Store {
             .await?;
         let Some(gone) = gone else { return Ok(None) };
         let old: String = gone.try_get("reason")?;
-        // What may be out is not failed here: its own attempt decides.
-        let overdue = sqlx::query(
-            "WITH late AS (
-                 SELECT d.id FROM deliveries d JOIN posts p ON p.id = d.post_id
-                 WHERE d.account_id = $1 AND d.status IN ('scheduled', 'ready')
-                     AND NOT d.has_doubt AND d.ask_from IS NULL
-                     AND coalesce(p.not_after, d.due_at + interval '72 hours') < clock_timestamp()
-                 ORDER BY d.id FOR UPDATE OF d
-             ), gone AS (
-                 DELETE FROM jobs j USING late WHERE j.kind = 'publish' AND j.subject = late.id)
-             UPDATE deliveries d SET status = 'failed', revision = revision + 1, failure = $2,
-                 failed_stage = 'validating', updated_at = clock_timestamp()
-             FROM late WHERE d.id = late.id",
-        )
-        .bind(act.account.uuid())
-        .bind(Json(failure))
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
         let before = json!({ "paused": true, "reason": old });
-        let after = json!({ "paused": false, "overdue": overdue });
+        let after = json!({ "paused": false });
         note(&mut tx, act, "account.resume", (before, after)).await?;
         tell(&mut tx, act, "account.resumed").await?;
         let limit = sqlx::query(
@@ -157,7 +137,7 @@ impl Store {
             None => None,
         };
         tx.commit().await?;
-        Ok(Some(Resumed { overdue, limited }))
+        Ok(Some(Resumed { limited }))
     }
 }
 

@@ -122,7 +122,7 @@ async fn deliveries_of(
     let rows = sqlx::query(
         "SELECT d.id, d.post_id, d.account_id, d.platform, a.app, a.handle, d.status, d.due_at,
              d.attempts, d.failure, d.failed_stage, d.remote_id, d.permalink, d.published_at, d.checkpoint,
-             g.scope_key AS gate_scope, g.until_at AS gate_until, g.reason AS gate_reason
+             d.sent_at, g.scope_key AS gate_scope, g.until_at AS gate_until, g.reason AS gate_reason
          FROM deliveries d
          JOIN accounts a ON a.id = d.account_id
          LEFT JOIN LATERAL (

@@ -61,6 +61,8 @@ pub struct Settle {
     pub gate: Option<Closing>,
     /// What people are told of it.
     pub told: Option<Told>,
+    /// What the event `post.missed` says, where this makes it true.
+    pub missed: Option<Value>,
 }
 
 /// The lines that a settle carries into the timeline.
@@ -87,6 +89,7 @@ impl Settle {
             detail: None,
             gate: None,
             told: None,
+            missed: None,
         }
     }
 
@@ -137,11 +140,13 @@ WITH i AS (
         $7::text[], $8::jsonb[], $9::int[], $10::int[], $11::boolean[], $12::int[], $13::jsonb[],
         $14::text[], $15::text[], $16::text[], $17::text[], $18::int[], $19::text[],
         $20::text[], $21::text[], $22::timestamptz[], $23::text[], $24::timestamptz[],
-        $25::text[], $26::text[], $27::text[], $28::jsonb[])
+        $25::text[], $26::text[], $27::text[], $28::jsonb[],
+        $29::jsonb[])
         AS t (id, epoch, lease, revision, checkpoint_no, hold, status, checkpoint, spent,
             auth_refusals, has_doubt, absences, failure, failed_stage, remote_id, permalink,
             outcome, http_status, detail, wake, queue, due_at, gate, gate_until, gate_reason,
-            kind, role, lines)
+            kind, role, lines,
+            missed)
 ), u AS (
     UPDATE deliveries d
     SET status = i.status, epoch = i.epoch, lease = i.lease,
@@ -158,6 +163,8 @@ WITH i AS (
         crashes = CASE WHEN i.status IN ('published', 'failed', 'review')
             OR i.checkpoint IS NOT NULL AND i.hold <> 'asking' THEN 0 ELSE d.crashes END,
         published_at = CASE WHEN i.status = 'published' THEN clock_timestamp() END,
+        missed_at = CASE WHEN i.missed IS NULL THEN d.missed_at
+            ELSE coalesce(d.missed_at, clock_timestamp()) END,
         updated_at = clock_timestamp()
     FROM i
     WHERE d.id = i.id AND CASE i.hold
@@ -174,10 +181,15 @@ WITH i AS (
         END
     RETURNING d.id, d.checkpoint_no, i.outcome, i.http_status, i.detail, i.wake, i.queue,
         i.due_at, i.gate, i.gate_until, i.gate_reason, i.kind, d.tenant_id, d.epoch, i.role,
-        i.lines
+        i.lines,
+        i.missed
 ), told AS (
     INSERT INTO timeline (tenant_id, delivery_id, epoch, role, lines)
     SELECT u.tenant_id, u.id, u.epoch, u.role, u.lines FROM u WHERE u.lines IS NOT NULL
+), missed AS (
+    INSERT INTO events (tenant_id, kind, subject, data)
+    SELECT u.tenant_id, 'post.missed', u.missed->>'deliveryId', u.missed
+    FROM u WHERE u.missed IS NOT NULL
 ), ledger AS (
     UPDATE attempts a
     SET outcome = u.outcome, http_status = u.http_status, detail = u.detail,
@@ -275,6 +287,7 @@ impl Store {
             .bind(text(&|s| s.armed().map(|armed| armed.0.as_str())))
             .bind(text(&|s| s.told.as_ref().map(|told| told.role)))
             .bind(lines(&all))
+            .bind(all.iter().map(|s| s.missed.as_ref().map(Json)).collect::<Vec<_>>())
             .fetch_all(&mut **warm)
             .await?;
         warm.keep();

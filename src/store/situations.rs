@@ -43,6 +43,8 @@ pub struct Situation {
     pub crashes: i32,
     /// When the wake-up that is owed is due.
     pub wake_at: Option<Timestamp>,
+    /// Being late, it leaves at this instant.
+    pub slot_at: Option<Timestamp>,
     /// Irreversible calls that came through.
     pub receipts: i64,
     /// The lines of the last settle, as `domain::timeline` stores them.
@@ -90,7 +92,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT d.id, d.post_id, d.account_id, d.platform, a.app, a.handle, d.status, d.due_at,
                  d.attempts, d.failure, d.failed_stage, d.remote_id, d.permalink, d.published_at, d.checkpoint,
-                 g.scope_key AS gate_scope, g.until_at AS gate_until, g.reason AS gate_reason,
+                 d.sent_at, d.slot_at, g.scope_key AS gate_scope, g.until_at AS gate_until, g.reason AS gate_reason,
                  p.stage, p.draft, a.status AS account_status, a.status_reason,
                  z.reason AS pause_reason, a.posts_per_day, a.min_gap_s,
                  c.refresh_deadline_at, d.deadline_at, d.ask_from, d.absences,
@@ -149,6 +151,7 @@ impl Store {
             absences: row.try_get("absences")?,
             crashes: row.try_get("crashes")?,
             wake_at: convert::time_or_none(&row, "wake_at")?,
+            slot_at: convert::time_or_none(&row, "slot_at")?,
             receipts: row.try_get("receipts")?,
             last: row.try_get("last")?,
             now,

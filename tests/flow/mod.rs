@@ -20,6 +20,7 @@ mod film;
 mod flush;
 mod followed;
 mod keeping;
+mod late;
 mod limit;
 mod list;
 mod media;

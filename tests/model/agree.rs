@@ -222,6 +222,7 @@ impl Pair {
             request_sha256: String::new(),
             wording_sha256: wording.to_owned(),
             time,
+            is_first: true,
         };
         let told = self.store.intend(vec![intent]).await.unwrap()[0];
         let now = self.store.time().await.unwrap();

@@ -5,6 +5,7 @@
 
 use super::layout::Id;
 use domain::delivery::{Event, Status};
+use domain::lateness::Late;
 use domain::standing::{Change, Hold, Outcome, Standing, Wake};
 use domain::time::Timestamp;
 use serde_json::Value;
@@ -117,6 +118,8 @@ impl Row {
             lease: self.lease,
             due_at: self.due_at,
             not_after: None,
+            late: Late::Publish,
+            asked_at: None,
             intended_at: self.intended_at,
             deadline_at: self.deadline_at,
             ask_from: self.ask_from,

@@ -278,6 +278,9 @@ impl World {
             }
             Obstacle::Renew => Stage::Renew,
             Obstacle::Fail(_) => Stage::Settle(Box::new(Plan::of(task.standing().failed()))),
+            Obstacle::Late(verdict) => {
+                Stage::Settle(Box::new(Plan::of(task.standing().missed(verdict))))
+            }
             Obstacle::Review => Stage::Settle(Box::new(Plan::of(task.standing().given_up()))),
         }
     }

@@ -38,7 +38,7 @@ pub(super) async fn of_code(
     let Speaker { platform, auth, registration } = speaker;
     let profile = auth.profile(&registration.name);
     let call = auth.exchange(registration, code, profile.uses_pkce.then_some(verifier));
-    let deadline = clock::now() + CALL_MAX;
+    let deadline = app.now() + CALL_MAX;
     let grant = match courier::send_ready(app, platform, call, deadline).await {
         Ok(reply) => auth.read_grant(&reply, None),
         Err(failure) => Err(failure),
@@ -76,7 +76,7 @@ async fn ask(
         match identify(auth, registration, grant, &replies) {
             Identifying::Ask { after, call } => {
                 clock::pause(after).await;
-                let deadline = clock::now() + CALL_MAX;
+                let deadline = app.now() + CALL_MAX;
                 let reply = courier::send_ready(app, platform, *call, deadline).await;
                 replies.push(reply.map_err(|failure| refused(platform, &failure))?);
             }

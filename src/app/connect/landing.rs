@@ -5,7 +5,7 @@ use super::identities::Speaker;
 use crate::show::{self, AccountView};
 use crate::targets::Address;
 use crate::{App, Refused, grants, keeping};
-use base::{Fault, clock, rng};
+use base::{Fault, rng};
 use domain::id::{AccountId, BrandId, TenantId};
 use platforms::Identity;
 use store::connections::{Around, Connection, Owed};
@@ -91,7 +91,7 @@ pub(super) async fn connect(
         let grant = &identities[place].grant;
         grants::seal_with(&key, party.tenant, platform, account, version, grant)
     };
-    let now = clock::now();
+    let now = app.now();
     let address = |account| {
         let app = party.own_app_key.unwrap_or(name);
         Address { tenant: party.tenant, platform, app, account }

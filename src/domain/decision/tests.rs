@@ -12,6 +12,8 @@ fn history() -> History {
         attempts: 1,
         due_at: Timestamp::from_seconds(1_000),
         not_after: None,
+        late: Late::Publish,
+        asked_at: None,
         has_doubt: false,
         refreshed_at: Timestamp::from_seconds(0),
         refused_since: Timestamp::from_seconds(1_001),
@@ -206,6 +208,7 @@ fn histories() -> Vec<Flagged> {
         ("", |h| History { ask_at: NOW - Duration::from_secs(1), ..h }),
         ("asks later", |h| History { ask_at: NOW + Duration::from_secs(40), ..h }),
     ]);
+    spread(&[("", |h| h), ("held when late", |h| History { late: Late::Hold, ..h })]);
     spread(&[("", |h| History { chance: 0.0, ..h }), ("late", |h| History { chance: 1.0, ..h })]);
     histories
 }
@@ -214,11 +217,12 @@ fn histories() -> Vec<Flagged> {
 fn stated(failure: &str, is: impl Fn(&str) -> bool) -> &'static str {
     let is_long = is("refused for hours") || is("refused for a day");
     let is_over = is("little time") || is("no time") || is("old");
+    let missed = if is("held when late") { "miss" } else { "fail" };
     match failure {
         "stale" | "dead" if is("old token") => "again at once",
         "stale" | "dead" if is("outage") && !is("refused for a day") => {
             if is_over {
-                "fail"
+                missed
             } else {
                 "the platform rests"
             }
@@ -226,15 +230,16 @@ fn stated(failure: &str, is: impl Fn(&str) -> bool) -> &'static str {
         "stale" | "dead" if !is("fresh token") => "refresh",
         "stale" if is_long && is("refused often") => "disconnect",
         "dead" if is_long || is("refused again") && !is("doubtful platform") => "disconnect",
-        "stale" | "dead" if is_over => "fail",
+        "stale" | "dead" if is_over => missed,
         "stale" | "dead" => "the account rests",
-        "limit too long" => "fail",
-        "limit" | "limit over" if is_over => "fail",
+        "limit too long" => missed,
+        "limit" | "limit over" if is_over => missed,
         "limit" | "limit over" => "park",
         "content" => "fail",
         "duplicate" if is("in doubt") => "ask",
         "duplicate" => "fail",
-        "transient" if is("last try") || is("beyond") || is_over => "fail",
+        "transient" if is("last try") || is("beyond") => "fail",
+        "transient" if is_over => missed,
         "transient" => "again later",
         "unknown" if is("beyond") => "review",
         "unknown" if is("asks later") => "ask later",
@@ -255,6 +260,7 @@ fn told(decision: &Decision, failure: &Failure, history: &History) -> &'static s
         Decision::Fail { failure: why } if why == failure => "fail",
         Decision::Disconnect { failure: why } if why == failure => "disconnect",
         Decision::Review => "review",
+        Decision::Miss => "miss",
         Decision::Park { scope, until } => match failure {
             Failure::RateLimit { scope: whose, retry_at, .. } => {
                 let opens_at = (*retry_at).max(NOW + LIMIT_WAIT_MIN);
@@ -291,7 +297,7 @@ fn told(decision: &Decision, failure: &Failure, history: &History) -> &'static s
 #[test]
 fn every_failure_after_every_history_has_its_decision() {
     let (failures, histories) = (failures(), histories());
-    assert_eq!(histories.len(), 2 * 2 * 3 * 4 * 3 * 2 * 3 * 4 * 2 * 2, "the product is full");
+    assert_eq!(histories.len(), 2 * 2 * 3 * 4 * 3 * 2 * 3 * 4 * 2 * 2 * 2, "the product is full");
     for (name, failure) in &failures {
         for (flags, history) in &histories {
             let decision = decide(failure, history, NOW);
@@ -311,6 +317,8 @@ fn standing() -> Standing {
         lease: 1,
         due_at: NOW,
         not_after: None,
+        late: Late::Publish,
+        asked_at: None,
         intended_at: Some(NOW),
         deadline_at: Some(NOW),
         ask_from: None,
@@ -345,7 +353,9 @@ fn whatever_is_decided_the_delivery_ends_or_has_an_owner_who_is_woken() {
                 Next::Write(change) => (change, false),
                 // The lease goes on with the renewed token, and nothing is taken away.
                 Next::Renew(change) => (change, true),
-                Next::Fail(change, _) | Next::Disconnect(change, _) => (change, false),
+                Next::Fail(change, _) | Next::Disconnect(change, _) | Next::Miss(change, _) => {
+                    (change, false)
+                }
             };
             let cell = format!("{name}, {flags:?}: {change:?}");
             assert!(!(is_limit && change.status == Status::Ready && change.is_attempt_spent));

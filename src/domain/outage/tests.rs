@@ -154,6 +154,8 @@ impl World {
             attempts: 1,
             due_at: BEGIN,
             not_after: None,
+            late: crate::lateness::Late::Publish,
+            asked_at: None,
             has_doubt: false,
             refreshed_at: account.refreshed_at,
             refused_since: account.refused_since.unwrap_or(now),
@@ -175,7 +177,7 @@ impl World {
                 }
                 self.accounts[at].next_at = until;
             }
-            Decision::Disconnect { .. } | Decision::Fail { .. } => {
+            Decision::Disconnect { .. } | Decision::Fail { .. } | Decision::Miss => {
                 self.accounts[at].is_lost = true;
             }
             other => panic!("{other:?}"),

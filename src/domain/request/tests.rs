@@ -151,3 +151,34 @@ fn with_accounts_the_unaddressed_options_are_told_later() {
     assert_eq!(unaddressed(&draft, &["youtube"]), []);
     assert_eq!(unaddressed(&draft, &["x"])[0].field, "youtube");
 }
+
+// case: LT-request
+#[test]
+fn what_is_wanted_of_a_late_post_is_one_of_three_words_and_needs_an_end() {
+    use crate::lateness::Late;
+    let end = json!("2026-12-01T10:00:00Z");
+    for (word, late) in Late::WORDS {
+        let draft =
+            parse(&with(&json!({"late": word, "notAfter": end})), &PLATFORMS, now()).unwrap();
+        assert_eq!((draft.late, draft.late.as_str()), (late, word));
+    }
+    let plain = parse(&with(&json!({})), &PLATFORMS, now()).unwrap();
+    assert_eq!(plain.late, Late::Publish);
+    // What was stored before there were rules reads as ever.
+    let mut stored = serde_json::to_value(&plain).unwrap();
+    stored.as_object_mut().unwrap().remove("late");
+    assert_eq!(serde_json::from_value::<Draft>(stored).unwrap(), plain);
+
+    for (body, field, rule) in [
+        (json!({"late": "hold"}), "notAfter", Rule::Required),
+        (json!({"late": "skip", "notAfter": null}), "notAfter", Rule::Required),
+        (json!({"late": "drop", "notAfter": end}), "late", Rule::OutOfRange),
+        (json!({"late": "skip", "notAfter": "soon"}), "notAfter", Rule::OutOfRange),
+        (json!({"late": 1}), "late", Rule::WrongType),
+    ] {
+        let found = parse(&with(&body), &PLATFORMS, now()).unwrap_err();
+        let [one] = found.as_slice() else { panic!("{body}: {found:?}") };
+        assert_eq!((one.field.as_str(), one.rule), (field, rule));
+        assert!(!one.resolution.is_empty());
+    }
+}

@@ -85,11 +85,8 @@ async fn what_is_three_days_late_when_an_account_is_resumed_fails_and_can_be_ret
     scene.published(&fresh).await;
     let failed = scene.settled(&late).await;
     let error = &delivery(&failed, &account)["error"];
-    assert_eq!(
-        (&error["stage"], &error["type"]),
-        (&json!("validating"), &json!("ValidationError"))
-    );
-    assert!(error["message"].as_str().unwrap().contains("three days late"), "{error}");
+    assert_eq!(error["type"], "LateError", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("more than three days ago"), "{error}");
     assert_eq!(scene.texts(&account).await, [format!("Fresh, {}", scene.brand)]);
     scene.order(&late, "retry").await.data();
     scene.published(&late).await;

@@ -8,6 +8,7 @@ use domain::courier::{End, Safeguard};
 use domain::decision::{Decision, History, decide};
 use domain::delivery::Status;
 use domain::failure::{Effect, Failure, no_reply};
+use domain::lateness::Late;
 use domain::standing::{Change, Next, Outcome, Wake};
 use domain::time::Timestamp;
 use platforms::{Checkpoint, Reply, Step, Verdict};
@@ -92,9 +93,10 @@ impl World {
         let checkpoint = (recovered != task.checkpoint).then(|| recovered.0.clone());
         task.checkpoint = recovered;
         let (change, renews) = match task.standing().after(decision, failure) {
-            Next::Write(change) | Next::Fail(change, _) | Next::Disconnect(change, _) => {
-                (change, false)
-            }
+            Next::Write(change)
+            | Next::Fail(change, _)
+            | Next::Disconnect(change, _)
+            | Next::Miss(change, _) => (change, false),
             Next::Renew(change) => (change, true),
         };
         let change = Change { outcome: outcome.or(change.outcome), ..change };
@@ -106,6 +108,8 @@ impl World {
             attempts: u32::try_from(task.row.attempts).unwrap_or(0) + 1,
             due_at: task.row.due_at,
             not_after: None,
+            late: Late::Publish,
+            asked_at: None,
             has_doubt: task.row.has_doubt,
             // A refresh is always within reach here.
             refreshed_at: Timestamp::from_ms(0),
@@ -189,7 +193,7 @@ impl World {
         match task.standing().unanswered(&decision, self.now) {
             Next::Renew(_) => Stage::Renew,
             Next::Write(change) => Stage::Settle(Box::new(Plan::of(change))),
-            Next::Fail(..) | Next::Disconnect(..) => self.give_up(task),
+            Next::Fail(..) | Next::Disconnect(..) | Next::Miss(..) => self.give_up(task),
         }
     }
 }

@@ -81,6 +81,8 @@ fn start(folder: &Path, arguments: &Arguments) -> Result<Child, Fault> {
         .arg(folder)
         .args(["--delay-ms", &arguments.delay_ms.to_string()])
         .env("POSTFLEET_LOG", "warn")
+        // What waits for longer than a minute would leave apart from the others of its account.
+        .env("POSTFLEET__PLATFORMS__X__CATCH_UP_GAP_S", "0")
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()

@@ -6,6 +6,7 @@ use base::Fault;
 use domain::capability::Profile;
 use domain::failure::Failure;
 use domain::id::{AccountId, DeliveryId, PostId};
+use domain::local::TimeZone;
 use domain::post;
 use domain::rejection::Rejection;
 use domain::request::Draft;
@@ -34,6 +35,12 @@ pub struct PostView {
     pub text: String,
     /// When it is due; absent when at once.
     pub scheduled_at: Option<Timestamp>,
+    /// The same as the clocks of `time_zone` show it, where it was said that way or is a slot.
+    pub scheduled_local: Option<String>,
+    /// The zone of `scheduled_local`.
+    pub time_zone: Option<String>,
+    /// What is to be known of it, where the clocks skip that time or show it twice.
+    pub scheduled_at_note: Option<String>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// One per account.
@@ -108,6 +115,7 @@ pub struct AccountView {
 
 /// Shows a post.
 pub fn view(app: &App, post: &Post) -> PostView {
+    let local = post.draft.scheduled_local.as_ref();
     let statuses: Vec<_> = post.deliveries.iter().map(|d| d.status).collect();
     PostView {
         id: post.id,
@@ -116,6 +124,9 @@ pub fn view(app: &App, post: &Post) -> PostView {
         brand_slug: post.draft.brand_slug.clone(),
         text: post.draft.text.clone(),
         scheduled_at: post.scheduled_at,
+        scheduled_local: local.map(|local| local.time.clone()),
+        time_zone: local.map(|local| local.time_zone.clone()),
+        scheduled_at_note: local.and_then(|local| local.note.clone()),
         created_at: post.created_at,
         deliveries: post
             .deliveries
@@ -240,17 +251,18 @@ pub fn account(account: &Account) -> AccountView {
     }
 }
 
-/// Creates a brand, or renames the one with this slug.
+/// Creates a brand, or renames the one with this slug and gives it another zone, if one is named.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn ensure_brand(
     app: &App,
     caller: &Caller,
-    slug: &str,
-    name: &str,
+    (slug, name): (&str, &str),
+    zone: Option<&TimeZone>,
 ) -> Result<Value, Fault> {
-    let brand = app.0.store.ensure_brand(caller.tenant, base::rng::id(), slug, name).await?;
+    let id = base::rng::id();
+    let brand = app.0.store.ensure_brand(caller.tenant, id, (slug, name), zone).await?;
     Ok(brand_view(&brand))
 }
 
@@ -263,5 +275,6 @@ pub async fn brands(app: &App, caller: &Caller) -> Result<Vec<Value>, Fault> {
 }
 
 fn brand_view(brand: &Brand) -> Value {
-    json!({ "id": brand.id, "slug": brand.slug, "name": brand.name })
+    let zone = brand.time_zone.name();
+    json!({ "id": brand.id, "slug": brand.slug, "name": brand.name, "timeZone": zone })
 }

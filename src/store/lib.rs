@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod assets;
 pub mod auth_retries;
+pub mod calendar;
 pub mod choices;
 pub mod connections;
 pub mod convert;
@@ -35,6 +36,7 @@ pub mod reseals;
 pub mod reviews;
 pub mod settles;
 pub mod situations;
+pub mod slots;
 pub mod tenants;
 pub mod unmapped;
 pub mod visits;
@@ -44,7 +46,9 @@ use base::{Context, Fault};
 use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Where the truth is kept.
 #[derive(Clone, Deserialize)]
@@ -70,7 +74,13 @@ impl Default for Config {
 pub struct Store {
     pub(crate) pool: PgPool,
     at_hand: warm::AtHand,
+    /// Placements of a brand wait for each other inside their transactions; they may not take all
+    /// connections with them.
+    placing: Arc<Semaphore>,
 }
+
+/// Connections that placements may hold.
+const PLACING_MAX: usize = 4;
 
 impl Store {
     /// Connects.
@@ -101,7 +111,8 @@ impl Store {
             .connect_with(options)
             .await
             .context("connecting to Postgres")?;
-        Ok(Self { pool, at_hand: warm::AtHand::of(config.connections_max) })
+        let at_hand = warm::AtHand::of(config.connections_max);
+        Ok(Self { pool, at_hand, placing: Arc::new(Semaphore::new(PLACING_MAX)) })
     }
 
     /// Brings the schema up to date. Safe to run by many processes at once.

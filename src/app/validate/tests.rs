@@ -151,7 +151,7 @@ fn a_worker_says_of_a_stored_post_what_was_said_before_it_was_taken() {
     for number in 0..POSTS {
         let body = body(&mut chance, &assets);
         let profile = if chance.one_in(2) { Profile::Spec } else { Profile::Extended };
-        let (draft, _) = request::read(&body, &platforms::names(), now);
+        let (draft, _) = request::read(&body, &platforms::names(), now, &TimeZone::UTC);
         // A worker has it from Postgres.
         let stored = serde_json::from_str(&serde_json::to_string(&draft).unwrap()).unwrap();
         for name in &draft.platforms {

@@ -158,7 +158,9 @@ impl Wall {
         // the name of a zone it would pass over.
         let rest = text.as_bytes().get(FORM.len()..)?;
         let is_local = text.bytes().zip(FORM).all(fits)
-            && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'));
+            && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'))
+            // A leap second is on no clock of a wall.
+            && !rest.starts_with(b":60");
         if !is_local {
             return None;
         }

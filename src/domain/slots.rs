@@ -60,7 +60,8 @@ impl Slot {
         let day = DAYS.iter().position(|(name, _)| *name == day)?;
         let shape: String =
             time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-        let time = matches!(shape.as_str(), "00:00" | "00:00:00").then(|| time.parse().ok())??;
+        let is_time = matches!(shape.as_str(), "00:00" | "00:00:00") && !time.ends_with(":60");
+        let time = is_time.then(|| time.parse().ok())??;
         Some(Self { day, time })
     }
 

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod bench;
+pub mod calendar;
 pub mod connect;
 pub mod dev;
 pub mod doctor;
@@ -10,5 +11,6 @@ pub mod post;
 pub mod review;
 pub mod roles;
 pub mod sim;
+pub mod slots;
 pub mod status;
 pub mod why;

@@ -10,7 +10,7 @@ fn minutes_of(minutes: u64) -> Duration {
     Duration::from_secs(60 * minutes)
 }
 
-// case: L-clocks
+// case: Z-clocks
 #[test]
 fn a_skipped_time_moves_forward_by_the_gap_and_of_two_the_first_is_meant() {
     let skipped = |minutes| Shift::Skipped(minutes_of(minutes));
@@ -31,9 +31,9 @@ fn a_skipped_time_moves_forward_by_the_gap_and_of_two_the_first_is_meant() {
         ("America/Sao_Paulo", "2027-10-17T00:30", "2027-10-17T03:30:00Z", Shift::None),
         ("America/Sao_Paulo", "2018-11-04T00:30", "2018-11-04T03:30:00Z", skipped(60)),
         ("Asia/Kolkata", "2027-06-01T09:00", "2027-06-01T03:30:00Z", Shift::None),
-        // The clocks go back for Ramadan, whose days no rule of a calendar tells.
-        ("Africa/Casablanca", "2027-02-07T02:30", "2027-02-07T01:30:00Z", twice(60)),
-        ("Africa/Casablanca", "2027-03-14T02:30", "2027-03-14T02:30:00Z", skipped(60)),
+        // The clocks went back for Ramadan, whose days no rule of a calendar tells.
+        ("Africa/Casablanca", "2025-02-23T02:30", "2025-02-23T01:30:00Z", twice(60)),
+        ("Africa/Casablanca", "2025-04-06T02:30", "2025-04-06T02:30:00Z", skipped(60)),
         // A whole day that was none.
         ("Pacific/Apia", "2011-12-30T12:00", "2011-12-30T22:00:00Z", skipped(24 * 60)),
         ("Europe/Berlin", "2028-02-29T09:00:00.250", "2028-02-29T08:00:00.250Z", Shift::None),
@@ -55,7 +55,7 @@ fn a_skipped_time_moves_forward_by_the_gap_and_of_two_the_first_is_meant() {
     assert_eq!(zone("Europe/Berlin").instant(last), None);
 }
 
-// case: L-clocks
+// case: Z-clocks
 #[test]
 fn what_becomes_of_a_time_is_told_in_a_sentence() {
     let told = |name: &str, wall: &str| {
@@ -94,6 +94,7 @@ fn a_time_on_the_wall_has_one_form_and_no_offset() {
         "2026-12-01T24:00",
         "2027-02-29T09:00",
         "2026-12-01T09:00:",
+        "2026-12-31T23:59:60",
         "２026-12-01T09:00",
         "",
     ];
@@ -104,7 +105,7 @@ fn a_time_on_the_wall_has_one_form_and_no_offset() {
     assert_eq!(Wall::parse_date("2026-2-001"), None);
 }
 
-// case: L-zone-names
+// case: Z-names
 #[test]
 fn a_zone_is_known_by_its_name_and_a_misspelt_one_is_guessed() {
     assert_eq!(TimeZone::named("europe/berlin").unwrap().name(), "Europe/Berlin");

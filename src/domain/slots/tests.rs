@@ -38,7 +38,7 @@ fn shown(week: &Week, place: &str, after: &str, days: u32) -> Vec<String> {
     fallen.map(|fallen| place.written(fallen.at)).collect()
 }
 
-// case: L-slots-clocks
+// case: Z-night
 #[test]
 fn a_slot_that_the_clocks_skip_or_show_twice_falls_once() {
     let night = every_day("02:30");
@@ -89,7 +89,7 @@ fn slots_fall_on_leap_days_and_end_with_the_calendar() {
     assert_eq!(shown(&Week::default(), "Europe/Berlin", "2026-12-01T00:00:00Z", 400).len(), 0);
 }
 
-// case: L-slots-read
+// case: Z-read
 #[test]
 fn each_bad_slot_is_named() {
     let many = vec![json!({"day": "mon", "time": "09:00"}); SLOTS_MAX + 1];
@@ -162,7 +162,7 @@ fn any_slot() -> impl Strategy<Value = Slot> {
 }
 
 proptest! {
-    // case: L-slots-grow
+    // case: Z-grow
     #[test]
     fn slots_grow_and_show_what_was_written_but_where_the_clocks_skip(
         slots in vec(any_slot(), 1..30),

@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::show::{self, PostView};
-use crate::{Answer, App, Refused, targets, validate};
+use crate::{Answer, App, Refused, slots, targets, validate};
 use base::digest::sha256_hex;
 use base::{Context, Fault, crash, rng};
 use domain::id::{AccountId, DeliveryId, PostId};
@@ -41,6 +41,7 @@ pub async fn accept(
         .iter()
         .map(|(account, platform)| (rng::id(), *account, *platform))
         .collect();
+    let accounts: Vec<AccountId> = checked.targets.iter().map(|(account, _)| *account).collect();
     let digest = sha256_hex(body.to_string().as_bytes());
     let shard = app.shard(&caller.tenant.uuid().to_string());
     let new = NewPost {
@@ -50,6 +51,7 @@ pub async fn accept(
         draft: &checked.draft,
         deliveries: &deliveries,
         idempotency: idempotency_key.map(|key| (key, digest.as_str())),
+        place: slots::wanted(caller, checked.brand, &checked.draft, &accounts),
         fan_out: targets::fan_out(caller.tenant, id.uuid(), shard),
     };
     let (id, is_again) = match app.0.store.accept(new).await? {
@@ -64,6 +66,9 @@ pub async fn accept(
                 code: "idempotency_key_taken",
                 message: format!("Another request under this Idempotency-Key became post {id}."),
             }));
+        }
+        Accepted::NoPlace(none) => {
+            return Ok(Err(slots::refusal(&checked.draft.brand_slug, none)));
         }
     };
     metrics::counter!("postfleet_posts_accepted_total").increment(u64::from(!is_again));

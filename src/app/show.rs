@@ -12,6 +12,7 @@ use domain::delivery::Status;
 use domain::failure::Failure;
 use domain::id::{AccountId, DeliveryId, PostId};
 use domain::lateness::{Late, Told};
+use domain::local::TimeZone;
 use domain::post;
 use domain::rejection::Rejection;
 use domain::request::Draft;
@@ -44,6 +45,12 @@ pub struct PostView {
     pub not_after: Option<Timestamp>,
     /// What becomes of it then.
     pub late: Late,
+    /// The same as the clocks of `time_zone` show it, where it was said that way or is a slot.
+    pub scheduled_local: Option<String>,
+    /// The zone of `scheduled_local`.
+    pub time_zone: Option<String>,
+    /// What is to be known of it, where the clocks skip that time or show it twice.
+    pub scheduled_at_note: Option<String>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// One per account.
@@ -125,6 +132,7 @@ pub struct AccountView {
 
 /// Shows a post.
 pub fn view(app: &App, post: &Post) -> PostView {
+    let local = post.draft.scheduled_local.as_ref();
     let statuses: Vec<_> = post.deliveries.iter().map(|d| d.status).collect();
     PostView {
         id: post.id,
@@ -135,6 +143,9 @@ pub fn view(app: &App, post: &Post) -> PostView {
         scheduled_at: post.scheduled_at,
         not_after: post.draft.not_after,
         late: post.draft.late,
+        scheduled_local: local.map(|local| local.time.clone()),
+        time_zone: local.map(|local| local.time_zone.clone()),
+        scheduled_at_note: local.and_then(|local| local.note.clone()),
         created_at: post.created_at,
         deliveries: post
             .deliveries
@@ -277,17 +288,18 @@ pub fn account(account: &Account) -> AccountView {
     }
 }
 
-/// Creates a brand, or renames the one with this slug.
+/// Creates a brand, or renames the one with this slug and gives it another zone, if one is named.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn ensure_brand(
     app: &App,
     caller: &Caller,
-    slug: &str,
-    name: &str,
+    (slug, name): (&str, &str),
+    zone: Option<&TimeZone>,
 ) -> Result<Value, Fault> {
-    let brand = app.0.store.ensure_brand(caller.tenant, base::rng::id(), slug, name).await?;
+    let id = base::rng::id();
+    let brand = app.0.store.ensure_brand(caller.tenant, id, (slug, name), zone).await?;
     Ok(brand_view(&brand))
 }
 
@@ -300,5 +312,6 @@ pub async fn brands(app: &App, caller: &Caller) -> Result<Vec<Value>, Fault> {
 }
 
 fn brand_view(brand: &Brand) -> Value {
-    json!({ "id": brand.id, "slug": brand.slug, "name": brand.name })
+    let zone = brand.time_zone.name();
+    json!({ "id": brand.id, "slug": brand.slug, "name": brand.name, "timeZone": zone })
 }

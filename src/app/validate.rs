@@ -4,11 +4,12 @@
 //! fan-out.
 
 use crate::caller::Caller;
-use crate::{Answer, App, Refused};
+use crate::{Answer, App, Refused, slots};
 use base::Fault;
 use domain::capability::{self, Profile};
 use domain::content::{AssetFacts, Content};
 use domain::id::{AccountId, AssetId, BrandId, TenantId};
+use domain::local::TimeZone;
 use domain::rejection::{Rejection, RejectionType, Rule};
 use domain::request::{self, Draft};
 use platforms::Platform;
@@ -33,11 +34,16 @@ pub struct Checked {
 /// When Postgres fails.
 pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checked> {
     let now = app.0.store.time().await?;
-    let (draft, mut problems) = request::read(body, &platforms::names(), now);
+    // Times without an offset are read by the clocks of the brand.
+    let brand = match slug_of(body) {
+        Some(slug) => app.0.store.brand(caller.tenant, slug).await?,
+        None => None,
+    };
+    let zone = brand.as_ref().map_or(&TimeZone::UTC, |brand| &brand.time_zone);
+    let (draft, mut problems) = request::read(body, &platforms::names(), now, zone);
     if !body.is_object() {
         return Ok(Err(Refused::Invalid(problems)));
     }
-    let brand = app.0.store.brand(caller.tenant, &draft.brand_slug).await?;
     let accounts = match &brand {
         Some(brand) => app.0.store.accounts_of_brand(caller.tenant, brand.id).await?,
         // A slug that is missing was told of already.
@@ -83,6 +89,31 @@ pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checke
         }
         _ => Ok(Err(Refused::Invalid(problems))),
     }
+}
+
+/// Checks the JSON of a post for its sender, with the slot that it would be placed into now.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn preview(app: &App, caller: &Caller, body: &Value) -> Answer<Checked> {
+    let mut checked = match validate(app, caller, body).await? {
+        Ok(checked) => checked,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let accounts: Vec<AccountId> = checked.targets.iter().map(|(account, _)| *account).collect();
+    let Some(wanted) = slots::wanted(caller, checked.brand, &checked.draft, &accounts) else {
+        return Ok(Ok(checked));
+    };
+    Ok(slots::preview(app, &checked.draft.brand_slug, wanted).await?.map(|place| {
+        checked.draft = place.fill(&checked.draft);
+        checked
+    }))
+}
+
+/// The slug that the reader of the request will find in it.
+fn slug_of(body: &Value) -> Option<&str> {
+    let slug = body.get("brandSlug")?.as_str()?.trim();
+    (!slug.is_empty() && !slug.contains('\0')).then_some(slug)
 }
 
 /// What is missing for a platform because it could not be read was told of where it stands.

@@ -12,8 +12,8 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, bench, connect, dev as dev_command, doctor, keys, post, retry, review, roles,
-    sim as sim_command, status, why,
+    accounts, bench, calendar, connect, dev as dev_command, doctor, keys, post, retry, review,
+    roles, sim as sim_command, slots, status, why,
 };
 use std::process::ExitCode;
 
@@ -57,6 +57,10 @@ enum Command {
     Connect(connect::Arguments),
     /// Lists, shows and looks after accounts.
     Accounts(accounts::Arguments),
+    /// Shows what a brand plans, and its free slots.
+    Calendar(calendar::Arguments),
+    /// Shows and sets the weekly slots of a brand or an account.
+    Slots(slots::Arguments),
 }
 
 #[tokio::main]
@@ -86,6 +90,8 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Retry(arguments) => return retry::run(&arguments).await,
         Command::Review(arguments) => return review::run(&arguments).await,
         Command::Accounts(arguments) => return accounts::run(&arguments).await,
+        Command::Calendar(arguments) => return calendar::run(&arguments).await,
+        Command::Slots(arguments) => return slots::run(&arguments).await,
         Command::Why(arguments) => return why::run(&arguments).await,
         Command::Bench(arguments) => bench::run(&arguments).await?,
         Command::Connect(arguments) => connect::run(&arguments).await?,

@@ -2,9 +2,11 @@
 
 use crate::browser::Browser;
 use crate::error::Error;
-use crate::http::{plain, send};
+use crate::http::{plain, send, send_for_page};
 use crate::place::Place;
-use crate::views::{Account, Amends, Asset, Brand, Disconnected, Post, Retried, Whole};
+use crate::views::{
+    Account, Amends, Asset, Brand, Calendar, Disconnected, Post, Retried, Slots, Whole,
+};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -122,6 +124,44 @@ impl Client {
     pub async fn ensure_brand(&self, slug: &str, name: &str) -> Result<Brand, Error> {
         let body = json!({"slug": slug, "name": name});
         send(self.request(Method::POST, &["v1", "brands"])?.json(&body)).await
+    }
+
+    /// Shows the weekly slots of an owner: `["brands", slug]` or `["accounts", id]`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn slots(&self, owner: [&str; 2]) -> Result<Slots, Error> {
+        send(self.request(Method::GET, &["v1", owner[0], owner[1], "slots"])?).await
+    }
+
+    /// Sets the weekly slots of an owner, each as `{"day": "mon", "time": "09:30"}`.
+    ///
+    /// # Errors
+    /// All violations in [`Error::Refused`].
+    pub async fn put_slots(&self, owner: [&str; 2], slots: &[Value]) -> Result<Slots, Error> {
+        let request = self.request(Method::PUT, &["v1", owner[0], owner[1], "slots"])?;
+        send(request.json(&json!({ "slots": slots }))).await
+    }
+
+    /// Shows what a brand plans from one day or time to another, and its free slots, behind the
+    /// `next_cursor` of a page.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn calendar(
+        &self,
+        brand_slug: &str,
+        (from, to): (&str, &str),
+        after: Option<&str>,
+    ) -> Result<Calendar, Error> {
+        let request = self.request(Method::GET, &["v1", "calendar"])?;
+        let request = request.query(&[("brand", brand_slug), ("from", from), ("to", to)]);
+        let (entries, next_cursor) = send_for_page(match after {
+            Some(after) => request.query(&[("after", after)]),
+            None => request,
+        })
+        .await?;
+        Ok(Calendar { entries, next_cursor })
     }
 
     /// Shows the accounts of a brand.

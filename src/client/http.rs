@@ -16,6 +16,8 @@ struct Envelope {
     success: bool,
     #[serde(default)]
     data: Value,
+    #[serde(default, rename = "nextCursor")]
+    next_cursor: Option<String>,
     #[serde(default)]
     error: String,
     #[serde(default)]
@@ -42,18 +44,26 @@ pub(crate) fn plain() -> Result<Client, Error> {
 
 /// Sends a request and opens the envelope of its answer.
 pub(crate) async fn send<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Error> {
+    Ok(send_for_page(request).await?.0)
+}
+
+/// The same of a list, with what the next page begins behind.
+pub(crate) async fn send_for_page<T: DeserializeOwned>(
+    request: RequestBuilder,
+) -> Result<(T, Option<String>), Error> {
     let response = request.send().await.map_err(silent)?;
     let status = response.status();
     let text = response.bytes().await.map_err(silent)?;
     open(status.as_u16(), &text)
 }
 
-fn open<T: DeserializeOwned>(status: u16, text: &[u8]) -> Result<T, Error> {
+fn open<T: DeserializeOwned>(status: u16, text: &[u8]) -> Result<(T, Option<String>), Error> {
     let unreadable =
         |error: serde_json::Error| Error::Unreadable { status, why: error.to_string() };
     let envelope: Envelope = serde_json::from_slice(text).map_err(unreadable)?;
     if envelope.success && (200..300).contains(&status) {
-        return serde_json::from_value(envelope.data).map_err(unreadable);
+        let data = serde_json::from_value(envelope.data).map_err(unreadable)?;
+        return Ok((data, envelope.next_cursor));
     }
     let Envelope { error: code, message, details, .. } = envelope;
     Err(Error::Refused { status, code, message, details })
@@ -67,7 +77,7 @@ mod tests {
     #[test]
     fn a_success_is_unwrapped_and_a_refusal_keeps_its_lesson() {
         let text = br#"{"success":true,"data":{"id":"brd_1","slug":"acme","name":"Acme"}}"#;
-        assert_eq!(open::<Brand>(200, text).unwrap().slug, "acme");
+        assert_eq!(open::<Brand>(200, text).unwrap().0.slug, "acme");
 
         let text = br#"{"success":false,"error":"validation_failed","message":"Two rules.",
             "details":[{"type":"PlatformContentError","field":"text","message":"Too long.",

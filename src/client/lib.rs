@@ -28,6 +28,6 @@ pub use calls::Client;
 pub use error::{Detail, Error};
 pub use place::Place;
 pub use views::{
-    Account, Amends, Asset, Brand, Counts, Delivery, Disconnected, Health, Kind, Post, Retried,
-    Revoked, Whole,
+    Account, Amends, Asset, Brand, Calendar, CalendarEntry, Counts, Delivery, Disconnected, Health,
+    Kind, Post, Retried, Revoked, Slot, SlotAt, Slots, Whole,
 };

@@ -1,6 +1,6 @@
 //! What the API shows. Fields that this version does not know are passed over.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A brand.
@@ -12,6 +12,70 @@ pub struct Brand {
     pub slug: String,
     /// The name people know.
     pub name: String,
+    /// The zone by whose clocks it lives, as `Europe/Berlin`.
+    #[serde(default, rename = "timeZone")]
+    pub time_zone: String,
+}
+
+/// The weekly slots of a brand or an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Slots {
+    /// The account, where they are not the brand's.
+    pub account_id: Option<String>,
+    /// The zone of the brand.
+    pub time_zone: String,
+    /// Raised by every change.
+    pub revision: i32,
+    /// In the order of a week.
+    pub slots: Vec<Slot>,
+    /// The next ones that are free.
+    pub next: Vec<SlotAt>,
+}
+
+/// A slot of a week.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// As `mon`.
+    pub day: String,
+    /// As `09:30`.
+    pub time: String,
+}
+
+/// A slot on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotAt {
+    /// When it is.
+    pub at: String,
+    /// As the clocks of the brand show it.
+    pub local: String,
+}
+
+/// A page of a calendar.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calendar {
+    /// In the order of their times.
+    pub entries: Vec<CalendarEntry>,
+    /// What the next page begins behind; none on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// A post, or a free slot, in a calendar.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CalendarEntry {
+    /// `post` or `slot`.
+    pub kind: String,
+    /// When it is.
+    pub at: String,
+    /// As the clocks of the brand show it, with their offset.
+    pub local: String,
+    /// Of a slot: the account it belongs to, if not to the brand.
+    #[serde(default)]
+    pub account_id: Option<String>,
+    /// The post, whole.
+    #[serde(default)]
+    pub post: Option<Value>,
 }
 
 /// An account.

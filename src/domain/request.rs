@@ -1,12 +1,16 @@
 //! A post as its sender wrote it: read from JSON with every violation found, not only the first.
 
 mod fields;
+mod moments;
 
+pub(crate) use fields::nearest;
 pub use fields::{Fields, LIST_MAX, MEDIA_MAX};
+pub use moments::{Moment, read_moment, read_zone};
 
 use crate::content::MediaUse;
 use crate::id::AccountId;
 use crate::lateness::Late;
+use crate::local::{Local, TimeZone};
 use crate::rejection::{Rejection, Rule, excerpt};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,6 +20,14 @@ use std::time::Duration;
 
 /// A due time this far in the past is a slow clock or a slow network: it means now.
 pub const LATE_MAX: Duration = Duration::from_secs(60);
+
+/// Where a post is to stand, when no time is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Schedule {
+    /// In the next free slot of its account, or of its brand.
+    NextSlot,
+}
 
 /// A post as its sender wrote it, read and well-formed. It is stored as it stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +50,10 @@ pub struct Draft {
     /// What becomes of it then.
     #[serde(default)]
     pub late: Late,
+    /// Another way to say when; the time it came to is then `scheduled_at`.
+    pub schedule: Option<Schedule>,
+    /// `scheduled_at` as the clocks of a zone show it, where it was said that way.
+    pub scheduled_local: Option<Local>,
     /// Wording of its own, by platform.
     pub texts: BTreeMap<String, String>,
     /// Files of its own, by platform.
@@ -51,14 +67,21 @@ pub struct Draft {
 ///
 /// # Errors
 /// Every violation that shows without looking at the database or at a platform's own options.
+/// Times without an offset are read in UTC.
 pub fn parse(body: &Value, platforms: &[&str], now: Timestamp) -> Result<Draft, Vec<Rejection>> {
-    let (draft, problems) = read(body, platforms, now);
+    let (draft, problems) = read(body, platforms, now, &TimeZone::UTC);
     if problems.is_empty() { Ok(draft) } else { Err(problems) }
 }
 
 /// Reads the JSON of `POST /v1/posts` as far as it can be read, with what is wrong in it: so that
-/// the rest can be checked too, and every violation told at once.
-pub fn read(body: &Value, platforms: &[&str], now: Timestamp) -> (Draft, Vec<Rejection>) {
+/// the rest can be checked too, and every violation told at once. Times without an offset are those
+/// of `zone`, unless the post names another.
+pub fn read(
+    body: &Value,
+    platforms: &[&str],
+    now: Timestamp,
+    zone: &TimeZone,
+) -> (Draft, Vec<Rejection>) {
     let mut fields = Fields::new(body.as_object(), "", None);
     if !body.is_object() {
         fields.wrong_type("body".to_owned(), "an object", body);
@@ -74,8 +97,11 @@ pub fn read(body: &Value, platforms: &[&str], now: Timestamp) -> (Draft, Vec<Rej
     if !has_platforms && !has_accounts {
         fields.missing("platforms", "Name a platform in `platforms`, or an account in `accounts`.");
     }
-    let (scheduled_at, not_after) = read_times(&mut fields, now);
+    let named = read_zone(&mut fields, "timeZone");
+    let zone = named.as_ref().unwrap_or(zone);
+    let (moment, not_after) = read_times(&mut fields, now, zone);
     let late = read_late(&mut fields, not_after);
+    let schedule = read_schedule(&mut fields);
     fields.refuse(
         "repostOf",
         "A repost cannot be asked for by itself: LinkedIn, Instagram and YouTube let no program \
@@ -88,9 +114,11 @@ pub fn read(body: &Value, platforms: &[&str], now: Timestamp) -> (Draft, Vec<Rej
         media,
         platforms: addressed,
         accounts,
-        scheduled_at,
+        scheduled_at: moment.as_ref().map(|moment| moment.at),
         not_after,
         late,
+        schedule,
+        scheduled_local: moment.and_then(|moment| moment.local),
         texts: BTreeMap::new(),
         medias: BTreeMap::new(),
         options: BTreeMap::new(),
@@ -164,9 +192,14 @@ fn read_accounts(fields: &mut Fields<'_>) -> Vec<AccountId> {
 }
 
 /// The due time, `None` for now, and the latest time.
-fn read_times(fields: &mut Fields<'_>, now: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
-    let asked = fields.instant("scheduledAt");
-    let not_after = fields.instant("notAfter");
+fn read_times(
+    fields: &mut Fields<'_>,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> (Option<Moment>, Option<Timestamp>) {
+    let moment = read_moment(fields, "scheduledAt", zone);
+    let asked = moment.as_ref().map(|moment| moment.at);
+    let not_after = read_moment(fields, "notAfter", zone).map(|moment| moment.at);
     if let Some(at) = asked.filter(|at| *at < now - LATE_MAX) {
         fields.reject(past(
             "scheduledAt",
@@ -175,7 +208,6 @@ fn read_times(fields: &mut Fields<'_>, now: Timestamp) -> (Option<Timestamp>, Op
             "Name a time to come, or leave it out for now.",
         ));
     }
-    let due_at = asked.filter(|at| *at > now);
     match (asked, not_after) {
         (Some(due), Some(end)) if end < due => {
             let message = format!("`notAfter` ({end}) lies before `scheduledAt` ({due}).");
@@ -190,7 +222,7 @@ fn read_times(fields: &mut Fields<'_>, now: Timestamp) -> (Option<Timestamp>, Op
         }
         _ => {}
     }
-    (due_at, not_after)
+    (moment.filter(|moment| moment.at > now), not_after)
 }
 
 /// What its sender wants past `notAfter`. Whoever wants something else than the default has to
@@ -208,6 +240,20 @@ fn read_late(fields: &mut Fields<'_>, not_after: Option<Timestamp>) -> Late {
         );
     }
     late
+}
+
+/// Another way to say when than a time.
+fn read_schedule(fields: &mut Fields<'_>) -> Option<Schedule> {
+    let schedule = fields.choice("schedule", &[("nextSlot", Schedule::NextSlot)]);
+    if schedule.is_some() && fields.value("scheduledAt").is_some() {
+        let message = "`schedule` and `scheduledAt` both say when the post is due.";
+        fields.reject(
+            Rejection::request(Rule::Conflict, "schedule", message)
+                .bounds("one of schedule, scheduledAt", "both")
+                .resolve("Leave one of them out."),
+        );
+    }
+    schedule
 }
 
 fn past(name: &str, at: Timestamp, now: Timestamp, resolution: &str) -> Rejection {

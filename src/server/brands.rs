@@ -6,7 +6,7 @@ use crate::extract::{Authenticated, JsonBody, Named, fields, finish};
 use app::{App, accounts, show};
 use axum::extract::State;
 use domain::rejection::{Rejection, Rule};
-use domain::request::Fields;
+use domain::request::{Fields, read_zone};
 use http::StatusCode;
 
 /// The longest slug and the longest name, in characters.
@@ -22,6 +22,7 @@ pub(crate) async fn ensure(
     let mut fields = fields(&body)?;
     let slug = fields.required_text("slug", "Choose the brand's name in requests, as `acme`.");
     let name = fields.required_text("name", "Say the name that people know.");
+    let zone = read_zone(&mut fields, "timeZone");
     if let Some(slug) = slug.filter(|slug| !is_slug(slug)) {
         let message = "`slug` consists of lower-case letters, digits, `-` and `_`.";
         let rejection = Rejection::request(Rule::OutOfRange, "slug", message)
@@ -31,8 +32,9 @@ pub(crate) async fn ensure(
     }
     bound_name(&mut fields, name);
     finish(fields)?;
-    let (slug, name) = (slug.unwrap_or_default(), name.unwrap_or_default());
-    Ok(success(StatusCode::OK, show::ensure_brand(&app, &caller, slug, name).await?))
+    let named = (slug.unwrap_or_default(), name.unwrap_or_default());
+    let brand = show::ensure_brand(&app, &caller, named, zone.as_ref()).await?;
+    Ok(success(StatusCode::OK, brand))
 }
 
 /// `GET /v1/brands`

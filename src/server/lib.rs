@@ -5,6 +5,7 @@
 
 mod accounts;
 mod brands;
+mod calendar;
 mod capabilities;
 mod connect;
 mod cookie;
@@ -19,6 +20,7 @@ mod oauth_apps;
 mod origin;
 mod pages;
 mod posts;
+mod slots;
 
 use app::App;
 use axum::Router;
@@ -176,12 +178,15 @@ fn public_routes(site: Site) -> Router {
         .route("/m/{signed}", get(origin::fetch))
         .route("/v1/brands", post(brands::ensure).get(brands::list))
         .route("/v1/brands/{slug}/accounts", get(brands::accounts))
+        .route("/v1/brands/{slug}/slots", get(slots::of_brand).put(slots::put_of_brand))
+        .route("/v1/calendar", get(calendar::show))
         .route("/v1/accounts", get(accounts::list))
         .route("/v1/accounts/{id}", get(accounts::show).delete(accounts::disconnect))
         .route("/v1/accounts/{id}/refresh", post(accounts::refresh))
         .route("/v1/accounts/{id}/pause", post(accounts::pause))
         .route("/v1/accounts/{id}/resume", post(accounts::resume))
         .route("/v1/accounts/{id}/limits", put(accounts::limits))
+        .route("/v1/accounts/{id}/slots", get(slots::of_account).put(slots::put_of_account))
         .route("/v1/accounts/{id}/retry", post(accounts::retry))
         .route("/v1/brands/{slug}/connect-links", post(oauth::link))
         .route("/v1/platforms", get(capabilities::list))

@@ -49,13 +49,17 @@ pub(crate) async fn validate(
     Authenticated(caller): Authenticated,
     JsonBody(body): JsonBody,
 ) -> Answered {
-    let checked = checks::validate(&app, &caller, &body).await??;
+    let checked = checks::preview(&app, &caller, &body).await??;
     let target =
         |(account, platform): &(_, &str)| json!({ "accountId": account, "platform": platform });
     let targets: Vec<Value> = checked.targets.iter().map(target).collect();
+    let local = checked.draft.scheduled_local;
     let data = json!({
         "valid": true,
         "scheduledAt": checked.draft.scheduled_at,
+        "scheduledLocal": local.as_ref().map(|local| &local.time),
+        "timeZone": local.as_ref().map(|local| &local.time_zone),
+        "scheduledAtNote": local.and_then(|local| local.note),
         "targets": targets,
     });
     Ok(success(StatusCode::OK, data))

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod assets;
+pub mod calendar;
 pub mod catch_ups;
 pub mod choices;
 mod clock;
@@ -40,6 +41,7 @@ pub mod reviews;
 pub mod seeds;
 pub mod settles;
 pub mod situations;
+pub mod slots;
 pub mod tenants;
 pub mod unmapped;
 pub mod visits;
@@ -49,7 +51,9 @@ use base::{Context, Fault};
 use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Where the truth is kept.
 #[derive(Clone, Deserialize)]
@@ -76,7 +80,13 @@ pub struct Store {
     pub(crate) pool: PgPool,
     at_hand: warm::AtHand,
     heard: clock::Heard,
+    /// Placements of a brand wait for each other inside their transactions; they may not take all
+    /// connections with them.
+    placing: Arc<Semaphore>,
 }
+
+/// Connections that placements may hold.
+const PLACING_MAX: usize = 4;
 
 impl Store {
     /// Connects.
@@ -115,7 +125,8 @@ impl Store {
             .connect_with(options)
             .await
             .context("connecting to Postgres")?;
-        Ok(Self { pool, at_hand: warm::AtHand::of(config.connections_max), heard })
+        let at_hand = warm::AtHand::of(config.connections_max);
+        Ok(Self { pool, at_hand, heard, placing: Arc::new(Semaphore::new(PLACING_MAX)) })
     }
 
     /// Brings the schema up to date. Safe to run by many processes at once.

@@ -2,6 +2,7 @@
 
 use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::jobs::{self, Arm, Job, JobKind};
+use crate::slots::{self, NoPlace, Wanted};
 use crate::{Store, convert};
 use base::Fault;
 use domain::delivery::Status;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// A post as it is stored.
@@ -52,6 +54,8 @@ pub struct NewPost<'a> {
     pub deliveries: &'a [(DeliveryId, AccountId, &'static str)],
     /// Makes it safe to ask again: the key, and SHA-256 of the request.
     pub idempotency: Option<(&'a str, &'a str)>,
+    /// The slot it is placed into, where it names no time.
+    pub place: Option<Wanted<'a>>,
     /// The wake-up of its fan-out.
     pub fan_out: Arm,
 }
@@ -65,6 +69,8 @@ pub enum Accepted {
     Again(PostId),
     /// Another request was accepted under the same key, as this post.
     KeyTaken(PostId),
+    /// There is no slot for it; nothing is stored.
+    NoPlace(NoPlace),
 }
 
 /// What fan-out decides about one delivery.
@@ -100,7 +106,7 @@ pub struct Changed {
     pub jobs: Vec<Job>,
 }
 
-fn post_of(row: &PgRow) -> Result<Post, Fault> {
+pub(crate) fn post_of(row: &PgRow) -> Result<Post, Fault> {
     Ok(Post {
         id: convert::id(row, "id")?,
         brand: convert::id(row, "brand_id")?,
@@ -114,7 +120,7 @@ fn post_of(row: &PgRow) -> Result<Post, Fault> {
     })
 }
 
-async fn deliveries_of(
+pub(crate) async fn deliveries_of(
     db: &mut PgConnection,
     tenant: TenantId,
     posts: &[Uuid],
@@ -154,6 +160,10 @@ impl Store {
     /// # Errors
     /// When Postgres fails; then nothing is stored.
     pub async fn accept(&self, new: NewPost<'_>) -> Result<Accepted, Fault> {
+        let _turn = match new.place {
+            Some(_) => self.placing.acquire().await.ok(),
+            None => None,
+        };
         let mut tx = self.pool.begin().await?;
         if let Some((key, sha256)) = new.idempotency {
             let inserted = sqlx::query(
@@ -180,6 +190,13 @@ impl Store {
                 return Ok(if same { Accepted::Again(post) } else { Accepted::KeyTaken(post) });
             }
         }
+        let draft = match new.place {
+            None => Cow::Borrowed(new.draft),
+            Some(wanted) => match slots::take(&mut tx, new.id, wanted).await? {
+                Ok(place) => Cow::Owned(place.fill(new.draft)),
+                Err(none) => return Ok(Accepted::NoPlace(none)),
+            },
+        };
         sqlx::query(
             "WITH p AS (
                  INSERT INTO posts (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after)
@@ -192,9 +209,9 @@ impl Store {
         .bind(new.id.uuid())
         .bind(new.tenant.uuid())
         .bind(new.brand.uuid())
-        .bind(Json(new.draft))
-        .bind(new.draft.scheduled_at.map(convert::at))
-        .bind(new.draft.not_after.map(convert::at))
+        .bind(Json(draft.as_ref()))
+        .bind(draft.scheduled_at.map(convert::at))
+        .bind(draft.not_after.map(convert::at))
         .bind(new.deliveries.iter().map(|d| d.0.uuid()).collect::<Vec<_>>())
         .bind(new.deliveries.iter().map(|d| d.1.uuid()).collect::<Vec<_>>())
         .bind(new.deliveries.iter().map(|d| d.2.to_owned()).collect::<Vec<_>>())
@@ -320,6 +337,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
             jobs::disarm(&mut tx, JobKind::FanOut, &[id.uuid()]).await?;
+            slots::free(&mut tx, id).await?;
         }
         jobs::disarm(&mut tx, JobKind::Publish, &done).await?;
         tx.commit().await?;

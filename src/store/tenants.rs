@@ -5,6 +5,7 @@ use crate::{Store, convert};
 use base::Fault;
 use domain::capability::Profile;
 use domain::id::{BrandId, TenantId};
+use domain::local::TimeZone;
 use sqlx::Row;
 
 /// A tenant.
@@ -25,6 +26,8 @@ pub struct Brand {
     pub slug: String,
     /// Its name for people.
     pub name: String,
+    /// The zone by whose clocks it lives.
+    pub time_zone: TimeZone,
 }
 
 fn profile(word: &str) -> Option<Profile> {
@@ -114,7 +117,8 @@ impl Store {
         row.as_ref().map(Self::tenant_of).transpose()
     }
 
-    /// Creates a brand, or renames the one with this slug.
+    /// Creates a brand, or renames the one with this slug. Without a zone it keeps the one it has,
+    /// UTC at first.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -122,18 +126,21 @@ impl Store {
         &self,
         tenant: TenantId,
         id: BrandId,
-        slug: &str,
-        name: &str,
+        (slug, name): (&str, &str),
+        zone: Option<&TimeZone>,
     ) -> Result<Brand, Fault> {
         let row = sqlx::query(
-            "INSERT INTO brands (id, tenant_id, slug, name) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (tenant_id, slug) DO UPDATE SET name = EXCLUDED.name
-             RETURNING id, slug, name",
+            "INSERT INTO brands AS b (id, tenant_id, slug, name, time_zone)
+             VALUES ($1, $2, $3, $4, coalesce($5, 'UTC'))
+             ON CONFLICT (tenant_id, slug) DO UPDATE
+             SET name = EXCLUDED.name, time_zone = coalesce($5, b.time_zone)
+             RETURNING id, slug, name, time_zone",
         )
         .bind(id.uuid())
         .bind(tenant.uuid())
         .bind(slug)
         .bind(name)
+        .bind(zone.map(TimeZone::name))
         .fetch_one(&self.pool)
         .await?;
         Self::brand_of(&row)
@@ -144,12 +151,13 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn brand(&self, tenant: TenantId, slug: &str) -> Result<Option<Brand>, Fault> {
-        let row =
-            sqlx::query("SELECT id, slug, name FROM brands WHERE tenant_id = $1 AND slug = $2")
-                .bind(tenant.uuid())
-                .bind(slug)
-                .fetch_optional(&self.pool)
-                .await?;
+        let row = sqlx::query(
+            "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1 AND slug = $2",
+        )
+        .bind(tenant.uuid())
+        .bind(slug)
+        .fetch_optional(&self.pool)
+        .await?;
         row.as_ref().map(Self::brand_of).transpose()
     }
 
@@ -158,11 +166,13 @@ impl Store {
     /// # Errors
     /// When Postgres fails or there is none.
     pub async fn brand_named(&self, tenant: TenantId, id: BrandId) -> Result<Brand, Fault> {
-        let row = sqlx::query("SELECT id, slug, name FROM brands WHERE tenant_id = $1 AND id = $2")
-            .bind(tenant.uuid())
-            .bind(id.uuid())
-            .fetch_one(&self.pool)
-            .await?;
+        let row = sqlx::query(
+            "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(tenant.uuid())
+        .bind(id.uuid())
+        .fetch_one(&self.pool)
+        .await?;
         Self::brand_of(&row)
     }
 
@@ -172,7 +182,8 @@ impl Store {
     /// When Postgres fails.
     pub async fn brands(&self, tenant: TenantId) -> Result<Vec<Brand>, Fault> {
         let rows = sqlx::query(
-            "SELECT id, slug, name FROM brands WHERE tenant_id = $1 ORDER BY slug LIMIT 1000",
+            "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1
+             ORDER BY slug LIMIT 1000",
         )
         .bind(tenant.uuid())
         .fetch_all(&self.pool)
@@ -185,6 +196,7 @@ impl Store {
             id: convert::id(row, "id")?,
             slug: row.try_get("slug")?,
             name: row.try_get("name")?,
+            time_zone: convert::word(row, "time_zone", TimeZone::named)?,
         })
     }
 }

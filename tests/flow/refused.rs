@@ -286,7 +286,8 @@ fn of_any(account: &Account) -> Vec<Bad> {
     let to = json!([account.id]);
     let none = Value::Null;
     let form = |prefix: &str| json!(format!("{prefix}_ and 32 hexadecimal digits"));
-    let instant = json!("an RFC 3339 date and time with an offset");
+    let instant =
+        json!("an RFC 3339 date and time, with or without an offset, up to the year 9999");
     let mut missing = bad(
         422,
         json!({"text": "Look", "accounts": to, "media": [{"id": nothing}]}),

@@ -164,7 +164,7 @@ fn agree(seed: u64, posts: u64) -> (usize, usize) {
     for number in 0..posts {
         let body = body(&mut chance, &assets);
         let profile = if chance.one_in(2) { Profile::Spec } else { Profile::Extended };
-        let (draft, _) = request::read(&body, &platforms::names(), now);
+        let (draft, _) = request::read(&body, &platforms::names(), now, &TimeZone::UTC);
         // A worker has it from Postgres.
         let stored = serde_json::from_str(&serde_json::to_string(&draft).unwrap()).unwrap();
         for name in &draft.platforms {

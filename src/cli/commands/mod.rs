@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod bench;
+pub mod calendar;
 pub mod connect;
 pub mod dev;
 pub mod doctor;
@@ -11,5 +12,6 @@ pub mod retry;
 pub mod review;
 pub mod roles;
 pub mod sim;
+pub mod slots;
 pub mod status;
 pub mod why;

@@ -33,9 +33,13 @@ pub struct Arguments {
     /// An account's id. May be repeated.
     #[arg(long, value_name = "ID")]
     account: Vec<String>,
-    /// When it is due, as 2026-12-01T09:00:00Z; now without it.
+    /// When it is due, as 2026-12-01T09:00:00Z, or as 2026-12-01T09:00 by the clocks of the brand;
+    /// now without it.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// It is due in the next free slot.
+    #[arg(long, conflicts_with = "at")]
+    next_slot: bool,
     /// Sent twice with the same key, it is one post.
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
@@ -115,6 +119,9 @@ fn body(arguments: &Arguments, media: Vec<Value>) -> Value {
     }
     if let Some(at) = &arguments.at {
         put("scheduledAt", json!(at));
+    }
+    if arguments.next_slot {
+        put("schedule", json!("nextSlot"));
     }
     body
 }

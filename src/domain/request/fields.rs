@@ -327,7 +327,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The known name that a misspelt one was meant to be.
-pub(super) fn nearest<'n>(name: &str, known: &[&'n str]) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(name: &str, known: &[&'n str]) -> Option<&'n str> {
     if name.chars().nth(NAME_CHARS_MAX).is_some() {
         return None;
     }

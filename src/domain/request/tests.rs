@@ -31,7 +31,8 @@ fn account(n: u8) -> String {
 #[test]
 fn every_bad_field_is_named_with_limit_and_actual() {
     let names = json!(PLATFORMS);
-    let instant = "an RFC 3339 date and time with an offset, up to 9999-12-30T22:00:00Z";
+    let instant =
+        "an RFC 3339 date and time, with or without an offset, up to 9999-12-30T22:00:00Z";
     let id_form = "acc_ and 32 hexadecimal digits";
     let media_form = "med_ and 32 hexadecimal digits";
     let object = "an object with `id` and `altText`";

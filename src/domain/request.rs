@@ -1,11 +1,14 @@
 //! A post as its sender wrote it: read from JSON with every violation found, not only the first.
 
+mod change;
 mod fields;
 
+pub use change::{Change, body, hold, is_incomplete, merge, parse_change, written};
 pub use fields::{Fields, LIST_MAX, MEDIA_MAX};
 
 use crate::content::MediaUse;
 use crate::id::AccountId;
+use crate::post::{Begin, Hold};
 use crate::rejection::{Rejection, Rule, excerpt};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,6 +44,9 @@ pub struct Draft {
     /// What else was said to a platform: the rest of its object, read by the platform's folder.
     /// A platform that was given an object has an entry, be it empty.
     pub options: BTreeMap<String, Map<String, Value>>,
+    /// Where it begins. The post's own stage is what counts later.
+    #[serde(skip)]
+    pub begin: Begin,
 }
 
 /// Reads the JSON of `POST /v1/posts`.
@@ -71,6 +77,7 @@ pub fn read(body: &Value, platforms: &[&str], now: Timestamp) -> (Draft, Vec<Rej
         fields.missing("platforms", "Name a platform in `platforms`, or an account in `accounts`.");
     }
     let (scheduled_at, not_after) = read_times(&mut fields, now);
+    let begin = read_begin(&mut fields);
     fields.refuse(
         "repostOf",
         "A repost cannot be asked for by itself: LinkedIn, Instagram and YouTube let no program \
@@ -88,6 +95,7 @@ pub fn read(body: &Value, platforms: &[&str], now: Timestamp) -> (Draft, Vec<Rej
         texts: BTreeMap::new(),
         medias: BTreeMap::new(),
         options: BTreeMap::new(),
+        begin,
     };
     for platform in platforms {
         read_platform(&mut fields, platform, &mut draft);
@@ -155,6 +163,24 @@ fn read_accounts(fields: &mut Fields<'_>) -> Vec<AccountId> {
         }
     }
     accounts
+}
+
+/// Whether it is a draft, held, or neither.
+fn read_begin(fields: &mut Fields<'_>) -> Begin {
+    let is_draft = fields.flag("draft").unwrap_or(false);
+    match (is_draft, fields.choice("hold", &Hold::words())) {
+        (false, None) => Begin::Live,
+        (true, None) => Begin::Draft,
+        (false, Some(hold)) => Begin::Held(hold),
+        (true, Some(hold)) => {
+            let message = "A draft goes out only when it is released, so there is nothing to hold.";
+            let rejection = Rejection::request(Rule::Conflict, "hold", message)
+                .bounds("no `hold` beside `draft`", hold.as_str())
+                .resolve("Leave out `draft` or `hold`.");
+            fields.reject(rejection);
+            Begin::Draft
+        }
+    }
 }
 
 /// The due time, `None` for now, and the latest time.

@@ -13,6 +13,9 @@ const FOLLOW_CONCURRENCY: usize = 4;
 /// Looks ahead at accounts, at once: each reads a day of one account, and may come late.
 const PREFLIGHT_CONCURRENCY: usize = 4;
 
+/// Words about posts that wait for a person, at once: they are few and may come late.
+const WAITING_CONCURRENCY: usize = 4;
+
 /// A worker's duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -79,6 +82,10 @@ pub(crate) fn spawn(
             let options = WorkerOptions::new(app::queues::FAN_OUT, config.fan_out_concurrency);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
                 app::fan_out::fan_out(&app, &job).await
+            });
+            let options = WorkerOptions::new(app::queues::WAITING, WAITING_CONCURRENCY);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::waiting::tell(&app, &job).await
             });
         }
         Role::Reconcile => {

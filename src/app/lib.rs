@@ -17,6 +17,7 @@ mod counters;
 mod courier;
 mod dead_end;
 pub mod disconnect;
+pub mod edit;
 pub mod fan_out;
 pub mod follow;
 mod grants;
@@ -25,6 +26,7 @@ pub mod keys;
 mod material;
 pub mod media;
 mod meter;
+pub mod order;
 pub mod origin;
 pub mod pause;
 pub mod preflight;
@@ -47,6 +49,7 @@ mod turns;
 pub mod unmapped;
 pub mod validate;
 pub mod versions;
+pub mod waiting;
 pub mod why;
 
 use ::media::Library;
@@ -70,7 +73,9 @@ use vault::KeyRing;
 
 /// The names of the queues.
 pub mod queues {
-    pub use crate::targets::{FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, publish_queue};
+    pub use crate::targets::{
+        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, WAITING, publish_queue,
+    };
 }
 
 /// How far ahead Redis is told of a wake-up.

@@ -24,6 +24,8 @@ pub enum JobKind {
     Follow,
     /// Look whether what is due soon on an account can go out.
     Preflight,
+    /// Tell that a post which is held, or a draft, is past its time.
+    Waiting,
 }
 
 impl JobKind {
@@ -36,6 +38,7 @@ impl JobKind {
             Self::Refresh => "refresh",
             Self::Follow => "follow",
             Self::Preflight => "preflight",
+            Self::Waiting => "waiting",
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod assets;
 pub mod auth_retries;
+pub mod changes;
 pub mod choices;
 pub mod connections;
 pub mod convert;
@@ -38,6 +39,7 @@ pub mod situations;
 pub mod tenants;
 pub mod unmapped;
 pub mod visits;
+pub mod waiting;
 mod warm;
 
 use base::{Context, Fault};

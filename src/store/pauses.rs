@@ -123,7 +123,7 @@ impl Store {
             "WITH late AS (
                  SELECT d.id FROM deliveries d JOIN posts p ON p.id = d.post_id
                  WHERE d.account_id = $1 AND d.status IN ('scheduled', 'ready')
-                     AND NOT d.has_doubt AND d.ask_from IS NULL
+                     AND NOT d.has_doubt AND d.ask_from IS NULL AND p.stage = 'live'
                      AND coalesce(p.not_after, d.due_at + interval '72 hours') < clock_timestamp()
                  ORDER BY d.id FOR UPDATE OF d
              ), gone AS (

@@ -4,6 +4,7 @@ use crate::caller::Caller;
 use crate::{Answer, App, Refused};
 use base::Fault;
 use domain::capability::Profile;
+use domain::delivery::Status;
 use domain::failure::Failure;
 use domain::id::{AccountId, DeliveryId, PostId};
 use domain::post;
@@ -34,10 +35,36 @@ pub struct PostView {
     pub text: String,
     /// When it is due; absent when at once.
     pub scheduled_at: Option<Timestamp>,
+    /// What it waits for while it is held.
+    pub hold: Option<HoldView>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// One per account.
     pub deliveries: Vec<DeliveryView>,
+    /// What a draft that was just written still lacks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Rejection>,
+    /// Of a change just made: the deliveries that it could not reach any more, and where they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreached: Vec<UnreachedView>,
+}
+
+/// What a held post waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct HoldView {
+    /// For programs, as `approval`.
+    pub reason: post::Hold,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A delivery that a change could not reach any more.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct UnreachedView {
+    /// Which one.
+    pub id: DeliveryId,
+    /// Where it stands.
+    pub status: Status,
 }
 
 /// A delivery.
@@ -116,16 +143,18 @@ pub fn view(app: &App, post: &Post) -> PostView {
         brand_slug: post.draft.brand_slug.clone(),
         text: post.draft.text.clone(),
         scheduled_at: post.scheduled_at,
+        hold: post.hold.map(|(reason, since)| HoldView { reason, since }),
         created_at: post.created_at,
         deliveries: post
             .deliveries
             .iter()
-            .map(|d| delivery(app, d, &post.draft, post.now))
+            .map(|d| delivery(app, d, d.draft.as_ref().unwrap_or(&post.draft), post.now))
             .collect(),
+        warnings: Vec::new(),
+        unreached: Vec::new(),
     }
 }
 
-/// Shows a delivery as posts show it.
 /// Shows a delivery of a post with this draft.
 pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) -> DeliveryView {
     // Rounded up: a caller who waits that long finds the gate open.

@@ -147,6 +147,21 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
+/// The JSON that the request carries, if it carries anything.
+pub(crate) struct MaybeJson(pub Option<Value>);
+
+impl<S: Send + Sync> FromRequest<S> for MaybeJson {
+    type Rejection = Denied;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Denied> {
+        if request.body().is_end_stream() {
+            return Ok(Self(None));
+        }
+        let JsonBody(body) = JsonBody::from_request(request, state).await?;
+        Ok(Self(Some(body)))
+    }
+}
+
 /// A reader of the body's fields. Refused when it is no object.
 pub(crate) fn fields(body: &Value) -> Result<Fields<'_>, Refusal> {
     let mut fields = Fields::new(body.as_object(), "", None);

@@ -118,7 +118,8 @@ impl<'a> Attempt<'a> {
             }
         }
         // What may be out is settled whatever its post waits for.
-        if row.stage != Stage::Live && Now { status: row.status, is_part_out: false }.is_at_rest() {
+        let at = Now { status: row.status, is_part_out: false };
+        if row.stage != Stage::Live && at.is_at_rest() {
             // Whoever lets the post go owes it a new wake-up.
             app.0.store.drop_job(kind, claimed.subject, claimed.generation).await?;
             return Ok(Begun::Over(Outcome::Done));

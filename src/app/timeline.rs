@@ -85,7 +85,11 @@ const fn role(kind: JobKind) -> &'static str {
     match kind {
         JobKind::Reconcile => "reconcile",
         JobKind::Follow => "follow",
-        JobKind::Publish | JobKind::FanOut | JobKind::Refresh | JobKind::Preflight => "publish",
+        JobKind::Publish
+        | JobKind::FanOut
+        | JobKind::Refresh
+        | JobKind::Preflight
+        | JobKind::Waiting => "publish",
     }
 }
 

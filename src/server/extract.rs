@@ -5,6 +5,7 @@
 use crate::envelope::{Denied, Refusal};
 use app::caller::Caller;
 use app::{App, Refused};
+use axum::body::HttpBody;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
 use domain::id::{AccountId, DeliveryId, Id, Kind, PostId};

@@ -4,7 +4,6 @@ use crate::{Store, convert};
 use base::Fault;
 use domain::id::{PostId, TenantId};
 use domain::time::Timestamp;
-use sqlx::Row;
 
 /// A wake-up that is owed to whoever holds a post.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod film;
 mod flush;
 mod followed;
 mod keeping;
+mod life;
 mod limit;
 mod list;
 mod media;

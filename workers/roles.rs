@@ -16,6 +16,9 @@ const PREFLIGHT_CONCURRENCY: usize = 4;
 /// Reposts and deletions at once; each is a few small calls.
 const REPOST_CONCURRENCY: usize = 32;
 
+/// Words about posts that wait for a person, at once: they are few and may come late.
+const WAITING_CONCURRENCY: usize = 4;
+
 /// A worker's duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -92,6 +95,10 @@ pub(crate) fn spawn(
             let options = WorkerOptions::new(app::queues::FAN_OUT, config.fan_out_concurrency);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
                 app::fan_out::fan_out(&app, &job).await
+            });
+            let options = WorkerOptions::new(app::queues::WAITING, WAITING_CONCURRENCY);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::waiting::tell(&app, &job).await
             });
         }
         Role::Reconcile => {

@@ -2,10 +2,12 @@
 
 use crate::caller::Caller;
 use crate::show::{self, PostView};
-use crate::{Answer, App, Refused, slots, targets, validate};
+use crate::validate::Checked;
+use crate::{Answer, App, Refused, slots, targets, validate, waiting};
 use base::digest::sha256_hex;
 use base::{Context, Fault, crash, rng};
 use domain::id::{AccountId, DeliveryId, PostId};
+use domain::post::Stage;
 use serde_json::Value;
 use store::posts::{Accepted, NewPost};
 
@@ -35,15 +37,33 @@ pub async fn accept(
         Ok(checked) => checked,
         Err(refused) => return Ok(Err(refused)),
     };
+    store(app, caller, checked, body, idempotency_key).await
+}
+
+/// Stores what was checked; `asked` is what the key stands for.
+pub(crate) async fn store(
+    app: &App,
+    caller: &Caller,
+    checked: Checked,
+    asked: &Value,
+    idempotency_key: Option<&str>,
+) -> Answer<Acceptance> {
     let id: PostId = rng::id();
-    let deliveries: Vec<(DeliveryId, AccountId, &'static str)> = checked
-        .targets
-        .iter()
-        .map(|(account, platform)| (rng::id(), *account, *platform))
-        .collect();
+    let stage = checked.draft.begin.stage();
+    // Whom a draft is for is decided when it is released.
+    let targets = checked.targets.iter().filter(|_| stage != Stage::Draft);
+    let deliveries: Vec<(DeliveryId, AccountId, &'static str)> =
+        targets.map(|(account, platform)| (rng::id(), *account, *platform)).collect();
+    let digest = sha256_hex(asked.to_string().as_bytes());
     let accounts: Vec<AccountId> = checked.targets.iter().map(|(account, _)| *account).collect();
-    let digest = sha256_hex(body.to_string().as_bytes());
     let shard = app.shard(&caller.tenant.uuid().to_string());
+    let owed = match stage {
+        Stage::Live => Some(targets::fan_out(caller.tenant, id.uuid(), shard)),
+        _ => {
+            let due_at = checked.draft.scheduled_at;
+            waiting::arm(app, (caller.tenant, id), stage, due_at, app.0.store.time().await?)
+        }
+    };
     let new = NewPost {
         id,
         tenant: caller.tenant,
@@ -52,12 +72,12 @@ pub async fn accept(
         deliveries: &deliveries,
         idempotency: idempotency_key.map(|key| (key, digest.as_str())),
         place: slots::wanted(caller, checked.brand, &checked.draft, &accounts),
-        fan_out: targets::fan_out(caller.tenant, id.uuid(), shard),
+        owed,
     };
     let (id, is_again) = match app.0.store.accept(new).await? {
-        Accepted::New(job) => {
+        Accepted::New(jobs) => {
             crash::point("accept.after_commit");
-            app.wake(&[job]).await;
+            app.wake(&jobs).await;
             (id, false)
         }
         Accepted::Again(id) => (id, true),
@@ -72,7 +92,8 @@ pub async fn accept(
         }
     };
     metrics::counter!("postfleet_posts_accepted_total").increment(u64::from(!is_again));
-    let view = read_back(app, caller, id).await?;
+    let mut view = read_back(app, caller, id).await?;
+    view.warnings = checked.warnings;
     Ok(Ok(Acceptance { view, is_again }))
 }
 

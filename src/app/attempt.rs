@@ -15,6 +15,7 @@ use domain::capability::Profile;
 use domain::content::{AssetFacts, Content};
 use domain::decision::Decision;
 use domain::delivery::Status;
+use domain::edit::Now;
 use domain::failure::{Failure, Scope};
 use domain::id::DeliveryId;
 use domain::post::Stage;
@@ -117,7 +118,11 @@ impl<'a> Attempt<'a> {
                 return Ok(Begun::Over(Outcome::Release));
             }
         }
-        if row.stage != Stage::Live {
+        // What may be out is settled whatever its post waits for.
+        let at = Now { status: row.status, is_part_out: false };
+        if row.stage != Stage::Live && at.is_at_rest() {
+            // Whoever lets the post go owes it a new wake-up.
+            app.0.store.drop_job(kind, claimed.subject, claimed.generation).await?;
             return Ok(Begun::Over(Outcome::Done));
         }
         match place.isolate(app, claimed, Culprit::Delivery(id), row.crashes).await? {

@@ -50,14 +50,17 @@ async fn plan_and_commit(
         return Ok(Outcome::Done);
     };
     let profile = app.0.store.tenant(turn.tenant).await?.profile;
-    let draft = &turn.post.draft;
-    let assets = validate::assets_of(app, turn.tenant, draft).await?;
     let waiting = turn.post.deliveries.iter().filter(|d| d.status == Status::Validating);
     let waiting: Vec<&Shown> = waiting.collect();
     let ids: Vec<_> = waiting.iter().map(|d| d.account).collect();
     let accounts = app.0.store.accounts(turn.tenant, &ids).await?;
     let mut plan = Vec::with_capacity(waiting.len());
+    let mut assets = validate::assets_of(app, turn.tenant, &turn.post.draft).await?;
+    for own in waiting.iter().filter_map(|delivery| delivery.draft.as_ref()) {
+        assets.extend(validate::assets_of(app, turn.tenant, own).await?);
+    }
     for delivery in waiting {
+        let draft = delivery.draft.as_ref().unwrap_or(&turn.post.draft);
         let account = accounts.iter().find(|account| account.id == delivery.account);
         let failure = match account {
             Some(account) => objection(account, profile, draft, &assets),

@@ -18,6 +18,7 @@ mod counters;
 mod courier;
 mod dead_end;
 pub mod disconnect;
+pub mod edit;
 pub mod fan_out;
 pub mod follow;
 mod grants;
@@ -28,6 +29,7 @@ mod material;
 pub mod media;
 mod meter;
 pub mod operate;
+pub mod order;
 pub mod origin;
 pub mod pause;
 pub mod preflight;
@@ -53,6 +55,7 @@ mod turns;
 pub mod unmapped;
 pub mod validate;
 pub mod versions;
+pub mod waiting;
 pub mod why;
 
 use ::media::Library;
@@ -78,7 +81,7 @@ use vault::KeyRing;
 /// The names of the queues.
 pub mod queues {
     pub use crate::targets::{
-        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, publish_queue,
+        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, WAITING, publish_queue,
     };
 }
 

@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::show::{self, PostView};
-use crate::{Answer, App, Refused, targets};
+use crate::{Answer, App, Refused, order, targets};
 use domain::id::PostId;
 
 /// Tries the failed deliveries again. Refused when none has failed.
@@ -15,6 +15,9 @@ pub async fn retry(app: &App, caller: &Caller, id: PostId) -> Answer<PostView> {
     let Some(changed) = app.0.store.retry(caller.tenant, id, fan_out).await? else {
         return Ok(Err(Refused::NotFound(format!("There is no post {id}."))));
     };
+    if let Some(stage) = changed.stage {
+        return Ok(Err(order::wrong_stage("Only what went its way can be tried again", stage)));
+    }
     if changed.done.is_empty() {
         return Ok(Err(Refused::Conflict {
             code: "nothing_failed",

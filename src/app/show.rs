@@ -51,10 +51,36 @@ pub struct PostView {
     pub time_zone: Option<String>,
     /// What is to be known of it, where the clocks skip that time or show it twice.
     pub scheduled_at_note: Option<String>,
+    /// What it waits for while it is held.
+    pub hold: Option<HoldView>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// One per account.
     pub deliveries: Vec<DeliveryView>,
+    /// What a draft that was just written still lacks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Rejection>,
+    /// Of a change just made: the deliveries that it could not reach any more, and where they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreached: Vec<UnreachedView>,
+}
+
+/// What a held post waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct HoldView {
+    /// For programs, as `approval`.
+    pub reason: post::Hold,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A delivery that a change could not reach any more.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct UnreachedView {
+    /// Which one.
+    pub id: DeliveryId,
+    /// Where it stands.
+    pub status: Status,
 }
 
 /// A delivery.
@@ -146,12 +172,15 @@ pub fn view(app: &App, post: &Post) -> PostView {
         scheduled_local: local.map(|local| local.time.clone()),
         time_zone: local.map(|local| local.time_zone.clone()),
         scheduled_at_note: local.and_then(|local| local.note.clone()),
+        hold: post.hold.map(|(reason, since)| HoldView { reason, since }),
         created_at: post.created_at,
         deliveries: post
             .deliveries
             .iter()
-            .map(|d| delivery(app, d, &post.draft, post.now))
+            .map(|d| delivery(app, d, d.draft.as_ref().unwrap_or(&post.draft), post.now))
             .collect(),
+        warnings: Vec::new(),
+        unreached: Vec::new(),
     }
 }
 

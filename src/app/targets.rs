@@ -20,6 +20,8 @@ pub const PREFLIGHT: &str = "preflight";
 pub const REPOST: &str = "repost";
 /// The queue of fan-outs.
 pub const FAN_OUT: &str = "fan_out";
+/// The queue of words about posts that wait for a person.
+pub const WAITING: &str = "waiting";
 /// The queue of token refreshes.
 pub const REFRESH: &str = "refresh";
 
@@ -104,4 +106,11 @@ pub fn fan_out(tenant: TenantId, post: uuid::Uuid, shard: i16) -> Arm {
         lane: format!("post-{}", post.as_u128() % 16),
         due_at: None,
     }
+}
+
+/// The wake-up for the word to whoever holds a post past its time.
+pub fn waiting(tenant: TenantId, post: uuid::Uuid, shard: i16, due_at: Timestamp) -> Arm {
+    let fan_out = fan_out(tenant, post, shard);
+    let queue = WAITING.to_owned();
+    Arm { kind: JobKind::Waiting, queue, due_at: Some(due_at), ..fan_out }
 }

@@ -86,7 +86,11 @@ const fn role(kind: JobKind) -> &'static str {
         JobKind::Reconcile => "reconcile",
         JobKind::Follow => "follow",
         JobKind::Repost => "repost",
-        JobKind::Publish | JobKind::FanOut | JobKind::Refresh | JobKind::Preflight => "publish",
+        JobKind::Publish
+        | JobKind::FanOut
+        | JobKind::Refresh
+        | JobKind::Preflight
+        | JobKind::Waiting => "publish",
     }
 }
 

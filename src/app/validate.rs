@@ -10,8 +10,9 @@ use domain::capability::{self, Profile};
 use domain::content::{AssetFacts, Content};
 use domain::id::{AccountId, AssetId, BrandId, TenantId};
 use domain::local::TimeZone;
+use domain::post::Begin;
 use domain::rejection::{Rejection, RejectionType, Rule};
-use domain::request::{self, Draft};
+use domain::request::{self, Draft, is_incomplete};
 use platforms::Platform;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,17 @@ pub struct Checked {
     pub brand: BrandId,
     /// The accounts it goes out on, each with its platform.
     pub targets: Vec<(AccountId, &'static str)>,
+    /// What a draft still lacks, and would be refused for if it were released.
+    pub warnings: Vec<Rejection>,
+}
+
+/// How a post that is stored already is checked anew.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Anew<'a> {
+    /// It goes out on these accounts, whatever it names: its targets do not change.
+    pub kept: Option<&'a [AccountId]>,
+    /// It stays a draft, which may lack something.
+    pub is_draft: bool,
 }
 
 /// Reads and checks the JSON of a post. Every violation is found, not only the first.
@@ -33,6 +45,16 @@ pub struct Checked {
 /// # Errors
 /// When Postgres fails.
 pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checked> {
+    validate_as(app, caller, body, Anew::default()).await
+}
+
+/// The same for what may be stored already.
+pub(crate) async fn validate_as(
+    app: &App,
+    caller: &Caller,
+    body: &Value,
+    anew: Anew<'_>,
+) -> Answer<Checked> {
     let now = app.0.store.time().await?;
     // Times without an offset are read by the clocks of the brand.
     let brand = match slug_of(body) {
@@ -41,6 +63,7 @@ pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checke
     };
     let zone = brand.as_ref().map_or(&TimeZone::UTC, |brand| &brand.time_zone);
     let (draft, mut problems) = request::read(body, &platforms::names(), now, zone);
+    let is_draft = anew.is_draft || draft.begin == Begin::Draft;
     if !body.is_object() {
         return Ok(Err(Refused::Invalid(problems)));
     }
@@ -58,15 +81,22 @@ pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checke
             Vec::new()
         }
     };
-    let targets = targets(&draft, &accounts, brand.is_some(), &mut problems);
+    let targets = match anew.kept {
+        // Whether they can publish is seen when it is due, as of any other post.
+        Some(kept) => accounts.iter().filter(|account| kept.contains(&account.id)).collect(),
+        None => targets(&draft, &accounts, brand.is_some(), &mut problems),
+    };
     let assets = assets_of(app, caller.tenant, &draft).await?;
-    let addressed: BTreeSet<&str> = targets
-        .iter()
-        .map(|account| account.platform.as_str())
-        .chain(draft.platforms.iter().map(String::as_str))
-        .collect();
+    let named = draft.platforms.iter().filter(|_| anew.kept.is_none()).map(String::as_str);
+    let addressed: BTreeSet<&str> =
+        targets.iter().map(|account| account.platform.as_str()).chain(named).collect();
     let addressed: Vec<&str> = addressed.into_iter().collect();
-    for problem in request::unaddressed(&draft, &addressed) {
+    let idle = match anew.kept {
+        // What is there for platforms where it is out already stays.
+        Some(_) => Vec::new(),
+        None => request::unaddressed(&draft, &addressed),
+    };
+    for problem in idle {
         if !problems.iter().any(|known| known.field == problem.field) {
             problems.push(problem);
         }
@@ -80,12 +110,12 @@ pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checke
         }
     }
     match brand {
-        Some(brand) if problems.is_empty() => {
+        Some(brand) if problems.is_empty() || is_draft && problems.iter().all(is_incomplete) => {
             let targets = targets
                 .iter()
                 .filter_map(|a| platforms::find(&a.platform).map(|p| (a.id, p.name())))
                 .collect();
-            Ok(Ok(Checked { draft, brand: brand.id, targets }))
+            Ok(Ok(Checked { draft, brand: brand.id, targets, warnings: problems }))
         }
         _ => Ok(Err(Refused::Invalid(problems))),
     }

@@ -53,6 +53,8 @@ pub enum Event {
     Cancel,
     /// A user asked for another try.
     Retry,
+    /// A user changed its post, or let it go on: it is checked again.
+    Recheck,
 }
 
 impl Status {
@@ -130,6 +132,11 @@ impl Status {
             }
             (Self::Validating | Self::Scheduled | Self::Ready, E::Cancel) => Some(Self::Cancelled),
             (Self::Failed, E::Retry) => Some(Self::Validating),
+            // What was cancelled comes back when its account is addressed again.
+            (
+                Self::Validating | Self::Scheduled | Self::Ready | Self::Cancelled,
+                E::Recheck,
+            ) => Some(Self::Validating),
             _ => None,
         }
     }
@@ -203,7 +210,7 @@ impl fmt::Display for Status {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 11] = [
+    const EVENTS: [Event; 12] = [
         Event::Check,
         Event::Step,
         Event::Intend,
@@ -215,13 +222,15 @@ mod tests {
         Event::GiveUp,
         Event::Cancel,
         Event::Retry,
+        Event::Recheck,
     ];
 
     #[test]
-    fn an_ended_delivery_moves_only_when_a_user_retries_a_failed_one() {
+    fn an_ended_delivery_moves_only_when_a_user_wants_it_and_never_from_published() {
+        let again = [(Status::Failed, Event::Retry), (Status::Cancelled, Event::Recheck)];
         for status in Status::ALL.into_iter().filter(|s| s.is_ended()) {
             for event in EVENTS {
-                let allowed = status == Status::Failed && event == Event::Retry;
+                let allowed = again.contains(&(status, event));
                 assert_eq!(status.after(event).is_some(), allowed, "{status} {event:?}");
             }
         }
@@ -240,6 +249,7 @@ mod tests {
         for status in [Status::Sending, Status::Reconciling, Status::Review] {
             assert_eq!(status.after(Event::Cancel), None);
             assert_eq!(status.after(Event::Intend), None);
+            assert_eq!(status.after(Event::Recheck), None);
         }
     }
 

@@ -42,12 +42,107 @@ impl Stage {
     }
 }
 
+/// What a held post waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// What it shows is still being made.
+    RenderPending,
+    /// Its brand has to pay first.
+    BillingHold,
+    /// Somebody has to agree.
+    Approval,
+}
+
+impl Hold {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::RenderPending, Self::BillingHold, Self::Approval];
+
+    /// The word in SQL and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RenderPending => "render_pending",
+            Self::BillingHold => "billing_hold",
+            Self::Approval => "approval",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hold| hold.as_str() == word)
+    }
+
+    /// Every reason by its word.
+    pub fn words() -> [(&'static str, Self); 3] {
+        Self::ALL.map(|hold| (hold.as_str(), hold))
+    }
+}
+
+/// Where a post begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Begin {
+    /// It takes its course at once.
+    #[default]
+    Live,
+    /// As a draft.
+    Draft,
+    /// Held, for this reason.
+    Held(Hold),
+}
+
+impl Begin {
+    /// The stage in which it begins.
+    pub const fn stage(self) -> Stage {
+        match self {
+            Self::Live => Stage::Live,
+            Self::Draft => Stage::Draft,
+            Self::Held(_) => Stage::Held,
+        }
+    }
+
+    /// What it waits for.
+    pub const fn hold(self) -> Option<Hold> {
+        match self {
+            Self::Live | Self::Draft => None,
+            Self::Held(hold) => Some(hold),
+        }
+    }
+}
+
+/// What becomes of the time of a post that is released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// It is kept.
+    InTime,
+    /// It has passed, and the post goes out now.
+    Late,
+    /// The post may not go out any more.
+    Over,
+}
+
+/// What becomes of a post that is released at `now`.
+pub fn release(
+    due_at: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    now: Timestamp,
+) -> Release {
+    if not_after.is_some_and(|end| end < now) {
+        return Release::Over;
+    }
+    match due_at {
+        Some(due) if due > now => Release::InTime,
+        Some(_) | None => Release::Late,
+    }
+}
+
 /// The status of a post as the API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Not released.
+    /// Being written.
     Draft,
+    /// Waits for a release.
+    Held,
     /// Checked and due later.
     Scheduled,
     /// A delivery is not checked yet.
@@ -77,7 +172,8 @@ pub fn status(
 ) -> Status {
     use delivery::Status as D;
     match stage {
-        Stage::Draft | Stage::Held => return Status::Draft,
+        Stage::Draft => return Status::Draft,
+        Stage::Held => return Status::Held,
         Stage::Archived => return Status::Archived,
         Stage::Cancelled => return Status::Cancelled,
         Stage::Live => {}
@@ -117,7 +213,7 @@ mod tests {
         let past = Some(Timestamp::from_seconds(50));
         let table: [(Stage, Option<Timestamp>, &[D], Status); 12] = [
             (Stage::Draft, None, &[], Status::Draft),
-            (Stage::Held, later, &[D::Scheduled], Status::Draft),
+            (Stage::Held, later, &[D::Scheduled], Status::Held),
             (Stage::Live, None, &[D::Validating, D::Scheduled], Status::Validating),
             (Stage::Live, None, &[D::Scheduled], Status::Validated),
             (Stage::Live, later, &[D::Scheduled, D::Ready], Status::Scheduled),
@@ -132,5 +228,15 @@ mod tests {
         for (stage, due, deliveries, expected) in table {
             assert_eq!(status(stage, due, deliveries, now), expected, "{stage:?} {deliveries:?}");
         }
+    }
+
+    #[test]
+    fn a_post_that_is_released_late_goes_out_now_unless_its_time_is_over() {
+        let at = |s: i64| Some(Timestamp::from_seconds(s));
+        let now = Timestamp::from_seconds(100);
+        assert_eq!(release(at(101), at(102), now), Release::InTime);
+        assert_eq!(release(at(99), at(100), now), Release::Late);
+        assert_eq!(release(None, None, now), Release::Late);
+        assert_eq!(release(at(98), at(99), now), Release::Over);
     }
 }

@@ -1,8 +1,10 @@
 //! A post as its sender wrote it: read from JSON with every violation found, not only the first.
 
+mod change;
 mod fields;
 mod moments;
 
+pub use change::{Change, body, hold, is_incomplete, merge, parse_change, written};
 pub(crate) use fields::nearest;
 pub use fields::{Fields, LIST_MAX, MEDIA_MAX};
 pub use moments::{Moment, read_moment, read_zone};
@@ -11,6 +13,7 @@ use crate::content::MediaUse;
 use crate::id::AccountId;
 use crate::lateness::Late;
 use crate::local::{Local, TimeZone};
+use crate::post::{Begin, Hold};
 use crate::rejection::{Rejection, Rule, excerpt};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -61,6 +64,9 @@ pub struct Draft {
     /// What else was said to a platform: the rest of its object, read by the platform's folder.
     /// A platform that was given an object has an entry, be it empty.
     pub options: BTreeMap<String, Map<String, Value>>,
+    /// Where it begins. The post's own stage is what counts later.
+    #[serde(skip)]
+    pub begin: Begin,
 }
 
 /// Reads the JSON of `POST /v1/posts`.
@@ -102,6 +108,7 @@ pub fn read(
     let (moment, not_after) = read_times(&mut fields, now, zone);
     let late = read_late(&mut fields, not_after);
     let schedule = read_schedule(&mut fields);
+    let begin = read_begin(&mut fields);
     fields.refuse(
         "repostOf",
         "A repost cannot be asked for by itself: LinkedIn, Instagram and YouTube let no program \
@@ -122,6 +129,7 @@ pub fn read(
         texts: BTreeMap::new(),
         medias: BTreeMap::new(),
         options: BTreeMap::new(),
+        begin,
     };
     for platform in platforms {
         read_platform(&mut fields, platform, &mut draft);
@@ -189,6 +197,24 @@ fn read_accounts(fields: &mut Fields<'_>) -> Vec<AccountId> {
         }
     }
     accounts
+}
+
+/// Whether it is a draft, held, or neither.
+fn read_begin(fields: &mut Fields<'_>) -> Begin {
+    let is_draft = fields.flag("draft").unwrap_or(false);
+    match (is_draft, fields.choice("hold", &Hold::words())) {
+        (false, None) => Begin::Live,
+        (true, None) => Begin::Draft,
+        (false, Some(hold)) => Begin::Held(hold),
+        (true, Some(hold)) => {
+            let message = "A draft goes out only when it is released, so there is nothing to hold.";
+            let rejection = Rejection::request(Rule::Conflict, "hold", message)
+                .bounds("no `hold` beside `draft`", hold.as_str())
+                .resolve("Leave out `draft` or `hold`.");
+            fields.reject(rejection);
+            Begin::Draft
+        }
+    }
 }
 
 /// The due time, `None` for now, and the latest time.

@@ -120,6 +120,9 @@ pub fn why(facts: &Facts) -> String {
 }
 
 fn checking(facts: &Facts) -> String {
+    if let Some(told) = held(facts) {
+        return told;
+    }
     if let Some(silence) = silence(facts) {
         return format!(
             "It was accepted, but no worker has checked it for {silence}: it goes on as soon as \
@@ -135,14 +138,8 @@ fn checking(facts: &Facts) -> String {
 
 /// What keeps a delivery that nothing is under way for, the strongest reason first.
 fn waiting(facts: &Facts) -> String {
-    match facts.stage {
-        Stage::Live => {}
-        Stage::Draft | Stage::Held => {
-            return "Its post is held back: nothing leaves until it is released".to_owned();
-        }
-        Stage::Cancelled | Stage::Archived => {
-            return "Its post was taken back: it will not go out".to_owned();
-        }
+    if let Some(told) = held(facts) {
+        return told;
     }
     if let Some(reason) = &facts.needs_reconnect {
         return format!(
@@ -191,6 +188,18 @@ fn waiting(facts: &Facts) -> String {
         );
     }
     chained(facts, due(facts))
+}
+
+/// What its post says about it, where it does not simply go its way.
+fn held(facts: &Facts) -> Option<String> {
+    let told = match facts.stage {
+        Stage::Live => return None,
+        Stage::Draft | Stage::Held => {
+            "Its post is held back: nothing leaves until it is released"
+        }
+        Stage::Cancelled | Stage::Archived => "Its post was taken back: it will not go out",
+    };
+    Some(told.to_owned())
 }
 
 fn parked(facts: &Facts, gate: &Gate) -> String {

@@ -312,6 +312,11 @@ pub trait Publish: Send + Sync {
     /// The checkpoint to go on from after `why`; also called where no reply came. When the post
     /// is out already, [`Publish::next`] of it is [`Step::Published`], whatever failed after.
     fn recover(&self, at: &Checkpoint, why: &Failure, view: &View<'_>) -> Checkpoint;
+    /// Whatever was made ready of the post by this checkpoint (uploads, containers) is still there
+    /// at `until`. Where it is not, a post that is moved is made ready anew.
+    fn outlives(&self, _at: &Checkpoint, _until: Timestamp) -> bool {
+        false
+    }
     /// The post is out by this checkpoint, whatever is still to be done for it. Where that fails,
     /// [`Publish::recover`] goes past it, and no decision is made about the post.
     fn is_out(&self, _at: &Checkpoint) -> bool {

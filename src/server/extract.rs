@@ -5,6 +5,7 @@
 use crate::envelope::{Denied, Refusal};
 use app::caller::Caller;
 use app::{App, Refused};
+use axum::body::HttpBody;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
 use domain::id::{AccountId, DeliveryId, Id, Kind, PostId};
@@ -144,6 +145,21 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             Ok(read) => Ok(Self(read?)),
             Err(_) => Err(too_slow(BODY_WITHIN).into()),
         }
+    }
+}
+
+/// The JSON that the request carries, if it carries anything.
+pub(crate) struct MaybeJson(pub Option<Value>);
+
+impl<S: Send + Sync> FromRequest<S> for MaybeJson {
+    type Rejection = Denied;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Denied> {
+        if request.body().is_end_stream() {
+            return Ok(Self(None));
+        }
+        let JsonBody(body) = JsonBody::from_request(request, state).await?;
+        Ok(Self(Some(body)))
     }
 }
 

@@ -1,16 +1,16 @@
 //! `/v1/posts`: accept, check, show, take back, send again.
 
 use crate::envelope::{Answered, Refusal, success};
-use crate::extract::{Authenticated, JsonBody, PostAt, finish};
-use app::accept::KEY_MAX;
+use crate::extract::{Authenticated, JsonBody, MaybeJson, PostAt, finish};
+use app::accept::{Acceptance, KEY_MAX};
 use app::show::PostView;
-use app::{App, accept, cancel, retry, show, validate as checks};
+use app::{App, accept, cancel, edit as edits, order, retry, show, validate as checks};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use domain::id::PostId;
 use domain::rejection::{Rejection, Rule};
-use domain::request::Fields;
+use domain::request::{Change, Fields, hold as read_hold, parse_change};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -30,7 +30,11 @@ pub(crate) async fn create(
     JsonBody(body): JsonBody,
 ) -> Answered {
     let key = idempotency_key(&headers)?;
-    let acceptance = accept::accept(&app, &caller, &body, key).await??;
+    Ok(accepted(accept::accept(&app, &caller, &body, key).await??))
+}
+
+/// The answer to a post that is stored.
+fn accepted(acceptance: Acceptance) -> Response {
     let status = if acceptance.is_again { StatusCode::OK } else { StatusCode::CREATED };
     let place = HeaderValue::from_str(&format!("/v1/posts/{}", acceptance.view.id));
     let mut response = success(status, acceptance.view);
@@ -40,7 +44,67 @@ pub(crate) async fn create(
     if acceptance.is_again {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
-    Ok(response)
+    response
+}
+
+/// `PATCH /v1/posts/{id}`
+pub(crate) async fn edit(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PostAt(id): PostAt,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let change = parse_change(&body).map_err(Refusal::invalid)?;
+    Ok(success(StatusCode::OK, edits::edit(&app, &caller, id, &change).await??))
+}
+
+/// `POST /v1/posts/{id}/hold`
+pub(crate) async fn hold(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PostAt(id): PostAt,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let hold = read_hold(&body).map_err(Refusal::invalid)?;
+    Ok(success(StatusCode::OK, order::hold(&app, &caller, id, hold).await??))
+}
+
+/// `POST /v1/posts/{id}/release`
+pub(crate) async fn release(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PostAt(id): PostAt,
+) -> Answered {
+    Ok(success(StatusCode::OK, order::release(&app, &caller, id).await??))
+}
+
+/// `POST /v1/posts/{id}/unschedule`
+pub(crate) async fn unschedule(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PostAt(id): PostAt,
+) -> Answered {
+    Ok(success(StatusCode::OK, order::unschedule(&app, &caller, id).await??))
+}
+
+/// `POST /v1/posts/{id}/archive`
+pub(crate) async fn archive(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PostAt(id): PostAt,
+) -> Answered {
+    Ok(success(StatusCode::OK, order::archive(&app, &caller, id).await??))
+}
+
+/// `POST /v1/posts/{id}/duplicate`
+pub(crate) async fn duplicate(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    headers: HeaderMap,
+    PostAt(id): PostAt,
+) -> Answered {
+    let key = idempotency_key(&headers)?;
+    Ok(accepted(order::duplicate(&app, &caller, id, key).await??))
 }
 
 /// `POST /v1/posts/validate`
@@ -100,8 +164,17 @@ pub(crate) async fn retry(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     PostAt(id): PostAt,
+    MaybeJson(body): MaybeJson,
 ) -> Answered {
-    Ok(success(StatusCode::OK, retry::retry(&app, &caller, id).await??))
+    let change = match body {
+        Some(body) => parse_change(&body).map_err(Refusal::invalid)?,
+        None => Change::default(),
+    };
+    let view = match change.patch.is_empty() {
+        true => retry::retry(&app, &caller, id).await??,
+        false => edits::retry(&app, &caller, id, &change).await??,
+    };
+    Ok(success(StatusCode::OK, view))
 }
 
 #[derive(Serialize)]

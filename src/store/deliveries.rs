@@ -16,6 +16,7 @@ use domain::time::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
+use sqlx::types::Json;
 use std::collections::HashMap;
 use std::time::Duration;
 use uuid::Uuid;
@@ -233,6 +234,8 @@ pub struct Shown {
     pub checkpoint: Option<Value>,
     /// What is done with it now that it is out, where anything is.
     pub operation: Option<Operation>,
+    /// What was written for it, where its post says something else by now.
+    pub draft: Option<Draft>,
 }
 
 /// Takes up what is done with those of them that are out.
@@ -277,6 +280,7 @@ pub(crate) fn shown_of(row: &PgRow) -> Result<Shown, Fault> {
         gate,
         checkpoint: row.try_get("checkpoint")?,
         operation: None,
+        draft: row.try_get::<Option<Json<Draft>>, _>("draft")?.map(|draft| draft.0),
     })
 }
 
@@ -293,7 +297,8 @@ impl Store {
         let uuids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let mut warm = self.warm().await?;
         let rows = sqlx::query(
-            "SELECT d.id, d.tenant_id, d.post_id, p.stage, p.draft, p.not_after, d.status,
+            "SELECT d.id, d.tenant_id, d.post_id, p.stage, coalesce(d.draft, p.draft) AS draft,
+                 p.not_after, d.status,
                  d.revision, d.due_at, d.checkpoint, d.checkpoint_no, d.epoch, d.lease,
                  d.intended_at, d.deadline_at, d.ask_from, d.attempts, d.auth_refusals,
                  d.has_doubt, d.absences, d.crashes, j.generation, j.due_at AS owed_at,

@@ -26,6 +26,8 @@ pub enum JobKind {
     Preflight,
     /// Repost a delivery that is out, take that back, or delete it.
     Repost,
+    /// Tell that a post which is held, or a draft, is past its time.
+    Waiting,
 }
 
 impl JobKind {
@@ -39,6 +41,7 @@ impl JobKind {
             Self::Follow => "follow",
             Self::Preflight => "preflight",
             Self::Repost => "repost",
+            Self::Waiting => "waiting",
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod assets;
 pub mod calendar;
 pub mod catch_ups;
+pub mod changes;
 pub mod choices;
 mod clock;
 pub mod connections;
@@ -45,6 +46,7 @@ pub mod slots;
 pub mod tenants;
 pub mod unmapped;
 pub mod visits;
+pub mod waiting;
 mod warm;
 
 use base::{Context, Fault};

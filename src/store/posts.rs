@@ -1,5 +1,6 @@
 //! Posts: accepted, shown, fanned out, taken back and tried again.
 
+use crate::changes;
 use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::slots::{self, NoPlace, Wanted};
@@ -7,7 +8,7 @@ use crate::{Store, convert};
 use base::Fault;
 use domain::delivery::Status;
 use domain::id::{AccountId, BrandId, DeliveryId, PostId, TenantId};
-use domain::post::Stage;
+use domain::post::{Begin, Hold, Stage};
 use domain::request::Draft;
 use domain::time::Timestamp;
 use serde_json::Value;
@@ -26,6 +27,8 @@ pub struct Post {
     pub brand: BrandId,
     /// Its own stage.
     pub stage: Stage,
+    /// What it waits for, and since when, while it is held.
+    pub hold: Option<(Hold, Timestamp)>,
     /// Raised by every change.
     pub revision: i32,
     /// What was written.
@@ -48,23 +51,23 @@ pub struct NewPost<'a> {
     pub tenant: TenantId,
     /// Its brand.
     pub brand: BrandId,
-    /// What was written.
+    /// What was written, and where it begins.
     pub draft: &'a Draft,
-    /// One per account: id, account, platform.
+    /// One per account: id, account, platform. None of a draft, which is not addressed yet.
     pub deliveries: &'a [(DeliveryId, AccountId, &'static str)],
     /// Makes it safe to ask again: the key, and SHA-256 of the request.
     pub idempotency: Option<(&'a str, &'a str)>,
     /// The slot it is placed into, where it names no time.
     pub place: Option<Wanted<'a>>,
-    /// The wake-up of its fan-out.
-    pub fan_out: Arm,
+    /// What it owes: its fan-out or, to a person it waits for, a word.
+    pub owed: Option<Arm>,
 }
 
 /// What became of an acceptance.
 #[derive(Debug)]
 pub enum Accepted {
-    /// It is stored, and this wake-up is owed.
-    New(Job),
+    /// It is stored, and these wake-ups are owed.
+    New(Vec<Job>),
     /// The same request was accepted before, as this post.
     Again(PostId),
     /// Another request was accepted under the same key, as this post.
@@ -104,13 +107,18 @@ pub struct Changed {
     pub refused: Vec<(DeliveryId, Status)>,
     /// The wake-ups that are owed now.
     pub jobs: Vec<Job>,
+    /// The stage of the post, where it stands against all of it.
+    pub stage: Option<Stage>,
 }
 
 pub(crate) fn post_of(row: &PgRow) -> Result<Post, Fault> {
+    let hold: Option<String> = row.try_get("hold_reason")?;
+    let held_at = convert::time_or_none(row, "held_at")?;
     Ok(Post {
         id: convert::id(row, "id")?,
         brand: convert::id(row, "brand_id")?,
         stage: convert::word(row, "stage", Stage::parse)?,
+        hold: hold.as_deref().and_then(Hold::parse).zip(held_at),
         revision: row.try_get("revision")?,
         draft: convert::json(row, "draft")?,
         scheduled_at: convert::time_or_none(row, "scheduled_at")?,
@@ -120,7 +128,7 @@ pub(crate) fn post_of(row: &PgRow) -> Result<Post, Fault> {
     })
 }
 
-pub(crate) async fn deliveries_of(
+pub(crate) async fn shown_deliveries(
     db: &mut PgConnection,
     tenant: TenantId,
     posts: &[Uuid],
@@ -128,7 +136,8 @@ pub(crate) async fn deliveries_of(
     let rows = sqlx::query(
         "SELECT d.id, d.post_id, d.account_id, d.platform, a.app, a.handle, d.status, d.due_at,
              d.attempts, d.failure, d.failed_stage, d.remote_id, d.permalink, d.published_at, d.checkpoint,
-             d.sent_at, g.scope_key AS gate_scope, g.until_at AS gate_until, g.reason AS gate_reason
+             d.sent_at, d.draft, g.scope_key AS gate_scope, g.until_at AS gate_until,
+             g.reason AS gate_reason
          FROM deliveries d
          JOIN accounts a ON a.id = d.account_id
          LEFT JOIN LATERAL (
@@ -199,8 +208,10 @@ impl Store {
         };
         sqlx::query(
             "WITH p AS (
-                 INSERT INTO posts (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after)
-                 VALUES ($1, $2, $3, 'live', $4, $5, $6))
+                 INSERT INTO posts (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after,
+                     hold_reason, held_at)
+                 VALUES ($1, $2, $3, $10, $4, $5, $6, $11,
+                     CASE WHEN $11 IS NOT NULL THEN clock_timestamp() END))
              INSERT INTO deliveries (id, tenant_id, post_id, account_id, platform, status, due_at)
              SELECT id, $2, $1, account_id, platform, 'validating',
                  coalesce($5, clock_timestamp())
@@ -215,11 +226,16 @@ impl Store {
         .bind(new.deliveries.iter().map(|d| d.0.uuid()).collect::<Vec<_>>())
         .bind(new.deliveries.iter().map(|d| d.1.uuid()).collect::<Vec<_>>())
         .bind(new.deliveries.iter().map(|d| d.2.to_owned()).collect::<Vec<_>>())
+        .bind(new.draft.begin.stage().as_str())
+        .bind(new.draft.begin.hold().map(Hold::as_str))
         .execute(&mut *tx)
         .await?;
-        let job = jobs::arm(&mut tx, &[new.fan_out]).await?.pop();
+        let jobs = jobs::arm(&mut tx, new.owed.as_slice()).await?;
+        if new.draft.begin != Begin::Live {
+            changes::tell(&mut tx, new.id).await?;
+        }
         tx.commit().await?;
-        job.map(Accepted::New).ok_or_else(|| Fault::new("arming a job returned no row"))
+        Ok(Accepted::New(jobs))
     }
 
     /// A post with its deliveries.
@@ -229,8 +245,8 @@ impl Store {
     pub async fn post(&self, tenant: TenantId, id: PostId) -> Result<Option<Post>, Fault> {
         let mut db = self.pool.acquire().await?;
         let row = sqlx::query(
-            "SELECT id, brand_id, stage, revision, draft, scheduled_at, created_at,
-                 clock_timestamp() AS now
+            "SELECT id, brand_id, stage, hold_reason, held_at, revision, draft, scheduled_at,
+                 created_at, clock_timestamp() AS now
              FROM posts WHERE tenant_id = $1 AND id = $2",
         )
         .bind(tenant.uuid())
@@ -239,7 +255,7 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         let mut post = post_of(&row)?;
-        post.deliveries = deliveries_of(&mut db, tenant, &[id.uuid()]).await?;
+        post.deliveries = shown_deliveries(&mut db, tenant, &[id.uuid()]).await?;
         Ok(Some(post))
     }
 
@@ -255,8 +271,8 @@ impl Store {
     ) -> Result<Vec<Post>, Fault> {
         let mut db = self.pool.acquire().await?;
         let rows = sqlx::query(
-            "SELECT id, brand_id, stage, revision, draft, scheduled_at, created_at,
-                 clock_timestamp() AS now
+            "SELECT id, brand_id, stage, hold_reason, held_at, revision, draft, scheduled_at,
+                 created_at, clock_timestamp() AS now
              FROM posts WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2)
              ORDER BY id DESC LIMIT $3",
         )
@@ -267,7 +283,7 @@ impl Store {
         .await?;
         let mut posts = rows.iter().map(post_of).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<Uuid> = posts.iter().map(|p| p.id.uuid()).collect();
-        for delivery in deliveries_of(&mut db, tenant, &ids).await? {
+        for delivery in shown_deliveries(&mut db, tenant, &ids).await? {
             if let Some(post) = posts.iter_mut().find(|p| p.id == delivery.post) {
                 post.deliveries.push(delivery);
             }
@@ -286,8 +302,8 @@ impl Store {
     ) -> Result<Option<FanOut>, Fault> {
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query(
-            "SELECT p.id, p.tenant_id, p.brand_id, p.stage, p.revision, p.draft, p.scheduled_at,
-                 p.created_at, clock_timestamp() AS now
+            "SELECT p.id, p.tenant_id, p.brand_id, p.stage, p.hold_reason, p.held_at,
+                 p.revision, p.draft, p.scheduled_at, p.created_at, clock_timestamp() AS now
              FROM posts p JOIN jobs j ON j.subject = p.id AND j.kind = 'fan_out'
              WHERE p.id = $1 AND j.generation = $2 FOR UPDATE",
         )
@@ -298,7 +314,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let tenant = convert::id(&row, "tenant_id")?;
         let mut post = post_of(&row)?;
-        post.deliveries = deliveries_of(&mut tx, tenant, &[id.uuid()]).await?;
+        post.deliveries = shown_deliveries(&mut tx, tenant, &[id.uuid()]).await?;
         Ok(Some(FanOut { tx, tenant, post }))
     }
 
@@ -308,9 +324,7 @@ impl Store {
     /// When Postgres fails. `Ok(None)` when there is no such post.
     pub async fn cancel(&self, tenant: TenantId, id: PostId) -> Result<Option<Changed>, Fault> {
         let mut tx = self.pool.begin().await?;
-        if !lock_post(&mut tx, tenant, id).await? {
-            return Ok(None);
-        }
+        let Some(stage) = lock_post(&mut tx, tenant, id).await? else { return Ok(None) };
         let rows = lock_deliveries(&mut tx, id).await?;
         let mut changed = Changed::default();
         for (delivery, status) in rows {
@@ -328,16 +342,21 @@ impl Store {
         .bind(&done)
         .execute(&mut *tx)
         .await?;
-        if changed.refused.is_empty() {
+        // A draft has nothing that could stand against it.
+        if changed.refused.is_empty() || stage == Stage::Draft {
+            changed.refused.clear();
             sqlx::query(
-                "UPDATE posts SET stage = 'cancelled', revision = revision + 1,
-                     updated_at = clock_timestamp() WHERE id = $1 AND stage <> 'cancelled'",
+                "UPDATE posts SET stage = 'cancelled', revision = revision + 1, hold_reason = NULL,
+                     held_at = NULL, updated_at = clock_timestamp()
+                 WHERE id = $1 AND stage NOT IN ('cancelled', 'archived')",
             )
             .bind(id.uuid())
             .execute(&mut *tx)
             .await?;
             jobs::disarm(&mut tx, JobKind::FanOut, &[id.uuid()]).await?;
             slots::free(&mut tx, id).await?;
+            jobs::disarm(&mut tx, JobKind::Waiting, &[id.uuid()]).await?;
+            changes::tell(&mut tx, id).await?;
         }
         jobs::disarm(&mut tx, JobKind::Publish, &done).await?;
         tx.commit().await?;
@@ -355,10 +374,12 @@ impl Store {
         fan_out: Arm,
     ) -> Result<Option<Changed>, Fault> {
         let mut tx = self.pool.begin().await?;
-        if !lock_post(&mut tx, tenant, id).await? {
-            return Ok(None);
-        }
+        let Some(stage) = lock_post(&mut tx, tenant, id).await? else { return Ok(None) };
         let mut changed = Changed::default();
+        if stage != Stage::Live {
+            changed.stage = Some(stage);
+            return Ok(Some(changed));
+        }
         for (delivery, status) in lock_deliveries(&mut tx, id).await? {
             match status.after(domain::delivery::Event::Retry) {
                 Some(_) => changed.done.push(delivery),
@@ -415,13 +436,17 @@ impl FanOut {
     }
 }
 
-async fn lock_post(db: &mut PgConnection, tenant: TenantId, id: PostId) -> Result<bool, Fault> {
-    let row = sqlx::query("SELECT 1 FROM posts WHERE tenant_id = $1 AND id = $2 FOR UPDATE")
+async fn lock_post(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    id: PostId,
+) -> Result<Option<Stage>, Fault> {
+    let row = sqlx::query("SELECT stage FROM posts WHERE tenant_id = $1 AND id = $2 FOR UPDATE")
         .bind(tenant.uuid())
         .bind(id.uuid())
         .fetch_optional(db)
         .await?;
-    Ok(row.is_some())
+    row.map(|row| convert::word(&row, "stage", Stage::parse)).transpose()
 }
 
 /// Locks the deliveries of a post. What a Postgres that went back may have forgotten counts as

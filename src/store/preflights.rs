@@ -86,7 +86,8 @@ impl Store {
         ahead: Duration,
     ) -> Result<Vec<Upcoming>, Fault> {
         let rows = sqlx::query(
-            "SELECT d.id, d.post_id, d.due_at, p.draft FROM deliveries d
+            "SELECT d.id, d.post_id, d.due_at, coalesce(d.draft, p.draft) AS draft
+             FROM deliveries d
              JOIN posts p ON p.id = d.post_id
              WHERE d.account_id = $1 AND d.due_at > (SELECT clock_timestamp())
                  AND d.due_at <= (SELECT clock_timestamp()) + $2 * interval '1 millisecond'

@@ -92,8 +92,9 @@ impl Store {
         let row = sqlx::query(
             "SELECT d.id, d.post_id, d.account_id, d.platform, a.app, a.handle, d.status, d.due_at,
                  d.attempts, d.failure, d.failed_stage, d.remote_id, d.permalink, d.published_at, d.checkpoint,
-                 d.sent_at, d.slot_at, g.scope_key AS gate_scope, g.until_at AS gate_until, g.reason AS gate_reason,
-                 p.stage, p.draft, a.status AS account_status, a.status_reason,
+                 d.sent_at, d.slot_at, g.scope_key AS gate_scope, g.until_at AS gate_until,
+                 g.reason AS gate_reason, p.stage, p.draft AS post_draft, d.draft,
+                 a.status AS account_status, a.status_reason,
                  z.reason AS pause_reason, a.posts_per_day, a.min_gap_s,
                  c.refresh_deadline_at, d.deadline_at, d.ask_from, d.absences,
                  greatest(d.crashes, j.crashes) AS crashes, j.due_at AS wake_at,
@@ -138,10 +139,14 @@ impl Store {
         let reason: Option<String> = row.try_get("status_reason")?;
         let now = convert::time(&row, "now")?;
         let refresh_until = convert::time_or_none(&row, "refresh_deadline_at")?;
+        let shown = shown_of(&row)?;
         Ok(Some(Situation {
-            shown,
             stage: convert::word(&row, "stage", Stage::parse)?,
-            draft: convert::json(&row, "draft")?,
+            draft: match &shown.draft {
+                Some(own) => own.clone(),
+                None => convert::json(&row, "post_draft")?,
+            },
+            shown,
             needs_reconnect: (account != "connected").then(|| reason.unwrap_or_default()),
             paused: row.try_get("pause_reason")?,
             own: own_of(&row)?,

@@ -5,7 +5,7 @@ use domain::post::Stage;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-const EVENTS: [Event; 11] = [
+const EVENTS: [Event; 12] = [
     Event::Check,
     Event::Step,
     Event::Intend,
@@ -17,6 +17,7 @@ const EVENTS: [Event; 11] = [
     Event::GiveUp,
     Event::Cancel,
     Event::Retry,
+    Event::Recheck,
 ];
 
 /// Does not compile when an event is missing above.
@@ -33,6 +34,7 @@ const fn place(event: Event) -> usize {
         Event::GiveUp => 8,
         Event::Cancel => 9,
         Event::Retry => 10,
+        Event::Recheck => 11,
     }
 }
 

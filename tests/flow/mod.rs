@@ -22,6 +22,7 @@ mod flush;
 mod followed;
 mod keeping;
 mod late;
+mod life;
 mod limit;
 mod list;
 mod media;

@@ -135,6 +135,10 @@ impl Publish for Instagram {
         Position { stage: Stage::Quota, ..Position::fresh(0) }.save()
     }
 
+    fn outlives(&self, at: &Checkpoint, until: Timestamp) -> bool {
+        Position::load(at).outlives(until)
+    }
+
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
         let position = Position::load(at);
         let aged = position.aged(view.now);

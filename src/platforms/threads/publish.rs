@@ -56,6 +56,10 @@ impl Publish for Threads {
         Position::default().at(Stage::Quota { container: None }).save()
     }
 
+    fn outlives(&self, at: &Checkpoint, until: Timestamp) -> bool {
+        Position::load(at).is_some_and(|position| position.outlives(until))
+    }
+
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
         let position = match Stored::load(at) {
             Stored::V1(position) => position,

@@ -112,6 +112,13 @@ impl Publish for X {
         position.save()
     }
 
+    fn outlives(&self, at: &Checkpoint, until: Timestamp) -> bool {
+        match Stored::load(at) {
+            Stored::V1(position) => position.outlives(until),
+            Stored::Operation(_) => false,
+        }
+    }
+
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
         let position = match Stored::load(at) {
             Stored::V1(position) => position.without_expired(view, view.now),
@@ -292,6 +299,19 @@ impl Position {
             _ => {}
         }
         self
+    }
+
+    /// X keeps every file it holds for us until then.
+    fn outlives(&self, until: Timestamp) -> bool {
+        let lasts = |expires_at: Timestamp| expires_at > until + upload::EXPIRY_MARGIN;
+        let open = match &self.stage {
+            Stage::Append { file, .. }
+            | Stage::Finalize { file }
+            | Stage::Process { file, .. }
+            | Stage::Describe { file } => Some(file.expires_at),
+            Stage::Subscription | Stage::Initialize | Stage::Create { .. } | Stage::Done => None,
+        };
+        self.media.iter().map(|file| file.expires_at).chain(open).all(lasts)
     }
 
     /// The irreversible call.

@@ -89,6 +89,12 @@ impl Position {
         oldest.filter(|container| now.since(container.made_at) >= CONTAINER_LIFE)
     }
 
+    /// Every container is still to be relied upon then.
+    pub fn outlives(&self, until: Timestamp) -> bool {
+        let lasts = |container: &Container| until.since(container.made_at) < CONTAINER_LIFE;
+        self.items.iter().chain(&self.own).all(lasts)
+    }
+
     /// The container that is waited for.
     pub fn checked(&self) -> Option<&Container> {
         self.own.as_ref().or_else(|| self.items.get(self.finished))

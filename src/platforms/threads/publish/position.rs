@@ -213,6 +213,18 @@ impl Position {
         oldest.filter(|made| !self.is_doubted && now.since(made.at) >= CONTAINER_LIFE)
     }
 
+    /// Every container is still to be built upon then.
+    pub fn outlives(&self, until: Timestamp) -> bool {
+        let own = match &self.stage {
+            Stage::Quota { container } => container.as_ref(),
+            Stage::Check { container, .. }
+            | Stage::Publish { container }
+            | Stage::Find { container, .. } => Some(container),
+            Stage::Create { .. } | Stage::Link { .. } | Stage::Done { .. } => None,
+        };
+        self.children.iter().chain(own).all(|made| until.since(made.at) < CONTAINER_LIFE)
+    }
+
     /// The segment from its beginning: a file that stood in a carousel is not put into another
     /// one. What is out stays out.
     pub fn renewed(self) -> Self {

@@ -1,0 +1,324 @@
+//! Changes what a post says, when and where it goes out, as far as it has not left.
+//!
+//! A change is a merge patch of what was written, and is checked as if it were written anew. It
+//! names the revision that was seen; behind the locks each delivery takes it, keeps what was
+//! written, or stands against it (`domain::edit`).
+
+use crate::caller::Caller;
+use crate::order::{at_release, nowhere, owed, told, wrong_stage};
+use crate::show::{self, PostView, UnreachedView};
+use crate::validate::{Anew, Checked, validate_as};
+use crate::{Answer, App, Refused};
+use base::rng;
+use domain::capability::Profile;
+use domain::delivery::Status;
+use domain::edit::{Way, Wish, Words, edited, recheck};
+use domain::id::{AccountId, DeliveryId, PostId};
+use domain::post::Stage;
+use domain::request::{Change, Draft, written};
+use platforms::Checkpoint;
+use serde_json::json;
+use store::changes::{Due, Move, Standing, Turn, Write};
+use store::posts::Post;
+
+/// What a change is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// What was written changes.
+    Edit,
+    /// What failed is tried again with it.
+    Retry,
+    /// A draft goes its way.
+    Release,
+}
+
+/// What a change comes to, delivery by delivery.
+#[derive(Default)]
+struct Plan {
+    moves: Vec<Move>,
+    added: Vec<(DeliveryId, AccountId, &'static str)>,
+    /// Those that stand against it.
+    refused: Vec<(DeliveryId, Status)>,
+    /// Those that keep what was written.
+    spared: Vec<UnreachedView>,
+    /// Some are to be checked by a fan-out.
+    is_checked: bool,
+    /// A failed one goes on.
+    is_retried: bool,
+}
+
+/// Changes a post.
+///
+/// # Errors
+/// When Postgres fails; then nothing of it is changed.
+pub async fn edit(app: &App, caller: &Caller, id: PostId, change: &Change) -> Answer<PostView> {
+    change_post(app, caller, id, (change, Goal::Edit)).await
+}
+
+/// Changes a post and tries its failed deliveries again, in one step. What is out keeps what was
+/// written.
+///
+/// # Errors
+/// When Postgres fails; then nothing of it is changed.
+pub async fn retry(app: &App, caller: &Caller, id: PostId, change: &Change) -> Answer<PostView> {
+    change_post(app, caller, id, (change, Goal::Retry)).await
+}
+
+/// Lets a draft go.
+///
+/// # Errors
+/// When Postgres fails; then it stays a draft.
+pub(crate) async fn release(app: &App, caller: &Caller, id: PostId) -> Answer<PostView> {
+    change_post(app, caller, id, (&Change::default(), Goal::Release)).await
+}
+
+async fn change_post(
+    app: &App,
+    caller: &Caller,
+    id: PostId,
+    (change, goal): (&Change, Goal),
+) -> Answer<PostView> {
+    let Some(post) = app.0.store.post(caller.tenant, id).await? else {
+        return Ok(Err(nowhere(id)));
+    };
+    if let Some(refused) = against(&post, change, goal) {
+        return Ok(Err(refused));
+    }
+    let checked = match check(app, caller, &post, (change, goal)).await? {
+        Ok(checked) => checked,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let Some(turn) = app.0.store.begin_change(caller.tenant, id).await? else {
+        return Ok(Err(nowhere(id)));
+    };
+    // What was checked is what stands there.
+    if turn.post.revision != post.revision {
+        return Ok(Err(unseen(&turn.post, post.revision)));
+    }
+    write(app, caller, turn, (checked, change, goal)).await
+}
+
+/// Reads and checks what would be written.
+async fn check(
+    app: &App,
+    caller: &Caller,
+    post: &Post,
+    (change, goal): (&Change, Goal),
+) -> Answer<Checked> {
+    let body = written(&post.draft, &change.patch, post.now);
+    let takes = |status: Status| match status {
+        Status::Validating | Status::Scheduled | Status::Ready | Status::Failed => true,
+        Status::Sending | Status::Reconciling | Status::Review => false,
+        Status::Published | Status::Cancelled => false,
+    };
+    let kept = post.deliveries.iter().filter(|one| takes(one.status));
+    let kept: Vec<AccountId> = kept.map(|one| one.account).collect();
+    let is_draft = post.stage == Stage::Draft && goal != Goal::Release;
+    let is_kept = post.stage != Stage::Draft && !readdresses(change, goal);
+    let anew = Anew { kept: is_kept.then_some(kept.as_slice()), is_draft };
+    let checked = validate_as(app, caller, &body, anew).await?;
+    Ok(checked.map(|mut checked| {
+        checked.draft.keep_times(&post.draft, &change.patch);
+        checked
+    }))
+}
+
+async fn write(
+    app: &App,
+    caller: &Caller,
+    turn: Turn,
+    (checked, change, goal): (Checked, &Change, Goal),
+) -> Answer<PostView> {
+    let Checked { draft, targets, warnings, .. } = checked;
+    let post = &turn.post;
+    if goal == Goal::Release
+        && let Err(refused) = at_release(&draft, post)
+    {
+        return Ok(Err(refused));
+    }
+    let plan = match post.stage == Stage::Draft && goal != Goal::Release {
+        true => Plan::default(),
+        false => plan(&turn, &draft, &targets, (change, goal)),
+    };
+    if let Some(refused) = plan.refusal(post.stage, goal) {
+        return Ok(Err(refused));
+    }
+    let Plan { moves, added, spared: unreached, is_checked, .. } = plan;
+    let stage = if goal == Goal::Release { Stage::Live } else { post.stage };
+    let (id, actor) = (post.id, caller.actor());
+    let action = match goal {
+        Goal::Edit => "post.edit",
+        Goal::Retry => "post.retry",
+        Goal::Release => "post.release",
+    };
+    let fields: Vec<&String> = change.patch.keys().collect();
+    let revision = post.revision + 1;
+    let edited = json!({ "revision": revision, "fields": fields, "scheduledAt": draft.scheduled_at });
+    let write = Write {
+        stage,
+        hold: post.hold.map(|hold| hold.0).filter(|_| stage == Stage::Held),
+        draft: Some(&draft),
+        arms: owed(app, (caller, post), (stage, is_checked), draft.scheduled_at),
+        audit: (&actor, action, "through the API"),
+        notes: (json!({ "revision": post.revision, "scheduledAt": post.scheduled_at }), edited.clone()),
+        event: (goal != Goal::Release).then_some(("post.edited", edited)),
+        moves,
+        added,
+    };
+    let jobs = turn.commit(write).await?;
+    app.wake(&jobs).await;
+    tracing::info!(post = %id, actor, action, revision, "a post is changed");
+    let shown = show::post(app, caller, id).await?;
+    Ok(shown.map(|view| PostView { unreached, warnings, ..view }))
+}
+
+/// The change says anew on which accounts the post goes out.
+fn readdresses(change: &Change, goal: Goal) -> bool {
+    goal == Goal::Release || change.has("platforms") || change.has("accounts")
+}
+
+/// What stands against a change before it is looked at.
+fn against(post: &Post, change: &Change, goal: Goal) -> Option<Refused> {
+    let seen = change.revision.unwrap_or(post.revision);
+    if seen != post.revision {
+        return Some(unseen(post, seen));
+    }
+    match (post.stage, goal) {
+        (Stage::Cancelled | Stage::Archived, _) => {
+            let what = "Only a post that is not put away or taken back can be changed; \
+                        POST /v1/posts/{id}/duplicate makes a draft of it";
+            Some(wrong_stage(what, post.stage))
+        }
+        (Stage::Live, Goal::Edit | Goal::Retry) | (Stage::Draft, Goal::Edit | Goal::Release) => {
+            None
+        }
+        (Stage::Held, Goal::Edit) => None,
+        (Stage::Draft | Stage::Held, Goal::Retry) => {
+            Some(wrong_stage("Only what went its way can be tried again", post.stage))
+        }
+        (Stage::Live | Stage::Held, Goal::Release) => {
+            Some(wrong_stage("Only a draft is released so", post.stage))
+        }
+    }
+}
+
+fn unseen(post: &Post, seen: i32) -> Refused {
+    Refused::Conflict {
+        code: "revision_conflict",
+        message: format!(
+            "The post has revision {} by now, and the change was made of revision {seen}: look at \
+             it again and send the change with the new revision.",
+            post.revision,
+        ),
+    }
+}
+
+/// What a change means for each delivery, behind their locks.
+fn plan(
+    turn: &Turn,
+    draft: &Draft,
+    targets: &[(AccountId, &'static str)],
+    (change, goal): (&Change, Goal),
+) -> Plan {
+    let (post, is_anew) = (&turn.post, readdresses(change, goal));
+    let is_timed = draft.scheduled_at != post.draft.scheduled_at;
+    let is_moved = is_timed || draft.not_after != post.draft.not_after;
+    let spares = change.is_rest || goal == Goal::Retry;
+    let mut plan = Plan::default();
+    for one in &turn.standing {
+        let is_target = targets.iter().any(|(account, _)| *account == one.account);
+        let wish = Wish {
+            is_addressed: !is_anew || is_target,
+            is_called_back: is_anew && is_target,
+            is_rewritten: is_rewritten(&one.platform, &post.draft, draft),
+            is_moved,
+            is_retried: goal != Goal::Edit,
+            spares,
+        };
+        let Some((words, way)) = edited(one.now, wish) else {
+            plan.refused.push((one.id, one.now.status));
+            continue;
+        };
+        if edited(one.now, Wish { spares: false, ..wish }).is_none() {
+            plan.spared.push(UnreachedView { id: one.id, status: one.now.status });
+        }
+        plan.is_retried |= one.now.status == Status::Failed && way == Way::Check;
+        let stays_unchecked = way == Way::Stay && one.now.status == Status::Validating;
+        plan.is_checked |= way == Way::Check || stays_unchecked;
+        if (words, way) != (Words::Same, Way::Stay) {
+            let due = if is_timed || wish.is_called_back { Due::Scheduled } else { Due::Same };
+            plan.moves.push(moved(one, (words, way), due, draft));
+        }
+    }
+    let known = |account: &AccountId| turn.standing.iter().any(|one| one.account == *account);
+    let added = targets.iter().filter(|(account, _)| is_anew && !known(account));
+    plan.added = added.map(|(account, platform)| (rng::id(), *account, *platform)).collect();
+    plan.is_checked |= !plan.added.is_empty();
+    plan
+}
+
+fn moved(one: &Standing, (words, way): (Words, Way), due: Due, draft: &Draft) -> Move {
+    let status = match way {
+        Way::Stay => None,
+        Way::Check => one.now.status.after(recheck(one.now.status)),
+        Way::Cancel => Some(Status::Cancelled),
+    };
+    // What is out, or may be, stays due when it was.
+    let due = if way == Way::Stay && one.now.status != Status::Failed { Due::Same } else { due };
+    let is_outlived = due == Due::Scheduled
+        && draft.scheduled_at.is_some_and(|until| !outlives(one, until))
+        && !one.now.is_part_out;
+    Move {
+        id: one.id,
+        status,
+        due,
+        words,
+        is_dropped: words == Words::New || is_outlived,
+        is_stopped: way != Way::Stay,
+    }
+}
+
+/// What was made ready of a delivery is still there then. Of a sealed checkpoint nobody can tell
+/// without opening it, and what it holds is made anew.
+fn outlives(one: &Standing, until: domain::time::Timestamp) -> bool {
+    let Some(at) = one.checkpoint.clone() else { return true };
+    let adapter = platforms::find(&one.platform).and_then(|platform| platform.adapter());
+    adapter.is_some_and(|adapter| {
+        !adapter.has_secret_checkpoints() && adapter.publish().outlives(&Checkpoint(at), until)
+    })
+}
+
+/// What goes out on a platform differs between two drafts.
+fn is_rewritten(platform: &str, old: &Draft, new: &Draft) -> bool {
+    let Some(platform) = platforms::find(platform) else { return false };
+    let content = |draft| platform.content(Profile::Extended, draft, &mut Vec::new());
+    content(old) != content(new)
+}
+
+impl Plan {
+    /// What stands against it.
+    fn refusal(&self, stage: Stage, goal: Goal) -> Option<Refused> {
+        if !self.refused.is_empty() {
+            let message = format!(
+                "It is too late for this change: {}. Send `\"scope\": \"remaining\"` to change \
+                 what has not left.",
+                told(&self.refused),
+            );
+            return Some(Refused::Conflict { code: "too_late", message });
+        }
+        if goal == Goal::Retry && !self.is_retried {
+            return Some(Refused::Conflict {
+                code: "nothing_failed",
+                message: "None of the deliveries of this post has failed.".to_owned(),
+            });
+        }
+        let takes = |one: &Move| one.status.is_some() || one.words == Words::New;
+        let is_taken = self.moves.iter().any(takes) || !self.added.is_empty();
+        if stage == Stage::Live && !self.spared.is_empty() && !is_taken {
+            let spared: Vec<_> = self.spared.iter().map(|one| (one.id, one.status)).collect();
+            let message = format!("Nothing is left that could take this change: {}.", told(&spared));
+            return Some(Refused::Conflict { code: "too_late", message });
+        }
+        None
+    }
+}

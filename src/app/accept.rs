@@ -71,7 +71,8 @@ pub(crate) async fn store(
         draft: &checked.draft,
         deliveries: &deliveries,
         idempotency: idempotency_key.map(|key| (key, digest.as_str())),
-        place: slots::wanted(caller, checked.brand, &checked.draft, &accounts),
+        place: slots::wanted(caller, checked.brand, &checked.draft, &accounts)
+            .filter(|_| stage != Stage::Draft),
         owed,
     };
     let (id, is_again) = match app.0.store.accept(new).await? {

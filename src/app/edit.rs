@@ -8,7 +8,7 @@ use crate::caller::Caller;
 use crate::order::{at_release, nowhere, owed, told, wrong_stage};
 use crate::show::{self, PostView, UnreachedView};
 use crate::validate::{Anew, Checked, validate_as};
-use crate::{Answer, App, Refused};
+use crate::{Answer, App, Refused, slots};
 use base::rng;
 use domain::capability::Profile;
 use domain::delivery::Status;
@@ -126,17 +126,27 @@ async fn check(
 async fn write(
     app: &App,
     caller: &Caller,
-    turn: Turn,
+    mut turn: Turn,
     (checked, change, goal): (Checked, &Change, Goal),
 ) -> Answer<PostView> {
-    let Checked { draft, targets, warnings, .. } = checked;
+    let Checked { mut draft, targets, warnings, brand, .. } = checked;
+    let is_draft = turn.post.stage == Stage::Draft && goal != Goal::Release;
+    let accounts: Vec<AccountId> = targets.iter().map(|(account, _)| *account).collect();
+    if let Some(wanted) = slots::wanted(caller, brand, &draft, &accounts)
+        && !is_draft
+    {
+        draft = match turn.place(wanted).await? {
+            Ok(place) => place.fill(&draft),
+            Err(none) => return Ok(Err(slots::refusal(&draft.brand_slug, none))),
+        };
+    }
     let post = &turn.post;
     if goal == Goal::Release
         && let Err(refused) = at_release(&draft, post)
     {
         return Ok(Err(refused));
     }
-    let plan = match post.stage == Stage::Draft && goal != Goal::Release {
+    let plan = match is_draft {
         true => Plan::default(),
         false => plan(&turn, &draft, &targets, (change, goal)),
     };
@@ -153,14 +163,18 @@ async fn write(
     };
     let fields: Vec<&String> = change.patch.keys().collect();
     let revision = post.revision + 1;
-    let edited = json!({ "revision": revision, "fields": fields, "scheduledAt": draft.scheduled_at });
+    let edited =
+        json!({ "revision": revision, "fields": fields, "scheduledAt": draft.scheduled_at });
     let write = Write {
         stage,
         hold: post.hold.map(|hold| hold.0).filter(|_| stage == Stage::Held),
         draft: Some(&draft),
         arms: owed(app, (caller, post), (stage, is_checked), draft.scheduled_at),
         audit: (&actor, action, "through the API"),
-        notes: (json!({ "revision": post.revision, "scheduledAt": post.scheduled_at }), edited.clone()),
+        notes: (
+            json!({ "revision": post.revision, "scheduledAt": post.scheduled_at }),
+            edited.clone(),
+        ),
         event: (goal != Goal::Release).then_some(("post.edited", edited)),
         moves,
         added,
@@ -316,7 +330,8 @@ impl Plan {
         let is_taken = self.moves.iter().any(takes) || !self.added.is_empty();
         if stage == Stage::Live && !self.spared.is_empty() && !is_taken {
             let spared: Vec<_> = self.spared.iter().map(|one| (one.id, one.status)).collect();
-            let message = format!("Nothing is left that could take this change: {}.", told(&spared));
+            let message =
+                format!("Nothing is left that could take this change: {}.", told(&spared));
             return Some(Refused::Conflict { code: "too_late", message });
         }
         None

@@ -61,8 +61,8 @@ pub(crate) async fn validate_as(
         Some(slug) => app.0.store.brand(caller.tenant, slug).await?,
         None => None,
     };
-    let zone = brand.as_ref().map_or(&TimeZone::UTC, |brand| &brand.time_zone);
-    let (draft, mut problems) = request::read(body, &platforms::names(), now, zone);
+    let zone = brand.as_ref().map_or(TimeZone::UTC, |brand| brand.time_zone.clone());
+    let (draft, mut problems) = request::read(body, &platforms::names(), now, &zone);
     let is_draft = anew.is_draft || draft.begin == Begin::Draft;
     if !body.is_object() {
         return Ok(Err(Refused::Invalid(problems)));

@@ -1,6 +1,6 @@
 //! What a brand plans and has published, in the order of its times.
 
-use crate::posts::{Post, deliveries_of, post_of};
+use crate::posts::{Post, post_of, shown_deliveries};
 use crate::{Store, convert};
 use base::Fault;
 use chrono::{DateTime, Utc};
@@ -12,8 +12,8 @@ use uuid::Uuid;
 /// Posts of a brand at or after a place in its calendar, before an end. It has the names of an
 /// index (`posts_by_time`) in it, so a page costs what it shows.
 pub const PLANNED: &str =
-    "SELECT id, brand_id, stage, revision, draft, scheduled_at, created_at, clock_timestamp() AS now,
-         coalesce(scheduled_at, created_at) AS planned_at
+    "SELECT id, brand_id, stage, hold_reason, held_at, revision, draft, scheduled_at, created_at,
+         clock_timestamp() AS now, coalesce(scheduled_at, created_at) AS planned_at
      FROM posts
      WHERE tenant_id = $1 AND brand_id = $2
          AND (coalesce(scheduled_at, created_at), id) > ($3, $4)
@@ -60,7 +60,7 @@ impl Store {
             posts.push((at.timestamp_micros(), post_of(row)?));
         }
         let ids: Vec<Uuid> = posts.iter().map(|(_, post)| post.id.uuid()).collect();
-        for delivery in deliveries_of(&mut db, window.tenant, &ids).await? {
+        for delivery in shown_deliveries(&mut db, window.tenant, &ids).await? {
             if let Some((_, post)) = posts.iter_mut().find(|(_, post)| post.id == delivery.post) {
                 post.deliveries.push(delivery);
             }

@@ -6,6 +6,7 @@
 
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::posts::{Post, post_of, shown_deliveries};
+use crate::slots::{self, NoPlace, Place, Wanted};
 use crate::{Store, convert};
 use base::{Context, Fault};
 use domain::delivery::Status;
@@ -113,11 +114,7 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn begin_change(
-        &self,
-        tenant: TenantId,
-        id: PostId,
-    ) -> Result<Option<Turn>, Fault> {
+    pub async fn begin_change(&self, tenant: TenantId, id: PostId) -> Result<Option<Turn>, Fault> {
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query(
             "SELECT id, brand_id, stage, hold_reason, held_at, revision, draft, scheduled_at,
@@ -171,6 +168,14 @@ async fn lock(db: &mut PgConnection, post: PostId) -> Result<Vec<Standing>, Faul
 }
 
 impl Turn {
+    /// Takes the next free slot for the post, instead of the one it had.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn place(&mut self, wanted: Wanted<'_>) -> Result<Result<Place, NoPlace>, Fault> {
+        slots::take(&mut self.tx, self.post.id, wanted).await
+    }
+
     /// Writes a change, and returns the wake-ups that are owed now.
     ///
     /// # Errors
@@ -205,11 +210,7 @@ pub(crate) async fn tell(db: &mut PgConnection, post: PostId) -> Result<(), Faul
     Ok(())
 }
 
-async fn update_post(
-    db: &mut PgConnection,
-    post: PostId,
-    write: &Write<'_>,
-) -> Result<(), Fault> {
+async fn update_post(db: &mut PgConnection, post: PostId, write: &Write<'_>) -> Result<(), Fault> {
     sqlx::query(
         "UPDATE posts SET stage = $2, hold_reason = $3,
              held_at = CASE WHEN $3 IS NOT NULL THEN coalesce(held_at, clock_timestamp()) END,

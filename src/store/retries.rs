@@ -185,10 +185,7 @@ impl Store {
 
 impl<'a> Sought<'a> {
     /// A statement made of constants of this file, with what is sought bound to `$1` to `$9`.
-    fn bind<'q>(
-        self,
-        sql: &str,
-    ) -> sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>
+    fn bind<'q>(self, sql: &str) -> sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>
     where
         'a: 'q,
     {

@@ -187,7 +187,7 @@ impl Trip<'_, '_> {
             Decision::Refresh => self.renew(false).await?,
             Decision::Fail { failure } => Turn::Fail(failure),
             Decision::Disconnect { failure } => self.lose(failure).await?,
-            Decision::Review => Turn::Fail(failure),
+            Decision::Review | Decision::Miss => Turn::Fail(failure),
         })
     }
 

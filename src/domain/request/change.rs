@@ -1,6 +1,7 @@
 //! What is asked to be changed of a post: a JSON Merge Patch (RFC 7396) of what was written.
 
 use super::{Draft, Fields};
+use crate::lateness::Late;
 use crate::post::Hold;
 use crate::rejection::{Rejection, RejectionType, Rule};
 use crate::time::Timestamp;
@@ -113,8 +114,11 @@ pub fn body(draft: &Draft) -> Value {
         media,
         platforms,
         accounts,
-        scheduled_at: _,
+        scheduled_at,
         not_after: _,
+        late,
+        schedule,
+        scheduled_local: _,
         texts,
         medias,
         options,
@@ -124,6 +128,12 @@ pub fn body(draft: &Draft) -> Value {
         "brandSlug": brand_slug, "text": text, "media": media, "platforms": platforms,
         "accounts": accounts,
     });
+    if *late != Late::default() {
+        body["late"] = json!(late);
+    }
+    if let (Some(schedule), None) = (schedule, scheduled_at) {
+        body["schedule"] = json!(schedule);
+    }
     for (platform, options) in options {
         let mut object = options.clone();
         if let Some(text) = texts.get(platform) {
@@ -147,6 +157,19 @@ pub fn written(draft: &Draft, patch: &Map<String, Value>, now: Timestamp) -> Val
             body[name] = json!(at);
         }
     }
+    if patch.get("schedule").is_some_and(|schedule| !schedule.is_null())
+        && let Some(body) = body.as_object_mut()
+    {
+        body.remove("scheduledAt");
+    }
+    // A time of a zone stays one, so that it can be moved to another zone.
+    if let Some(local) = &draft.scheduled_local
+        && !patch.contains_key("scheduledAt")
+        && body.get("scheduledAt").is_some()
+    {
+        body["scheduledAt"] = json!(local.time);
+        body["timeZone"] = json!(local.time_zone);
+    }
     merge(&mut body, &Value::Object(patch.clone()));
     body
 }
@@ -154,8 +177,12 @@ pub fn written(draft: &Draft, patch: &Map<String, Value>, now: Timestamp) -> Val
 impl Draft {
     /// Takes over the times of `old` that `patch` does not name.
     pub fn keep_times(&mut self, old: &Self, patch: &Map<String, Value>) {
-        if !patch.contains_key("scheduledAt") {
+        let is_named = ["scheduledAt", "schedule"].iter().any(|name| patch.contains_key(*name));
+        let is_moved = patch.contains_key("timeZone") && self.scheduled_at.is_some();
+        if !is_named && !is_moved {
             self.scheduled_at = old.scheduled_at;
+            self.schedule = old.schedule;
+            self.scheduled_local.clone_from(&old.scheduled_local);
         }
         if !patch.contains_key("notAfter") {
             self.not_after = old.not_after;

@@ -32,9 +32,8 @@ pub fn read_moment<'a>(fields: &mut Fields<'a>, name: &'a str, zone: &TimeZone) 
     let message = format!("`{field}` is no date and time: `{}`.", excerpt(word));
     let resolution = "Write it with its offset, as 2026-12-01T09:00:00Z, or without one, as \
                       2026-12-01T09:00, for the clocks of the brand.";
-    let rejection = Rejection::request(Rule::OutOfRange, field, message)
-        .bounds(TIME, word)
-        .resolve(resolution);
+    let rejection =
+        Rejection::request(Rule::OutOfRange, field, message).bounds(TIME, word).resolve(resolution);
     fields.reject(rejection);
     None
 }

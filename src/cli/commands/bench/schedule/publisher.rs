@@ -132,6 +132,7 @@ impl Hands {
         let guard = Guard { delivery, epoch, lease, revision, checkpoint_no };
         let sha256 = format!("{:032x}{:032x}", claimed.subject.as_u128(), claimed.lease);
         let intent = Intent {
+            is_first: true,
             guard,
             endpoint: "bench.create",
             request_sha256: sha256.clone(),

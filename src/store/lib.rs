@@ -45,7 +45,12 @@ use base::{Context, Fault};
 use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Changes of people take this part of the connections at most.
+const CHANGES_PART: u32 = 4;
 
 /// Where the truth is kept.
 #[derive(Clone, Deserialize)]
@@ -71,6 +76,8 @@ impl Default for Config {
 pub struct Store {
     pub(crate) pool: PgPool,
     at_hand: warm::AtHand,
+    /// Changes of people at once: they wait behind the locks of posts.
+    changes: Arc<Semaphore>,
 }
 
 impl Store {
@@ -102,7 +109,12 @@ impl Store {
             .connect_with(options)
             .await
             .context("connecting to Postgres")?;
-        Ok(Self { pool, at_hand: warm::AtHand::of(config.connections_max) })
+        let changes = usize::try_from(config.connections_max / CHANGES_PART).unwrap_or(1).max(1);
+        Ok(Self {
+            pool,
+            at_hand: warm::AtHand::of(config.connections_max),
+            changes: Arc::new(Semaphore::new(changes)),
+        })
     }
 
     /// Brings the schema up to date. Safe to run by many processes at once.
@@ -114,6 +126,13 @@ impl Store {
         // The connections of before the migration had nothing to compare with.
         let mut connection = self.pool.acquire().await?;
         histories::greet(&mut connection).await.context("comparing histories")
+    }
+
+    /// A person's turn to change a post. Who waits for the lock of one holds a connection, and
+    /// whoever has it may want another: a button that is pressed fifty times would take them all.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let turn = Arc::clone(&self.changes).acquire_owned().await;
+        turn.map_err(|_| Fault::new("the store is closed"))
     }
 
     /// The database answers.

@@ -288,6 +288,7 @@ impl Store {
     /// # Errors
     /// When Postgres fails. `Ok(None)` when there is no such post.
     pub async fn cancel(&self, tenant: TenantId, id: PostId) -> Result<Option<Changed>, Fault> {
+        let _turn = self.turn().await?;
         let mut tx = self.pool.begin().await?;
         if !lock_post(&mut tx, tenant, id).await? {
             return Ok(None);
@@ -334,6 +335,7 @@ impl Store {
         id: PostId,
         fan_out: Arm,
     ) -> Result<Option<Changed>, Fault> {
+        let _turn = self.turn().await?;
         let mut tx = self.pool.begin().await?;
         if !lock_post(&mut tx, tenant, id).await? {
             return Ok(None);

@@ -34,7 +34,10 @@ mod tests {
 
     #[test]
     fn what_is_due_waits_for_the_minute_to_be_full() {
-        assert_eq!(late_ms(&[0, 1, 30_000, 59_999, 60_000], None), [0.0, 59_999.0, 30_000.0, 1.0, 0.0]);
+        assert_eq!(
+            late_ms(&[0, 1, 30_000, 59_999, 60_000], None),
+            [0.0, 59_999.0, 30_000.0, 1.0, 0.0]
+        );
         assert_eq!(late_ms(&[], None), []);
     }
 

@@ -96,8 +96,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<Value, Fault> {
     let mut figures = far(arguments, rig, &field).await?;
 
     let near = arguments.rate * arguments.seconds + arguments.same_second;
-    let starts_at =
-        rig.store.time().await? + Duration::from_secs(1 + near / SOWN_PER_S_MIN) + LEAD;
+    let starts_at = rig.store.time().await? + Duration::from_secs(1 + near / SOWN_PER_S_MIN) + LEAD;
     let plan = Plan::of(arguments, starts_at);
     field.sow_near(arguments, rig, plan).await?;
     rig.store.survey().await?;
@@ -117,11 +116,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<Value, Fault> {
 }
 
 /// Sows what is due later, and looks at what it costs: Redis, and those who walk past it.
-async fn far(
-    arguments: &Arguments,
-    rig: &Rig,
-    field: &Field,
-) -> Result<Map<String, Value>, Fault> {
+async fn far(arguments: &Arguments, rig: &Rig, field: &Field) -> Result<Map<String, Value>, Fault> {
     let mut relay = rig.relay("relay,sweep").await?;
     // Its first walk finds nothing; Redis then holds what a fleet at rest does.
     clock::pause(Duration::from_secs(1)).await;

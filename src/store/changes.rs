@@ -17,10 +17,12 @@ use domain::request::Draft;
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Postgres, Row, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 /// A post locked with its deliveries, for a change.
 pub struct Turn {
+    _turn: OwnedSemaphorePermit,
     tx: Transaction<'static, Postgres>,
     tenant: TenantId,
     /// The post.
@@ -115,6 +117,7 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn begin_change(&self, tenant: TenantId, id: PostId) -> Result<Option<Turn>, Fault> {
+        let turn = self.turn().await?;
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query(
             "SELECT id, brand_id, stage, hold_reason, held_at, revision, draft, scheduled_at,
@@ -129,7 +132,7 @@ impl Store {
         let mut post = post_of(&row)?;
         let standing = lock(&mut tx, id).await?;
         post.deliveries = shown_deliveries(&mut tx, tenant, &[id.uuid()]).await?;
-        Ok(Some(Turn { tx, tenant, post, standing }))
+        Ok(Some(Turn { _turn: turn, tx, tenant, post, standing }))
     }
 }
 

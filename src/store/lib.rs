@@ -55,7 +55,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Changes of people take this part of the connections at most.
+const CHANGES_PART: u32 = 4;
 
 /// Where the truth is kept.
 #[derive(Clone, Deserialize)]
@@ -82,13 +85,9 @@ pub struct Store {
     pub(crate) pool: PgPool,
     at_hand: warm::AtHand,
     heard: clock::Heard,
-    /// Placements of a brand wait for each other inside their transactions; they may not take all
-    /// connections with them.
-    placing: Arc<Semaphore>,
+    /// Changes of people at once: they wait behind the locks of posts and brands.
+    changes: Arc<Semaphore>,
 }
-
-/// Connections that placements may hold.
-const PLACING_MAX: usize = 4;
 
 impl Store {
     /// Connects.
@@ -127,8 +126,13 @@ impl Store {
             .connect_with(options)
             .await
             .context("connecting to Postgres")?;
-        let at_hand = warm::AtHand::of(config.connections_max);
-        Ok(Self { pool, at_hand, heard, placing: Arc::new(Semaphore::new(PLACING_MAX)) })
+        let changes = usize::try_from(config.connections_max / CHANGES_PART).unwrap_or(1).max(1);
+        Ok(Self {
+            pool,
+            at_hand: warm::AtHand::of(config.connections_max),
+            heard,
+            changes: Arc::new(Semaphore::new(changes)),
+        })
     }
 
     /// Brings the schema up to date. Safe to run by many processes at once.
@@ -140,6 +144,14 @@ impl Store {
         // The connections of before the migration had nothing to compare with.
         let mut connection = self.pool.acquire().await?;
         histories::greet(&mut connection).await.context("comparing histories")
+    }
+
+    /// A person's turn to change a post, or to place one. Who waits for the lock of a post or a
+    /// brand holds a connection, and whoever has it may want another: a button that is pressed
+    /// fifty times would take them all.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let turn = Arc::clone(&self.changes).acquire_owned().await;
+        turn.map_err(|_| Fault::new("the store is closed"))
     }
 
     /// The database answers.

@@ -170,7 +170,7 @@ impl Store {
     /// When Postgres fails; then nothing is stored.
     pub async fn accept(&self, new: NewPost<'_>) -> Result<Accepted, Fault> {
         let _turn = match new.place {
-            Some(_) => self.placing.acquire().await.ok(),
+            Some(_) => Some(self.turn().await?),
             None => None,
         };
         let mut tx = self.pool.begin().await?;
@@ -323,6 +323,7 @@ impl Store {
     /// # Errors
     /// When Postgres fails. `Ok(None)` when there is no such post.
     pub async fn cancel(&self, tenant: TenantId, id: PostId) -> Result<Option<Changed>, Fault> {
+        let _turn = self.turn().await?;
         let mut tx = self.pool.begin().await?;
         let Some(stage) = lock_post(&mut tx, tenant, id).await? else { return Ok(None) };
         let rows = lock_deliveries(&mut tx, id).await?;
@@ -373,6 +374,7 @@ impl Store {
         id: PostId,
         fan_out: Arm,
     ) -> Result<Option<Changed>, Fault> {
+        let _turn = self.turn().await?;
         let mut tx = self.pool.begin().await?;
         let Some(stage) = lock_post(&mut tx, tenant, id).await? else { return Ok(None) };
         let mut changed = Changed::default();

@@ -124,7 +124,9 @@ impl Store {
     }
 
     /// Sends the next batch of them through fan-out again: of the posts behind `after`, in the
-    /// order of their ids. `fan_out` makes the wake-up of a post.
+    /// order of their ids. `fan_out` makes the wake-up of a post. A post that somebody changes at
+    /// this moment, perhaps by the same request, is passed over: nobody waits, and what is left is
+    /// counted.
     ///
     /// # Errors
     /// When Postgres fails; then nothing of this batch is written.
@@ -141,7 +143,7 @@ impl Store {
                  SELECT DISTINCT d.post_id {FOUND} AND {HELD_BACK} IS NULL
                      AND ($10::uuid IS NULL OR d.post_id > $10)
                  ORDER BY d.post_id LIMIT $11)
-             ORDER BY id FOR UPDATE"
+             ORDER BY id FOR UPDATE SKIP LOCKED"
         );
         let posts = sought
             .bind(&sql)

@@ -157,10 +157,11 @@ async fn posts_with_films_leave_at_their_second_for_all_else_was_done_before() {
     }
     let film = scene.api.upload(files::FILM.to_vec(), "a.mp4").await;
     let _worker = Worker::start(&fleet, "staging");
-    let due = clock::now() + ms(14_000);
-    // Five seconds of processing from when the last of them is up.
+    // X takes five seconds and more over each of them.
+    scene.sim.faults(json!([{"kind": "stuckProcessing", "s": 8}])).await;
+    let due = clock::now() + ms(18_000);
     let mut posts = Vec::new();
-    for number in 0..6 {
+    for number in 0..5 {
         for account in &accounts {
             let text = format!("{number} on {}, {}", account.handle, scene.brand);
             let body = json!({
@@ -170,7 +171,6 @@ async fn posts_with_films_leave_at_their_second_for_all_else_was_done_before() {
             posts.push(scene.post(body).await);
         }
     }
-    scene.sim.faults(json!([{"kind": "stuckProcessing", "s": 5}])).await;
     // The window of staging is the configured one.
     let far = json!({
         "text": format!("far, {}", scene.brand), "accounts": [accounts[0].id],

@@ -20,8 +20,12 @@ async fn a_scheduled_post_is_out_within_a_second_after_its_time_and_never_before
         posts.push(scene.post(body).await);
     }
     for post in &posts {
-        scene.published(post).await;
+        let shown = scene.published(post).await;
+        let lateness = shown["deliveries"][0]["latenessMs"].as_i64();
+        assert!(lateness.is_some_and(|ms| (0..=1_000).contains(&ms)), "{shown}");
     }
+    let metrics = scene.api.metrics().await;
+    assert!(metrics.contains("postfleet_lateness_seconds_bucket{platform=\"x\",le=\"0.35\"}"));
     let accepted = scene.accepted(&account).await;
     assert_eq!(accepted.len(), due.len());
     for (accepted, due) in accepted.iter().zip(&due) {

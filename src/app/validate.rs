@@ -39,8 +39,8 @@ pub async fn validate(app: &App, caller: &Caller, body: &Value) -> Answer<Checke
         Some(slug) => app.0.store.brand(caller.tenant, slug).await?,
         None => None,
     };
-    let zone = brand.as_ref().map_or(&TimeZone::UTC, |brand| &brand.time_zone);
-    let (draft, mut problems) = request::read(body, &platforms::names(), now, zone);
+    let zone = brand.as_ref().map_or(TimeZone::UTC, |brand| brand.time_zone.clone());
+    let (draft, mut problems) = request::read(body, &platforms::names(), now, &zone);
     if !body.is_object() {
         return Ok(Err(Refused::Invalid(problems)));
     }

@@ -110,12 +110,7 @@ async fn find(app: &App, caller: &Caller, whose: Whose<'_>) -> Answer<(Owner, Ti
     }
 }
 
-async fn view(
-    app: &App,
-    owner: Owner,
-    zone: &TimeZone,
-    slots: Slots,
-) -> Result<SlotsView, Fault> {
+async fn view(app: &App, owner: Owner, zone: &TimeZone, slots: Slots) -> Result<SlotsView, Fault> {
     let now = app.0.store.time().await?;
     let upcoming = slots.week.upcoming(zone, now, now + HORIZON).take(NEXT_OF);
     let upcoming: Vec<Timestamp> = upcoming.map(|one| one.at).collect();

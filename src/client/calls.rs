@@ -4,9 +4,7 @@ use crate::browser::Browser;
 use crate::error::Error;
 use crate::http::{plain, send, send_for_page};
 use crate::place::Place;
-use crate::views::{
-    Account, Amends, Asset, Brand, Calendar, Disconnected, Post, Slots, Whole,
-};
+use crate::views::{Account, Amends, Asset, Brand, Calendar, Disconnected, Post, Slots, Whole};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};

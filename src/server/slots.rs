@@ -3,9 +3,9 @@
 
 use crate::envelope::{Answered, Refusal, success};
 use crate::extract::{AccountAt, Authenticated, JsonBody, Named, fields, finish};
+use app::App;
 use app::caller::Caller;
 use app::slots::{self, Whose};
-use app::App;
 use axum::extract::State;
 use domain::rejection::{Rejection, Rule};
 use domain::slots::Week;
@@ -65,7 +65,9 @@ fn read(body: &Value) -> Result<(Week, Option<i32>), Refusal> {
         let message = format!("`revision` is a number from 0 to {}, not {actual}.", i32::MAX);
         let rejection = Rejection::request(Rule::OutOfRange, "revision", message)
             .bounds(i32::MAX, actual)
-            .resolve("Send the revision that you read, or leave it out to set them whatever it is.");
+            .resolve(
+                "Send the revision that you read, or leave it out to set them whatever it is.",
+            );
         fields.reject(rejection);
     }
     finish(fields)?;

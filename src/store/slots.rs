@@ -73,11 +73,7 @@ pub struct Place {
 impl Place {
     /// A draft with the time of its slot.
     pub fn fill(self, draft: &Draft) -> Draft {
-        Draft {
-            scheduled_at: Some(self.at),
-            scheduled_local: Some(self.local),
-            ..draft.clone()
-        }
+        Draft { scheduled_at: Some(self.at), scheduled_local: Some(self.local), ..draft.clone() }
     }
 }
 

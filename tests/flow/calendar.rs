@@ -23,7 +23,8 @@ async fn a_time_without_an_offset_is_by_the_clocks_of_the_brand_and_surprises_ar
     let (scene, account) = Scene::with_account("clocks").await;
     live_in(&scene, "America/New_York").await;
     let bodies = |changes: Value| {
-        let mut body = json!({"text": format!("Clocks, {}", scene.brand), "accounts": [account.id]});
+        let mut body =
+            json!({"text": format!("Clocks, {}", scene.brand), "accounts": [account.id]});
         body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         body
     };
@@ -43,7 +44,10 @@ async fn a_time_without_an_offset_is_by_the_clocks_of_the_brand_and_surprises_ar
     for (changes, at, note) in table {
         let body = bodies(changes.clone());
         let post = scene.post(body.clone()).await;
-        assert_eq!((&post["scheduledAt"], &post["deliveries"][0]["dueAt"]), (&json!(at), &json!(at)));
+        assert_eq!(
+            (&post["scheduledAt"], &post["deliveries"][0]["dueAt"]),
+            (&json!(at), &json!(at))
+        );
         let told = post["scheduledAtNote"].as_str();
         assert_eq!(told.is_some(), note.is_some(), "{changes}: {told:?}");
         assert!(told.unwrap_or_default().contains(note.unwrap_or_default()), "{told:?}");
@@ -55,7 +59,11 @@ async fn a_time_without_an_offset_is_by_the_clocks_of_the_brand_and_surprises_ar
         assert_eq!(is_local, !changes["scheduledAt"].as_str().unwrap().ends_with("07:00"));
     }
     for (changes, field, resolution) in [
-        (json!({"scheduledAt": "2090-01-10T09:00", "timeZone": "Berlin"}), "timeZone", "Europe/Berlin"),
+        (
+            json!({"scheduledAt": "2090-01-10T09:00", "timeZone": "Berlin"}),
+            "timeZone",
+            "Europe/Berlin",
+        ),
         (json!({"scheduledAt": "2020-01-10T09:00"}), "scheduledAt", "to come"),
         (json!({"scheduledAt": "9999-12-31T23:00"}), "scheduledAt", "2026-12-01T09:00"),
         (
@@ -77,7 +85,10 @@ async fn a_time_without_an_offset_is_by_the_clocks_of_the_brand_and_surprises_ar
     let brands = scene.api.get("/v1/brands").await;
     let brands = brands.data().as_array().unwrap();
     let brand = brands.iter().find(|brand| brand["slug"] == scene.brand.as_str()).unwrap();
-    assert_eq!((&brand["name"], &brand["timeZone"]), (&json!("Renamed"), &json!("America/New_York")));
+    assert_eq!(
+        (&brand["name"], &brand["timeZone"]),
+        (&json!("Renamed"), &json!("America/New_York"))
+    );
 }
 
 /// A day of a brand's calendar that is far enough ahead, as its date.
@@ -87,8 +98,7 @@ fn day(zone: &TimeZone, days: u32) -> String {
 
 /// All of a calendar, page by page.
 async fn pages(scene: &Scene<'_>, from: &str, to: &str, limit: u32) -> Vec<Value> {
-    let path =
-        format!("/v1/calendar?brand={}&from={from}&to={to}&limit={limit}", scene.brand);
+    let path = format!("/v1/calendar?brand={}&from={from}&to={to}&limit={limit}", scene.brand);
     let (mut seen, mut next) = (Vec::new(), path.clone());
     loop {
         let page = scene.api.get(&next).await;
@@ -118,7 +128,8 @@ async fn a_calendar_shows_posts_and_free_slots_in_order_page_by_page() {
     live_in(&scene, zone.name()).await;
     let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let week = |times: &[&str]| -> Vec<Value> {
-        let of = |day: &'static str| times.iter().map(move |time| json!({"day": day, "time": time}));
+        let of =
+            |day: &'static str| times.iter().map(move |time| json!({"day": day, "time": time}));
         days.into_iter().flat_map(of).collect()
     };
     let put = async |path: String, times: &[&str]| {
@@ -139,8 +150,10 @@ async fn a_calendar_shows_posts_and_free_slots_in_order_page_by_page() {
     let gone = say("taken back", "09:00").await;
     scene.order(&gone, "cancel").await.data();
     say("at midnight", "00:00").await;
-    scene.post(json!({"text": "the day after", "accounts": [account.id],
-        "scheduledAt": format!("{to}T00:00")})).await;
+    scene
+        .post(json!({"text": "the day after", "accounts": [account.id],
+        "scheduledAt": format!("{to}T00:00")}))
+        .await;
 
     let whole = pages(&scene, &from, &to, 100).await;
     let expected = [
@@ -164,7 +177,10 @@ async fn a_calendar_shows_posts_and_free_slots_in_order_page_by_page() {
     let (from, to) = (begun - DAY, begun + Duration::from_millis(1));
     let today = pages(&scene, &from.to_string(), &to.to_string(), 1).await;
     assert_eq!(today.len(), 1, "{today:?}");
-    assert_eq!((&today[0]["post"]["status"], &today[0]["at"]), (&json!("published"), &json!(begun)));
+    assert_eq!(
+        (&today[0]["post"]["status"], &today[0]["at"]),
+        (&json!("published"), &json!(begun))
+    );
     assert_eq!(scene.api.get("/v1/calendar?brand=acme").await.details(422).len(), 2);
     let unknown = "/v1/calendar?brand=nobody&from=2026-12-01&to=2026-12-02";
     assert_eq!(scene.api.get(unknown).await.status, 404);

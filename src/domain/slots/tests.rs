@@ -69,11 +69,7 @@ fn a_slot_that_the_clocks_skip_or_show_twice_falls_once() {
     // A day that was none: what was to fall on it falls a day later, once.
     assert_eq!(
         shown(&every_day("09:00"), "Pacific/Apia", "2011-12-29T12:00:00Z", 3),
-        [
-            "2011-12-29T09:00:00-10:00",
-            "2011-12-31T09:00:00+14:00",
-            "2012-01-01T09:00:00+14:00"
-        ]
+        ["2011-12-29T09:00:00-10:00", "2011-12-31T09:00:00+14:00", "2012-01-01T09:00:00+14:00"]
     );
 }
 
@@ -123,7 +119,8 @@ fn each_bad_slot_is_named() {
         assert_eq!((one.field.as_str(), one.rule), (field, rule));
         assert!(!one.resolution.is_empty(), "{one:?}");
     }
-    let body = json!({"slots": [{"day": "sun", "time": "23:59:59"}, {"day": "mon", "time": "00:00"}]});
+    let body =
+        json!({"slots": [{"day": "sun", "time": "23:59:59"}, {"day": "mon", "time": "00:00"}]});
     let mut fields = Fields::new(body.as_object(), "", None);
     let week = Week::read(&mut fields);
     assert_eq!(fields.finish(), []);
@@ -136,7 +133,12 @@ fn each_bad_slot_is_named() {
 }
 
 /// Walks the days without being clever, and keeps what is asked for.
-fn plainly(week: &Week, zone: &TimeZone, after: Timestamp, until: Timestamp) -> BTreeSet<Timestamp> {
+fn plainly(
+    week: &Week,
+    zone: &TimeZone,
+    after: Timestamp,
+    until: Timestamp,
+) -> BTreeSet<Timestamp> {
     let mut found = BTreeSet::new();
     let mut day = zone.wall(after - DAY * 4).unwrap().civil().date();
     while zone.instant(Wall::of(day.to_datetime(Time::midnight()))).unwrap().0 < until + DAY * 4 {

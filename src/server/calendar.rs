@@ -27,10 +27,13 @@ pub(crate) async fn show(
     Query(asked): Query<Vec<(String, String)>>,
 ) -> Answered {
     let asked = object(asked);
-    // What is wrong without a zone is wrong with any; how a day begins is known with the brand's.
-    read(&asked, &TimeZone::UTC)?;
-    let brand = asked.get("brand").and_then(Value::as_str).unwrap_or_default();
-    let calendar = calendar::open(&app, &caller, brand.trim()).await??;
+    let brand = asked.get("brand").and_then(Value::as_str).map(str::trim);
+    let brand = brand.filter(|slug| !slug.is_empty() && !slug.contains('\0'));
+    if brand.is_none() {
+        // No brand, no zone; what else is wrong is told all the same.
+        read(&asked, &TimeZone::UTC)?;
+    }
+    let calendar = calendar::open(&app, &caller, brand.unwrap_or_default()).await??;
     let part = read(&asked, &calendar.zone)?;
     let (data, next_cursor) = calendar::page(&app, &caller, &calendar, part).await?;
     let time_zone = calendar.zone.name().to_owned();

@@ -1,6 +1,6 @@
 //! Times by the clocks of a brand, and the calendar that is made of them.
 
-use crate::support::Scene;
+use crate::support::{Scene, say};
 use base::clock;
 use domain::local::TimeZone;
 use domain::time::Timestamp;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use std::process::Command;
 use std::time::Duration;
+use uuid::Uuid;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -186,7 +187,13 @@ async fn a_calendar_shows_posts_and_free_slots_in_order_page_by_page() {
 }
 
 /// How Postgres would look a page up, with the settings that our connections have.
-async fn plan(db: &mut PgConnection, explain: &str) -> String {
+async fn plan(db: &mut PgConnection, brand: &str, explain: &str) -> String {
+    let (brand, tenant): (Uuid, Uuid) =
+        sqlx::query_as("SELECT id, tenant_id FROM brands WHERE slug = $1")
+            .bind(brand)
+            .fetch_one(&mut *db)
+            .await
+            .unwrap();
     for setting in ["plan_cache_mode = force_generic_plan", "enable_seqscan = off"] {
         sqlx::query(AssertSqlSafe(format!("SET LOCAL {setting}"))).execute(&mut *db).await.unwrap();
     }
@@ -194,8 +201,7 @@ async fn plan(db: &mut PgConnection, explain: &str) -> String {
     let prepare = format!("PREPARE page ({types}) AS {}", store::calendar::PLANNED);
     sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *db).await.unwrap();
     let page = format!(
-        "{explain} EXECUTE page ((SELECT tenant_id FROM brands LIMIT 1),
-             (SELECT id FROM brands ORDER BY id DESC LIMIT 1), '2090-01-15', gen_random_uuid(),
+        "{explain} EXECUTE page ('{tenant}', '{brand}', '2090-01-15', gen_random_uuid(),
              '2090-02-15', 51)"
     );
     let rows = sqlx::raw_sql(AssertSqlSafe(page)).fetch_all(&mut *db).await.unwrap();
@@ -209,7 +215,7 @@ async fn a_page_of_a_calendar_is_read_from_one_index_in_its_order() {
     let scene = Scene::open("plan").await;
     let mut db = scene.fleet.postgres().await;
     let mut tx = db.begin().await.unwrap();
-    let plan = plan(&mut tx, "EXPLAIN").await;
+    let plan = plan(&mut tx, &scene.brand, "EXPLAIN").await;
     assert!(plan.contains("Index Scan using posts_by_time"), "{plan}");
     assert!(plan.contains("ROW(COALESCE(scheduled_at, created_at), id) > ROW("), "{plan}");
     assert!(!plan.contains("Sort"), "{plan}");
@@ -233,8 +239,8 @@ async fn a_page_of_a_million_posts_reads_what_it_shows() {
     .await
     .unwrap();
     sqlx::query("ANALYZE posts").execute(&mut *tx).await.unwrap();
-    let plan = plan(&mut tx, "EXPLAIN (ANALYZE, BUFFERS)").await;
-    println!("{plan}");
+    let plan = plan(&mut tx, &scene.brand, "EXPLAIN (ANALYZE, BUFFERS)").await;
+    say(&plan);
     assert!(plan.contains("Index Scan using posts_by_time"), "{plan}");
     assert!(!plan.contains("Sort"), "{plan}");
 }

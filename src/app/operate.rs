@@ -88,7 +88,7 @@ pub async fn operate(app: &App, claimed: &Claimed) -> Outcome {
     match ended {
         Ok(outcome) => outcome,
         Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "an operation faulted; tried again");
+            tracing::error!(%fault, subject = %claimed.subject, "an operation faulted");
             keys::rest(&fault)
         }
     }

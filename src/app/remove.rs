@@ -51,7 +51,8 @@ pub async fn remove(app: &App, caller: &Caller, id: DeliveryId) -> Answer<Remova
     let actor = caller.actor();
     let by = By { tenant: caller.tenant, delivery: id, actor: &actor };
     let wake = operate::arm(app, address(&row), id, None);
-    let is_again = match app.0.store.ask_removal(by, wake).await? {
+    let rule = operate::rule_of(&row.platform, &row.draft);
+    let is_again = match app.0.store.ask_removal(by, rule.as_ref(), wake).await? {
         Asked::Done(job) => {
             tracing::warn!(delivery = %id, actor, "a post that is out is to be deleted");
             app.wake(&[job]).await;

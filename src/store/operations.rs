@@ -256,14 +256,19 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres fails; then nothing is written.
-    pub async fn ask_removal(&self, by: By<'_>, wake: Arm) -> Result<Asked, Fault> {
+    pub async fn ask_removal(
+        &self,
+        by: By<'_>,
+        rule: Option<&Rule>,
+        wake: Arm,
+    ) -> Result<Asked, Fault> {
         let mut tx = self.pool.begin().await?;
         match status(&mut tx, by).await? {
             None => return Ok(Asked::Nowhere),
             Some(Status::Published) => {}
             Some(status) => return Ok(Asked::NotOut(status)),
         }
-        open(&mut tx, by.tenant, by.delivery, None).await?;
+        open(&mut tx, by.tenant, by.delivery, rule).await?;
         match lock(&mut tx, by.delivery).await?.removal {
             Some(Removal::Waiting | Removal::Done) => return Ok(Asked::Before),
             Some(Removal::Failed) | None => {}

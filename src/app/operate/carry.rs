@@ -180,7 +180,8 @@ impl Trip<'_, '_> {
             }
             Decision::Pause { scope, until } => {
                 tracing::error!(platform = self.hand.row.platform, %until,
-                    detail = failure.detail(), "the operator has to act: the platform refuses our app");
+                    detail = failure.detail(),
+                    "the operator has to act: the platform refuses our app");
                 self.close(scope, until, &failure).await?;
                 Turn::wait(until, Some(failure))
             }
@@ -253,7 +254,8 @@ impl Trip<'_, '_> {
             }
             Owed::Nothing(_) => CameTo::Nothing,
         };
-        tracing::info!(delivery = %self.hand.row.id, doing = %self.doing, "done with a post that is out");
+        tracing::info!(delivery = %self.hand.row.id, doing = %self.doing,
+            "done with a post that is out");
         base::crash::point_of("publish.after_read", self.hand.claimed.subject);
         self.hand.write(came_to, None, lines).await
     }

@@ -100,7 +100,7 @@ async fn a_held_post_leaves_when_it_is_released_and_not_before() {
         (&born["status"], &born["hold"]["reason"]),
         (&json!("held"), &json!("render_pending"))
     );
-    let body = json!({"text": "Due", "accounts": [account.id], "scheduledAt": later(2)});
+    let body = json!({"text": "Due", "accounts": [account.id], "scheduledAt": later(8)});
     let due = scene.post(body).await;
     scheduled(&scene, &due).await;
     for reason in ["approval", "billing_hold", "billing_hold"] {
@@ -113,10 +113,9 @@ async fn a_held_post_leaves_when_it_is_released_and_not_before() {
     let why = scene.whole(&due).await["why"].to_string();
     assert!(why.contains("held back"), "{why}");
     // Its time passes, of which its owner is told; what is due after it goes out.
-    let body = json!({"text": "After", "accounts": [account.id], "scheduledAt": later(3)});
+    let body = json!({"text": "After", "accounts": [account.id], "scheduledAt": later(9)});
     scene.published(&scene.post(body).await).await;
     assert_eq!(scene.texts(&account).await, ["After"]);
-    scene.until(&due, "its owner is told", |_| true).await;
     let told = ["post.scheduled", "post.held", "post.waiting"];
     crate::support::eventually("its owner is told", Duration::from_secs(30), async || {
         let events = events(&scene, &due).await;
@@ -144,11 +143,10 @@ async fn what_is_released_after_its_last_moment_does_not_go_out() {
     let (scene, account) = Scene::with_account("over").await;
     let body = json!({
         "text": "Over", "accounts": [account.id], "hold": "approval",
-        "notAfter": base::clock::now() + Duration::from_millis(1_500),
+        "notAfter": base::clock::now() + Duration::from_secs(4),
     });
     let post = scene.post(body).await;
     let refused = crate::support::eventually("it is over", Duration::from_secs(20), async || {
-        // Until then it would go out: it is held again at once, or was never let go.
         let passed = "SELECT not_after < clock_timestamp() FROM posts WHERE id = $1";
         let asked = sqlx::query_scalar::<_, bool>(passed).bind(uuid(&post));
         match asked.fetch_one(&mut scene.fleet.postgres().await).await.unwrap() {

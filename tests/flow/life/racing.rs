@@ -10,8 +10,9 @@ use std::time::Duration;
 const RACES: usize = 150;
 /// Accounts, so that posts do not wait for each other.
 const ACCOUNTS: usize = 10;
-/// A change is sent this long before to this long after the due time.
-const AROUND_MS: u64 = 60;
+/// A change is sent at an instant of this window around the due time, most of it ahead.
+const BEFORE_MS: u64 = 300;
+const WINDOW_MS: u64 = 400;
 
 /// Enqueues posts that fall due soon, and has `change` meet each at its time.
 async fn meet<'s>(
@@ -19,20 +20,18 @@ async fn meet<'s>(
     accounts: &[Account],
     change: impl AsyncFn(&Value) -> Answer,
 ) -> Vec<(Value, usize, Answer)> {
-    let first = clock::now() + Duration::from_secs(4);
-    let mut posts = Vec::new();
-    for race in 0..RACES {
-        let due = first + Duration::from_millis(20 * u64::try_from(race).unwrap());
-        let account = race % ACCOUNTS;
-        let text = format!("old {race} {}", scene.brand);
-        let body = json!({"text": text, "accounts": [accounts[account].id], "scheduledAt": due});
-        posts.push((scene.post(body).await, account, due));
-    }
-    let races = posts.into_iter().map(|(post, account, due)| {
+    let first = clock::now() + Duration::from_secs(10);
+    let races = (0..RACES).map(|race| {
         let change = &change;
         async move {
-            let around = rng::nonce().unsigned_abs() % (2 * AROUND_MS);
-            let at = due - Duration::from_millis(AROUND_MS) + Duration::from_millis(around);
+            let due = first + Duration::from_millis(20 * u64::try_from(race).unwrap());
+            let account = race % ACCOUNTS;
+            let text = format!("old {race} {}", scene.brand);
+            let to = &accounts[account].id;
+            let body = json!({"text": text, "accounts": [to], "scheduledAt": due});
+            let post = scene.post(body).await;
+            let around = rng::nonce().unsigned_abs() % WINDOW_MS;
+            let at = due - Duration::from_millis(BEFORE_MS) + Duration::from_millis(around);
             clock::pause(at.since(clock::now())).await;
             let answer = change(&post).await;
             (post, account, answer)

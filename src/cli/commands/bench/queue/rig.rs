@@ -137,6 +137,7 @@ impl Rig {
             .env("POSTFLEET__QUEUE__URL", &self.private.redis_url)
             .env("POSTFLEET__VAULT__KEY_FILE", &key_file)
             .env("POSTFLEET__MEDIA__DIR", self.folder.join("media"))
+            .env("POSTFLEET_LOG", "warn")
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()

@@ -1,3 +1,5 @@
+//! Rules for reposts, one by one and at random.
+
 use super::*;
 use proptest::prelude::*;
 
@@ -42,6 +44,12 @@ fn after_counts_from_the_one_before_and_every_from_the_post() {
     let past = [out(s(9 * HOUR))];
     assert_eq!(next(&after, OUT, &past, None, s(9 * HOUR)), Next::Repost(s(17 * HOUR)));
     assert_eq!(next(&every, OUT, &past, None, s(9 * HOUR)), Next::Repost(s(16 * HOUR)));
+    // Where the beat is as short as the gap may be, a late one moves the next a little and skips
+    // none.
+    let quick = rule(Beat::EveryS(15 * MINUTE), 9);
+    let past = [out(s(15 * MINUTE + 2))];
+    let due = s(30 * MINUTE + 2);
+    assert_eq!(next(&quick, OUT, &past, None, s(16 * MINUTE)), Next::Repost(due));
     let all = [out(s(8 * HOUR)), out(s(16 * HOUR)), out(s(DAY))];
     assert_eq!(next(&every, OUT, &all, None, s(DAY)), Next::Over(End::Done));
 }

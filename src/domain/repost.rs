@@ -190,7 +190,7 @@ impl Rule {
         let floor = last + Duration::from_secs(self.min_gap_s);
         let at = match &self.beat {
             Beat::AfterS(seconds) => last + Duration::from_secs(*seconds),
-            Beat::EveryS(seconds) => on_beat(published_at, *seconds, floor, now),
+            Beat::EveryS(seconds) => on_beat(published_at, *seconds, last, now),
             Beat::At(instants) => {
                 let ahead = || instants.iter().copied().filter(|at| *at > last);
                 let due = ahead().filter(|at| *at <= now).max().or_else(|| ahead().min());
@@ -208,12 +208,12 @@ impl Rule {
     }
 }
 
-/// The first instant of a beat from `floor` on; once that has passed, the last one up to now.
-fn on_beat(from: Timestamp, seconds: u64, floor: Timestamp, now: Timestamp) -> Timestamp {
+/// The first instant of a beat behind `last`; once that has passed, the last one up to now.
+fn on_beat(from: Timestamp, seconds: u64, last: Timestamp, now: Timestamp) -> Timestamp {
     let step = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX).max(1);
     let nth = |count: i64| Timestamp::from_ms(from.ms().saturating_add(step.saturating_mul(count)));
     let apart = |at: Timestamp| at.ms().saturating_sub(from.ms());
-    let first = nth(apart(floor).saturating_add(step - 1).div_euclid(step).max(1));
+    let first = nth(apart(last).div_euclid(step) + 1);
     if first > now { first } else { nth(apart(now).div_euclid(step)) }
 }
 

@@ -74,7 +74,7 @@ async fn a_post_that_is_gone_already_is_deleted() {
 async fn a_platform_without_deletions_and_a_post_that_is_not_out_refuse_it() {
     let scene = Scene::open("kept").await;
     let account = scene.connect_on(("instagram", None), "kept").await;
-    let image = scene.api.upload(crate::support::files::picture(), "a.png").await;
+    let image = scene.api.upload(crate::support::files::jpeg(640, 640), "a.jpg").await;
     let post = json!({
         "text": format!("Kept, {}", scene.brand), "accounts": [account.id],
         "media": [{"id": image}],

@@ -153,14 +153,18 @@ async fn write(
     };
     let fields: Vec<&String> = change.patch.keys().collect();
     let revision = post.revision + 1;
-    let edited = json!({ "revision": revision, "fields": fields, "scheduledAt": draft.scheduled_at });
+    let edited =
+        json!({ "revision": revision, "fields": fields, "scheduledAt": draft.scheduled_at });
     let write = Write {
         stage,
         hold: post.hold.map(|hold| hold.0).filter(|_| stage == Stage::Held),
         draft: Some(&draft),
         arms: owed(app, (caller, post), (stage, is_checked), draft.scheduled_at),
         audit: (&actor, action, "through the API"),
-        notes: (json!({ "revision": post.revision, "scheduledAt": post.scheduled_at }), edited.clone()),
+        notes: (
+            json!({ "revision": post.revision, "scheduledAt": post.scheduled_at }),
+            edited.clone(),
+        ),
         event: (goal != Goal::Release).then_some(("post.edited", edited)),
         moves,
         added,
@@ -316,7 +320,8 @@ impl Plan {
         let is_taken = self.moves.iter().any(takes) || !self.added.is_empty();
         if stage == Stage::Live && !self.spared.is_empty() && !is_taken {
             let spared: Vec<_> = self.spared.iter().map(|one| (one.id, one.status)).collect();
-            let message = format!("Nothing is left that could take this change: {}.", told(&spared));
+            let message =
+                format!("Nothing is left that could take this change: {}.", told(&spared));
             return Some(Refused::Conflict { code: "too_late", message });
         }
         None

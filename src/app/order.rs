@@ -68,8 +68,7 @@ pub async fn duplicate(
     let Some(post) = app.0.store.post(caller.tenant, id).await? else {
         return Ok(Err(nowhere(id)));
     };
-    let draft =
-        Draft { begin: Begin::Draft, scheduled_at: None, not_after: None, ..post.draft };
+    let draft = Draft { begin: Begin::Draft, scheduled_at: None, not_after: None, ..post.draft };
     let checked = Checked { draft, brand: post.brand, targets: Vec::new(), warnings: Vec::new() };
     accept::store(app, caller, checked, &json!({ "duplicate": id }), idempotency_key).await
 }
@@ -103,8 +102,7 @@ async fn carry_out(
     let refused = turn.standing.iter().filter(|one| step(order, one.now) == Step::Refuse);
     let unreached = refused.map(|one| UnreachedView { id: one.id, status: one.now.status });
     let unreached: Vec<UnreachedView> = unreached.collect();
-    let moves: Vec<Move> =
-        turn.standing.iter().filter_map(|one| moved(order, one, due)).collect();
+    let moves: Vec<Move> = turn.standing.iter().filter_map(|one| moved(order, one, due)).collect();
     let timeless = Draft { scheduled_at: None, ..post.draft.clone() };
     let draft = (order == Order::Unschedule).then_some(&timeless);
     let is_checked = moves.iter().any(|one| one.status == Some(Status::Validating));

@@ -133,10 +133,9 @@ impl Status {
             (Self::Validating | Self::Scheduled | Self::Ready, E::Cancel) => Some(Self::Cancelled),
             (Self::Failed, E::Retry) => Some(Self::Validating),
             // What was cancelled comes back when its account is addressed again.
-            (
-                Self::Validating | Self::Scheduled | Self::Ready | Self::Cancelled,
-                E::Recheck,
-            ) => Some(Self::Validating),
+            (Self::Validating | Self::Scheduled | Self::Ready | Self::Cancelled, E::Recheck) => {
+                Some(Self::Validating)
+            }
             _ => None,
         }
     }

@@ -187,8 +187,13 @@ pub const fn edited(now: Now, wish: Wish) -> Option<(Words, Way)> {
                 (true, false) => None,
             }
         }
-        Status::Published | Status::Validating | Status::Scheduled | Status::Ready
-        | Status::Sending | Status::Reconciling | Status::Review => {
+        Status::Published
+        | Status::Validating
+        | Status::Scheduled
+        | Status::Ready
+        | Status::Sending
+        | Status::Reconciling
+        | Status::Review => {
             let is_open = !now.status.is_ended();
             let touches = wish.is_rewritten || !wish.is_addressed || is_open && wish.is_moved;
             match (touches, wish.spares) {

@@ -121,11 +121,7 @@ pub enum Release {
 }
 
 /// What becomes of a post that is released at `now`.
-pub fn release(
-    due_at: Option<Timestamp>,
-    not_after: Option<Timestamp>,
-    now: Timestamp,
-) -> Release {
+pub fn release(due_at: Option<Timestamp>, not_after: Option<Timestamp>, now: Timestamp) -> Release {
     if not_after.is_some_and(|end| end < now) {
         return Release::Over;
     }

@@ -55,9 +55,8 @@ pub const MOVES: [(Told, &str, &[Told]); 12] = [
 
 impl Told {
     /// Every one, in the order of a life.
-    pub const ALL: [Self; 10] = [
-        New, Draft, Held, Validating, Scheduled, Published, Partial, Failed, Cancelled, Archived,
-    ];
+    pub const ALL: [Self; 10] =
+        [New, Draft, Held, Validating, Scheduled, Published, Partial, Failed, Cancelled, Archived];
 
     /// The word in SQL.
     pub const fn as_str(self) -> &'static str {

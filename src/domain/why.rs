@@ -189,9 +189,7 @@ fn waiting(facts: &Facts) -> String {
 fn held(facts: &Facts) -> Option<String> {
     let told = match facts.stage {
         Stage::Live => return None,
-        Stage::Draft | Stage::Held => {
-            "Its post is held back: nothing leaves until it is released"
-        }
+        Stage::Draft | Stage::Held => "Its post is held back: nothing leaves until it is released",
         Stage::Cancelled | Stage::Archived => "Its post was taken back: it will not go out",
     };
     Some(told.to_owned())

@@ -113,11 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn begin_change(
-        &self,
-        tenant: TenantId,
-        id: PostId,
-    ) -> Result<Option<Turn>, Fault> {
+    pub async fn begin_change(&self, tenant: TenantId, id: PostId) -> Result<Option<Turn>, Fault> {
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query(
             "SELECT id, brand_id, stage, hold_reason, held_at, revision, draft, scheduled_at,
@@ -205,11 +201,7 @@ pub(crate) async fn tell(db: &mut PgConnection, post: PostId) -> Result<(), Faul
     Ok(())
 }
 
-async fn update_post(
-    db: &mut PgConnection,
-    post: PostId,
-    write: &Write<'_>,
-) -> Result<(), Fault> {
+async fn update_post(db: &mut PgConnection, post: PostId, write: &Write<'_>) -> Result<(), Fault> {
     sqlx::query(
         "UPDATE posts SET stage = $2, hold_reason = $3,
              held_at = CASE WHEN $3 IS NOT NULL THEN coalesce(held_at, clock_timestamp()) END,

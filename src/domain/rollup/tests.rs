@@ -27,13 +27,8 @@ const EVENTS: [Event; 10] = [
     Event::Retry,
 ];
 
-const ORDERS: [Order; 5] = [
-    Order::Hold,
-    Order::Release,
-    Order::Unschedule,
-    Order::Archive,
-    Order::Cancel,
-];
+const ORDERS: [Order; 5] =
+    [Order::Hold, Order::Release, Order::Unschedule, Order::Archive, Order::Cancel];
 
 impl Post {
     fn stage(self) -> Stage {
@@ -146,7 +141,8 @@ fn edited(post: Post) -> Vec<Post> {
 // case: T-rollup
 #[test]
 fn the_table_has_every_move_that_is_told_and_no_other() {
-    let begin = |stage: Stage| Post { stage: place(&Stage::ALL, stage), deliveries: [0; 2], told: New };
+    let begin =
+        |stage: Stage| Post { stage: place(&Stage::ALL, stage), deliveries: [0; 2], told: New };
     // A draft has no deliveries; those that were called off stand for none.
     let none = place(&Status::ALL, Status::Cancelled);
     let draft = Post { deliveries: [none; 2], ..begin(Stage::Draft) };

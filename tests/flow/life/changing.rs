@@ -149,10 +149,11 @@ async fn a_change_reaches_every_platform_after_its_media_are_up() {
         "platforms": ["x", "linkedin", "instagram", "threads"], "scheduledAt": later(300),
     });
     let post = scene.post(body).await;
-    scene.until(&post, "all are made ready", |shown| {
-        accounts.iter().all(|account| delivery(shown, account)["status"] == "ready")
-    })
-    .await;
+    scene
+        .until(&post, "all are made ready", |shown| {
+            accounts.iter().all(|account| delivery(shown, account)["status"] == "ready")
+        })
+        .await;
     let text = format!("New, {}", scene.brand);
     patch(&scene, &post, json!({"text": text, "scheduledAt": null})).await.data();
     scene.published(&post).await;

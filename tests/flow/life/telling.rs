@@ -18,11 +18,13 @@ async fn the_database_rolls_up_as_the_code_does() {
     let fleet = Fleet::shared().await;
     let mut db = fleet.postgres().await;
     let rows: Vec<(String, String, String)> =
-        sqlx::query_as("SELECT before, after, event FROM post_moves").fetch_all(&mut db).await.unwrap();
+        sqlx::query_as("SELECT before, after, event FROM post_moves")
+            .fetch_all(&mut db)
+            .await
+            .unwrap();
     let of_code = MOVES.iter().flat_map(|(to, event, from)| {
-        let row = |from: &Told| {
-            (from.as_str().to_owned(), to.as_str().to_owned(), (*event).to_owned())
-        };
+        let row =
+            |from: &Told| (from.as_str().to_owned(), to.as_str().to_owned(), (*event).to_owned());
         from.iter().map(row).collect::<Vec<_>>()
     });
     assert_eq!(rows.into_iter().collect::<BTreeSet<_>>(), of_code.collect());

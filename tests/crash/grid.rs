@@ -367,16 +367,11 @@ async fn run(mut grid: Grid<'_>, cells: Vec<Cell>, end: End) {
 }
 
 // case: R-grid
-#[tokio::test]
-async fn a_death_at_any_passage_of_any_point_loses_no_post_and_sends_none_twice() {
-    let _turn = turn().await;
-    on_x(End::Die).await;
-}
-
 // case: R-grid-stopped
 #[tokio::test]
-async fn a_standstill_at_any_passage_of_any_point_loses_no_post_and_sends_none_twice() {
+async fn no_death_and_no_standstill_at_any_passage_of_any_point_loses_or_doubles_a_post() {
     let _turn = turn().await;
+    on_x(End::Die).await;
     on_x(End::Stop).await;
 }
 

@@ -1,7 +1,7 @@
 //! The kill run: 200 posts go out while the process that sends them dies 34 times.
 
 use super::writer::{Ended, Writer, outcomes};
-use crate::support::{Fleet, eventually, say, turn};
+use crate::support::{Fleet, eventually, say};
 use base::crash::POINTS;
 use base::{clock, rng};
 use serde_json::{Value, json};
@@ -169,7 +169,6 @@ async fn report(fleet: &Fleet, ended: &[Ended], deaths: usize, since: Instant) {
 // case: R-01
 #[tokio::test]
 async fn no_death_at_any_point_loses_a_post_or_sends_it_twice() {
-    let _turn = turn().await;
     let since = clock::stopwatch();
     let seed = seed();
     say(format_args!("kill run: POSTFLEET_TEST_SEED={seed}"));
@@ -185,7 +184,6 @@ async fn no_death_at_any_point_loses_a_post_or_sends_it_twice() {
 // case: R-01-all
 #[tokio::test]
 async fn no_death_loses_or_doubles_a_post_on_any_platform() {
-    let _turn = turn().await;
     let since = clock::stopwatch();
     let seed = seed();
     say(format_args!("kill run on all platforms: POSTFLEET_TEST_SEED={seed}"));

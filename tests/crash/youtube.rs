@@ -5,7 +5,7 @@ use super::servers::signal;
 use super::wire::Wire;
 use crate::support::files::FILM;
 use crate::support::worker::Worker;
-use crate::support::{Fleet, Scene, eventually, say, turn};
+use crate::support::{Fleet, Scene, eventually, say};
 use base::clock;
 use serde_json::json;
 use std::time::Duration;
@@ -73,7 +73,6 @@ fn publisher(fleet: &Fleet, wire: &Wire, left: Option<u64>) -> Worker {
 // case: Y-cut
 #[tokio::test]
 async fn an_upload_that_is_cut_off_again_and_again_goes_on_where_it_was() {
-    let _turn = turn().await;
     let since = clock::stopwatch();
     let seed = seed();
     say(format_args!("upload with cuts: POSTFLEET_TEST_SEED={seed}"));

@@ -50,7 +50,10 @@ pub(super) async fn keys(fleet: &Fleet, arguments: &[&str]) -> (bool, String) {
 async fn status(fleet: &Fleet) -> Value {
     let (is_good, said) = keys(fleet, &["status", "--json"]).await;
     assert!(is_good, "{said}");
-    serde_json::from_str(&said).unwrap()
+    // Warnings of a slow machine stand around it.
+    let json =
+        said.lines().skip_while(|line| !line.starts_with('{')).collect::<Vec<_>>().join("\n");
+    serde_json::Deserializer::from_str(&json).into_iter().next().unwrap().unwrap()
 }
 
 /// Copies the grant of an account to so many accounts that nobody posts to.

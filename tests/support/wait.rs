@@ -34,7 +34,7 @@ pub fn say(line: impl std::fmt::Display) {
 }
 
 /// A turn among the runs that keep the whole machine busy: beside each other they would wait for
-/// the processor, not for what they are about.
+/// the processor, not for what they are about. Whoever waits for clocks and leases takes none.
 pub async fn turn() -> tokio::sync::MutexGuard<'static, ()> {
     static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     TURN.lock().await

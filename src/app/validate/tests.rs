@@ -13,7 +13,9 @@ use uuid::Uuid;
 #[expect(dead_code, reason = "more of it is used where it lies")]
 mod chance;
 
-const POSTS: usize = 100_000;
+const POSTS: u64 = 100_000;
+/// Side by side.
+const PARTS: u64 = 4;
 const SEED: u64 = 20_261_126;
 /// Around each of them something changes; they are rarer than short ones, for they take their time.
 const LENGTHS: [usize; 8] = [0, 1, 25, 280, 500, 700, 2_200, 3_000];
@@ -144,11 +146,22 @@ fn account(platform: &str, kind: &str) -> Account {
 // case: C-verdicts
 #[test]
 fn a_worker_says_of_a_stored_post_what_was_said_before_it_was_taken() {
-    let mut chance = Chance::new(SEED);
+    let parts: Vec<_> = (0..PARTS)
+        .map(|part| std::thread::spawn(move || agree(SEED + part, POSTS / PARTS)))
+        .collect();
+    let told = parts.into_iter().map(|part| part.join().unwrap());
+    let (verdicts, good) = told.fold((0, 0), |sum, told| (sum.0 + told.0, sum.1 + told.1));
+    // Neither side of the table is empty.
+    assert!(good > verdicts / 20 && good < verdicts / 2, "{good} of {verdicts} are good");
+}
+
+/// How many verdicts of random posts agreed, and how many of them were good.
+fn agree(seed: u64, posts: u64) -> (usize, usize) {
+    let mut chance = Chance::new(seed);
     let assets = library(&mut chance);
     let now = Timestamp::from_seconds(1_800_000_000);
     let (mut verdicts, mut good) = (0, 0);
-    for number in 0..POSTS {
+    for number in 0..posts {
         let body = body(&mut chance, &assets);
         let profile = if chance.one_in(2) { Profile::Spec } else { Profile::Extended };
         let (draft, _) = request::read(&body, &platforms::names(), now);
@@ -161,17 +174,16 @@ fn a_worker_says_of_a_stored_post_what_was_said_before_it_was_taken() {
             let before = check_platform(platform, profile, &draft, &[&account], &assets);
             let after = objection(&account, profile, &stored, &assets);
             let after = after.map_or_else(|| json!([]), |failure| failure["details"].clone());
-            assert_eq!(json!(before), after, "post {number} of seed {SEED} on {name}: {body}");
+            assert_eq!(json!(before), after, "post {number} of seed {seed} on {name}: {body}");
             if before.is_empty() {
                 // Whoever publishes it does not ask for the profile any more.
                 let content = |profile, draft| platform.content(profile, draft, &mut Vec::new());
                 let (said, read) = (content(profile, &draft), content(Profile::Extended, &stored));
-                assert_eq!(said, read, "post {number} of seed {SEED} on {name}: {body}");
+                assert_eq!(said, read, "post {number} of seed {seed} on {name}: {body}");
                 good += 1;
             }
             verdicts += 1;
         }
     }
-    // Neither side of the table is empty.
-    assert!(good > verdicts / 20 && good < verdicts / 2, "{good} of {verdicts} are good");
+    (verdicts, good)
 }

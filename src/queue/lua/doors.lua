@@ -46,12 +46,11 @@ local function probing(scope)
 end
 
 -- The probe has ended. Was the door not closed anew, it opens, and those who wait are woken by
--- their own time.
+-- their own time; who opens it by hand meanwhile still finds them.
 local function tried(scope)
   local at = tonumber(call('HGET', base .. 'doors', scope) or 0)
   if at <= now then
     call('HDEL', base .. 'doors', scope)
-    call('UNLINK', base .. 'parked:' .. scope)
     call('PUBLISH', base .. 'wake', 'o 0 ' .. scope)
   end
   call('HDEL', base .. 'doors', 'probe ' .. scope)

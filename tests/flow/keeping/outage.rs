@@ -3,7 +3,7 @@
 use super::{MINUTE, status};
 use crate::support::ageing::{let_pass, open_forgotten};
 use crate::support::scene::{Account, deliveries, delivery};
-use crate::support::{Fleet, Scene, eventually, files, say, turn};
+use crate::support::{Fleet, Scene, eventually, files, say};
 use base::clock;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -82,7 +82,6 @@ async fn held(fleet: &Fleet) {
 // case: K-outage
 #[tokio::test]
 async fn two_hours_of_401_disconnect_nobody_and_every_post_goes_out_after_them() {
-    let _turn = turn().await;
     let fleet = Fleet::start(&[], &[]).await;
     let scene = Scene::on(&fleet, "outage").await;
     let mut accounts = Vec::new();

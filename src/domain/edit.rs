@@ -69,17 +69,18 @@ pub const fn step(order: Order, now: Now) -> Step {
         Order::Release if now.is_at_rest() => Step::To(Event::Recheck),
         Order::Release => Step::Keep,
         Order::Unschedule if now.is_free() => Step::To(Event::Cancel),
-        Order::Unschedule => match now.status {
-            Status::Failed | Status::Cancelled if !now.is_part_out => Step::Keep,
-            _ => Step::Refuse,
-        },
+        // What failed or was cancelled before anything left is no hindrance.
+        Order::Unschedule
+            if !now.is_part_out && matches!(now.status, Status::Failed | Status::Cancelled) =>
+        {
+            Step::Keep
+        }
+        Order::Unschedule => Step::Refuse,
         Order::Archive if now.status.is_ended() => Step::Keep,
         Order::Archive => Step::Refuse,
-        Order::Cancel => match now.status {
-            Status::Cancelled => Step::Keep,
-            Status::Validating | Status::Scheduled | Status::Ready => Step::To(Event::Cancel),
-            _ => Step::Refuse,
-        },
+        Order::Cancel if now.is_at_rest() => Step::To(Event::Cancel),
+        Order::Cancel if matches!(now.status, Status::Cancelled) => Step::Keep,
+        Order::Cancel => Step::Refuse,
     }
 }
 

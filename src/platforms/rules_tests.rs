@@ -249,7 +249,7 @@ fn bad_options() -> Vec<Bad> {
     let long = "a".repeat(26);
     let angles = json!("any character but < and >");
     let repost = json!({"after": "PT8H", "times": 3});
-    let later = json!({"after": "PT1M", "times": 11});
+    let later = json!({"after": "PT1M", "times": 3});
     vec![
         (x, std, poll(&["a", "b", "c", "d", "e"], 60), vec![],
             "x.poll.options", OutOfRange, json!([2, 4]), json!(5)),

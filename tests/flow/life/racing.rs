@@ -10,9 +10,9 @@ use std::time::Duration;
 const RACES: usize = 150;
 /// Accounts, so that posts do not wait for each other.
 const ACCOUNTS: usize = 10;
-/// A change is sent at an instant of this window around the due time, most of it ahead.
-const BEFORE_MS: u64 = 300;
-const WINDOW_MS: u64 = 400;
+/// A change is sent at an instant of this window around the due time: a busy machine intends late.
+const BEFORE_MS: u64 = 200;
+const WINDOW_MS: u64 = 1_000;
 
 /// Enqueues posts that fall due soon, and has `change` meet each at its time.
 async fn meet<'s>(

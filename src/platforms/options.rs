@@ -1,14 +1,18 @@
 //! What the readers of all platforms' options share.
 
 mod poll;
+mod repost;
 mod thread;
 
 pub use poll::Poll;
 pub(crate) use poll::{Open, PollRule, read_poll, required_number};
+pub(crate) use repost::read_reposts;
 pub(crate) use thread::read_thread;
 
+use crate::port::Operation;
 use domain::content::{Content, Segment};
 use domain::request::{Draft, Fields};
+use repost::refuse_reposts;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -18,6 +22,11 @@ pub(crate) fn reader<'a>(platform: &'static str, draft: &'a Draft) -> Fields<'a>
     let mut fields = Fields::new(draft.options.get(platform), platform, Some(platform));
     fields.value("text");
     fields.value("media");
+    let asks = draft.options.get(platform).is_some_and(|given| given.contains_key("autoRepost"));
+    let adapter = crate::find(platform).and_then(|platform| platform.adapter());
+    if asks && !adapter.is_some_and(|one| one.operations().contains(&Operation::Repost)) {
+        refuse_reposts(platform, &mut fields);
+    }
     fields
 }
 

@@ -9,6 +9,7 @@ use domain::failure::{Effect, Failure};
 use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::renewal::Rule;
+use domain::repost;
 use domain::request::Draft;
 use domain::secret::Secret;
 use domain::time::Timestamp;
@@ -286,6 +287,8 @@ pub struct View<'a> {
     pub operation: Operation,
     /// Where publishing ended, when something else is to be done with the post.
     pub ended: Option<&'a Checkpoint>,
+    /// The platform's id of the post then, also where a person stated it and no checkpoint knows.
+    pub receipt: Option<&'a str>,
     /// The platform's ids of other posts of ours on this account, newest first and at most
     /// [`KNOWN_MAX`], none younger than the visibility delay; filled for a look-up.
     pub known: &'a [String],
@@ -332,6 +335,15 @@ pub trait Publish: Send + Sync {
     /// where a post has only one.
     fn segments(&self, _at: &Checkpoint, _handle: &str) -> Vec<Receipt> {
         Vec::new()
+    }
+    /// The rule by which the post is reposted once it is out, where its options hold one.
+    fn reposts(&self, _content: &Content) -> Option<repost::Rule> {
+        None
+    }
+    /// Of another operation than publishing: it failed so because the post is not there any more,
+    /// or not as it was, so that it will never be done.
+    fn stops(&self, _at: &Checkpoint, _why: &Failure) -> Option<repost::End> {
+        None
     }
     /// What a successful reply tells of the account, where it tells anything; what differs from
     /// [`View::account`] is stored. Most replies tell nothing.

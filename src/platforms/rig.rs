@@ -318,6 +318,7 @@ impl Rig {
             asset_urls: &self.asset_urls,
             operation: self.operation,
             ended: self.ended.as_ref(),
+            receipt: None,
             known: &self.known[..self.known.len().min(KNOWN_MAX)],
             intended_at: self.intended_at,
             now: self.now,

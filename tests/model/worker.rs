@@ -187,6 +187,7 @@ impl World {
             asset_urls: &[],
             operation: Operation::Publish,
             ended: None,
+            receipt: None,
             known: &task.known,
             intended_at: task.row.intended_at,
             now: self.now,

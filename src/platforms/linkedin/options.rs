@@ -28,8 +28,8 @@ const VISIBILITIES: [(&str, Visibility); 3] = [
 const APPS: [(&str, OAuthApp); 2] =
     [(PERSONAL, OAuthApp::Personal), (ORGANIZATION, OAuthApp::Organization)];
 
-/// Every name under which the field's products ask for a repost.
-const REPOST_NAMES: [&str; 9] = [
+/// Every other name under which the field's products ask for a repost.
+const REPOST_NAMES: [&str; 8] = [
     "repost",
     "reposts",
     "reshare",
@@ -38,7 +38,6 @@ const REPOST_NAMES: [&str; 9] = [
     "reshareContext",
     "reshareUrl",
     "retweet",
-    "autoRepost",
 ];
 
 /// Poll API: a question of 140 characters, two to four options of 30, for one, three, seven or

@@ -17,8 +17,10 @@ use std::time::Duration;
 const DETAIL_CHARS_MAX: usize = 300;
 /// A 429 that names no reset: the length of X's windows.
 const RETRY_DEFAULT: Duration = Duration::from_secs(15 * 60);
-/// How our own words begin when an upload has to be made anew.
-const GONE: &str = "the upload is not known any more";
+/// How our own words begin when something is not there that was: an upload, a post.
+const GONE: &str = "it is not known there any more";
+/// How our own words begin when a post has another version.
+const EDITED: &str = "the post was edited on X";
 /// How our own words begin when a chunk was too large.
 const TOO_LARGE: &str = "the chunk is too large";
 
@@ -67,7 +69,7 @@ const REPEATABLE: Option<Effect> = Some(Effect::Repeatable);
 const IRREVERSIBLE: Option<Effect> = Some(Effect::Irreversible);
 
 /// The first row that fits decides. An empty list of statuses means any from 400 to 499.
-static TABLE: [Row; 57] = [
+static TABLE: [Row; 59] = [
     // The token endpoint says `invalid_request` as often as `invalid_grant` for a spent token.
     Row(TOKEN, None, Says::OAuth("invalid_request"), Class::Dead),
     Row(TOKEN, None, Says::OAuth("invalid_grant"), Class::Dead),
@@ -90,6 +92,9 @@ static TABLE: [Row; 57] = [
     Row(&[403], None, Says::Words("app permissions"), Class::Operator(Scope::App)),
     Row(&[403], None, Says::Words("duplicate content"), Class::Duplicate),
     Row(&[403], None, Says::Code(187), Class::Duplicate),
+    // A repost of what is reposted (v1.1; the playground of API v2 answers with a success).
+    Row(ANY, REPEATABLE, Says::Code(327), Class::Duplicate),
+    Row(ANY, REPEATABLE, Says::Words("already retweeted"), Class::Duplicate),
     Row(ANY, None, Says::Type("duplicate-rules"), Class::Content(None)),
     Row(ANY, None, Says::Words("text is too long"), Class::Content(Some("text"))),
     Row(ANY, None, Says::Code(186), Class::Content(Some("text"))),
@@ -201,6 +206,22 @@ pub(super) fn unreadable(effect: Effect, reply: &Reply) -> Failure {
 /// The upload that failed so has to be made anew.
 pub(super) fn is_upload_gone(failure: &Failure) -> bool {
     matches!(failure, Failure::Transient { detail } if detail.starts_with(GONE))
+}
+
+/// Something is not there that was.
+pub(super) fn gone(detail: &str) -> Failure {
+    Failure::Transient { detail: format!("{GONE}: {detail}") }
+}
+
+/// The post has a newer version, under this id.
+pub(super) fn edited(newest: &str) -> Failure {
+    let detail = format!("{EDITED}: its present version is {newest}");
+    Failure::Content { field: None, detail }
+}
+
+/// The post that failed so has a newer version.
+pub(super) fn is_edited(failure: &Failure) -> bool {
+    matches!(failure, Failure::Content { detail, .. } if detail.starts_with(EDITED))
 }
 
 /// The chunk that failed so was too large.

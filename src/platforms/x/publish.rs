@@ -18,8 +18,9 @@ use crate::oauth;
 use crate::port::{
     AccountFacts, Body, Call, Checkpoint, Operation, Publish, Receipt, Reply, Step, View,
 };
-use domain::content::Segment;
+use domain::content::{Content, Segment};
 use domain::failure::{Effect, Failure};
+use domain::repost::{End, Rule};
 use domain::time::Timestamp;
 use http::Method;
 use operate::Operating;
@@ -183,6 +184,17 @@ impl Publish for X {
             _ => {}
         }
         position.save()
+    }
+
+    fn reposts(&self, content: &Content) -> Option<Rule> {
+        Options::read(content).auto_repost
+    }
+
+    fn stops(&self, at: &Checkpoint, why: &Failure) -> Option<End> {
+        match Stored::load(at) {
+            Stored::Operation(operating) => operating.stops(why),
+            Stored::V1(_) => None,
+        }
     }
 
     fn learned(&self, at: &Checkpoint, reply: &Reply) -> Option<AccountFacts> {

@@ -166,7 +166,7 @@ impl Position {
 
 impl Missing {
     /// The post with this id does not exist, by X's own word.
-    fn is_gone(&self, id: &str) -> bool {
+    pub(super) fn is_gone(&self, id: &str) -> bool {
         let is_named = self.value == id || self.resource_id == id;
         is_named && self.kind.rsplit('/').next() == Some("resource-not-found")
     }

@@ -165,6 +165,9 @@ pub(super) struct LookedUp {
 #[derive(Debug, Deserialize)]
 pub(super) struct Existing {
     pub id: String,
+    /// Every id that the post had: an edit gives it a new one.
+    #[serde(default, alias = "edit_history_post_ids")]
+    pub edit_history_tweet_ids: Vec<String>,
 }
 
 /// Why an id that was asked for brought no post.

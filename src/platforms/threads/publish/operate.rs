@@ -34,6 +34,12 @@ impl Operating {
             Some(Stored::Operation(Self { posts, .. })) => posts,
             None => Vec::new(),
         };
+        let posts = match (posts.is_empty(), view.receipt) {
+            (true, Some(id)) => {
+                vec![Out { id: id.to_owned(), link: None, at: view.now, is_unlisted: false }]
+            }
+            _ => posts,
+        };
         let left = if view.operation == Operation::Delete { posts.len() } else { 0 };
         Self { posts, left }
     }

@@ -1,15 +1,18 @@
 //! What can be done with a post that is out: delete it, repost it, take the repost back.
 //!
 //! Every call here may be repeated: what is gone stays gone, and a post is reposted or not
-//! (x.md sections 4 and 9). Invariant: a chain is deleted from its end, so that no part is left
-//! answering a part that is gone.
+//! (x.md sections 4 and 9). So an unknown outcome is settled by calling again: a repost that
+//! arrived is answered as if it were the first, or with "already retweeted" (v1.1, code 327).
+//! Invariant: a chain is deleted from its end, so that no part is left answering a part that is
+//! gone; and a post is looked at before it is reposted.
 
-use super::super::wire::{Answer, Deleted, Repost, Reposted};
+use super::super::wire::{Answer, Deleted, LookedUp, Repost, Reposted};
 use super::super::{API, errors};
 use super::{Position, Stored, digits, post, receipt};
 use crate::oauth;
 use crate::port::{Body, Call, Operation, Reply, Step, View};
 use domain::failure::{Effect, Failure};
+use domain::repost::End;
 use http::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -31,6 +34,8 @@ pub(super) struct Operating {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Act {
+    /// See whether it is there, as it was written.
+    Look(String),
     Delete(String),
     Repost(String),
     Undo(String),
@@ -45,13 +50,20 @@ impl Operating {
             }
             None => Vec::new(),
         };
+        let posts = match (posts.is_empty(), view.receipt) {
+            (true, Some(id)) => vec![id.to_owned()],
+            _ => posts,
+        };
         let first = || posts.first().cloned().into_iter();
         let acts = match view.operation {
             Operation::Publish => Vec::new(),
             Operation::Delete => posts.iter().rev().cloned().map(Act::Delete).collect(),
             // X refuses nothing that is not reposted, and a repost of what is reposted already
             // would show it to nobody.
-            Operation::Repost => first().map(Act::Undo).chain(first().map(Act::Repost)).collect(),
+            Operation::Repost => {
+                let acts = [Act::Look, Act::Undo, Act::Repost];
+                first().flat_map(|id| acts.map(|act| act(id.clone()))).collect()
+            }
             Operation::Undo => first().map(Act::Undo).collect(),
         };
         Self { posts, acts }
@@ -64,6 +76,7 @@ impl Operating {
         };
         let user = digits(&view.account.remote_id);
         let call = match act {
+            Act::Look(id) => look(id),
             Act::Delete(id) => delete("tweets.delete", &format!("/2/tweets/{}", digits(id))),
             Act::Undo(id) => {
                 let path = format!("/2/users/{user}/retweets/{}", digits(id));
@@ -82,6 +95,7 @@ impl Operating {
     pub fn read(self, reply: &Reply) -> Result<Self, Failure> {
         let is_done = match self.acts.first() {
             None => true,
+            Some(Act::Look(id)) => return seen(id, reply).map(|()| self.without_first()),
             Some(Act::Delete(_)) => told::<Deleted>(reply).is_some_and(|told| told.deleted),
             Some(Act::Repost(_)) => told::<Reposted>(reply).is_some_and(|told| told.retweeted),
             Some(Act::Undo(_)) => told::<Reposted>(reply).is_some_and(|told| !told.retweeted),
@@ -89,10 +103,26 @@ impl Operating {
         if is_done { Ok(self.without_first()) } else { Err(errors::unreadable(REPEATABLE, reply)) }
     }
 
-    /// What is not there any more needs no taking back; it cannot be shown anew either.
+    /// What is not there any more needs no taking back; it cannot be shown anew either. What is
+    /// reposted already is reposted.
     pub fn recover(self, why: &Failure) -> Self {
-        let takes_back = matches!(self.acts.first(), Some(Act::Delete(_) | Act::Undo(_)));
-        if takes_back && errors::is_upload_gone(why) { self.without_first() } else { self }
+        let is_done = match self.acts.first() {
+            Some(Act::Delete(_) | Act::Undo(_)) => errors::is_upload_gone(why),
+            Some(Act::Repost(_)) => matches!(why, Failure::Duplicate { .. }),
+            Some(Act::Look(_)) | None => false,
+        };
+        if is_done { self.without_first() } else { self }
+    }
+
+    /// The post cannot be shown anew, now or later.
+    pub fn stops(&self, why: &Failure) -> Option<End> {
+        match self.acts.first() {
+            Some(Act::Look(_)) if errors::is_edited(why) => Some(End::OriginEdited),
+            Some(Act::Look(_) | Act::Repost(_)) if errors::is_upload_gone(why) => {
+                Some(End::OriginGone)
+            }
+            _ => None,
+        }
     }
 
     fn without_first(mut self) -> Self {
@@ -104,6 +134,33 @@ impl Operating {
 }
 
 const REPEATABLE: Effect = Effect::Repeatable;
+
+/// The same question that look-ups put about posts by id, of which X says every version that they
+/// have (docs.x.com, edit posts: `edit_history_tweet_ids`, the newest last).
+fn look(id: &str) -> Call {
+    let uri = format!("{API}/2/tweets?ids={}", digits(id));
+    let request = oauth::request(Method::GET, &uri, None, Body::empty());
+    Call { endpoint: "tweets.lookup", effect: REPEATABLE, request, deadline: DEADLINE }
+}
+
+/// The post is there, and nothing has replaced it.
+fn seen(id: &str, reply: &Reply) -> Result<(), Failure> {
+    let told: LookedUp =
+        serde_json::from_slice(&reply.body).map_err(|_| errors::unreadable(REPEATABLE, reply))?;
+    if told.errors.iter().any(|missing| missing.is_gone(id)) {
+        return Err(errors::gone("X has no post with this id any more"));
+    }
+    let Some(post) = told.data.iter().find(|post| post.id == id) else {
+        return Err(errors::unreadable(REPEATABLE, reply));
+    };
+    // Ids grow with time and have as many digits, but for the oldest.
+    let age = |id: &String| (id.len(), id.clone());
+    let newest = post.edit_history_tweet_ids.iter().max_by_key(|id| age(id));
+    match newest.filter(|newest| *newest != id) {
+        Some(newest) => Err(errors::edited(newest)),
+        None => Ok(()),
+    }
+}
 
 fn told<T: DeserializeOwned>(reply: &Reply) -> Option<T> {
     serde_json::from_slice::<Answer<T>>(&reply.body).ok().map(|answer| answer.data)

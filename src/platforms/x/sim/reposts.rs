@@ -37,6 +37,7 @@ pub(super) fn repost(
             poll: None,
             parent: None,
             repost_of: Some(source),
+            replaces: None,
             is_listed: true,
             created_at: now,
             is_deleted: false,

@@ -132,7 +132,7 @@ fn show(state: &State, at: usize, fields: &[String]) -> Value {
     let shortened = || wording.text.chars().take(LENGTH_SHOWN_MAX - 1).chain(['…']).collect();
     let text = if is_long { shortened() } else { wording.text.clone() };
     post.insert("text".into(), text.into());
-    post.insert("edit_history_tweet_ids".into(), json!([tweets::id(at).to_string()]));
+    post.insert("edit_history_tweet_ids".into(), json!(tweets::versions(state, at)));
     for name in fields {
         let value = match name.as_str() {
             "created_at" => json!(tweet.created_at),

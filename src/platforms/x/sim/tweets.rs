@@ -18,6 +18,10 @@ const LENGTH_MAX: usize = 280;
 const LENGTH_MAX_PREMIUM: usize = 25_000;
 /// How long the same wording is refused; X names no number.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(24 * 3600);
+/// How long a post can be edited; X's documents say 30 minutes and, of Premium, an hour.
+const EDIT_WINDOW: Duration = Duration::from_secs(30 * 60);
+/// How often.
+const EDITS_MAX: usize = 5;
 /// OpenAPI 2.167: so many are tagged in a post's media.
 const TAGGED_MAX: usize = 10;
 
@@ -32,6 +36,8 @@ pub(super) struct Tweet {
     pub parent: Option<usize>,
     /// The position of the post that it shows anew.
     pub repost_of: Option<usize>,
+    /// The position of the version that it replaces.
+    pub replaces: Option<usize>,
     /// It is in timelines.
     pub is_listed: bool,
     pub created_at: Timestamp,
@@ -66,6 +72,8 @@ pub(super) fn create(
     let files: Vec<String> = body.media.iter().flat_map(Media::ids).collect();
     check_files(state, caller, &files, now)?;
     let parent = parent(state, caller, &body)?;
+    let edited = body.edit_options.as_ref().map(|edit| edit.previous_post_id.0.as_str());
+    let replaces = edited.map(|id| editable(state, caller, id, now)).transpose()?;
     let wording: [u8; 32] = Sha256::digest(body.text.as_bytes()).into();
     let account = state.account(caller.account);
     let is_compared = !body.text.is_empty() && !state.limits.takes_duplicates;
@@ -84,18 +92,56 @@ pub(super) fn create(
         poll: body.poll,
         parent,
         repost_of: None,
+        replaces,
         is_listed: !body.nullcast,
         created_at: now,
         is_deleted: false,
     });
+    // A timeline shows the newest version alone.
+    if let Some(before) = replaces {
+        state.tweets[before].is_listed = false;
+    }
     let account = state.account_mut(caller.account);
     account.own.posts.push(at);
     account.own.wordings.insert(wording, now);
     state.accepted.push(accepted);
     let text = timeline::shown(state, at).text;
     let id = id(at).to_string();
-    let data = json!({ "id": id, "text": text, "edit_history_tweet_ids": [id] });
+    let data = json!({ "id": id, "text": text, "edit_history_tweet_ids": versions(state, at) });
     Ok((StatusCode::CREATED, json!({ "data": data })))
+}
+
+/// The ids of all versions of a post, the newest last.
+pub(super) fn versions(state: &State, at: usize) -> Vec<String> {
+    let mut first = at;
+    while let Some(before) = state.tweets[first].replaces {
+        first = before;
+    }
+    let mut all = vec![first];
+    while let Some(next) = replacement(state, all[all.len() - 1]) {
+        all.push(next);
+    }
+    all.into_iter().map(|at| id(at).to_string()).collect()
+}
+
+fn replacement(state: &State, at: usize) -> Option<usize> {
+    state.tweets.iter().position(|tweet| tweet.replaces == Some(at))
+}
+
+/// The position of a post that may be edited: one's own, the newest version of it, for 30 minutes
+/// and five times (x.md section 4).
+fn editable(state: &State, caller: Caller, id: &str, now: Timestamp) -> Result<usize, Refusal> {
+    let Some(at) = find(state, id) else {
+        return Err(Refusal::not_found(&format!("Could not find tweet with id: [{id}].")));
+    };
+    let tweet = &state.tweets[at];
+    let is_own = tweet.account == caller.account && tweet.repost_of.is_none();
+    let versions = versions(state, at);
+    let is_in_time = now.since(tweet.created_at) <= EDIT_WINDOW && versions.len() <= EDITS_MAX;
+    if is_own && is_in_time && replacement(state, at).is_none() {
+        return Ok(at);
+    }
+    Err(Refusal::forbidden("You are not permitted to edit this Post."))
 }
 
 /// `DELETE /2/tweets/{id}`.

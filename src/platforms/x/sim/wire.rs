@@ -71,8 +71,8 @@ pub(super) struct Create {
     pub _paid_partnership: bool,
     #[serde(default, rename = "for_super_followers_only")]
     pub _for_super_followers_only: bool,
-    #[serde(default, deserialize_with = "object", rename = "edit_options")]
-    pub _edit_options: Option<EditOptions>,
+    #[serde(default, deserialize_with = "object")]
+    pub edit_options: Option<EditOptions>,
 }
 
 /// Where a post was written.
@@ -87,8 +87,7 @@ pub(super) struct Geo {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EditOptions {
-    #[serde(rename = "previous_post_id")]
-    pub _previous_post_id: Id,
+    pub previous_post_id: Id,
 }
 
 /// The post that is answered.

@@ -1,12 +1,13 @@
 //! What can be done with a post that is out.
 
 use super::{connected, timeline};
-use crate::port::{Operation, Publish, Step};
+use crate::port::{Body, Operation, Publish, Step, View};
 use crate::rig::{Rig, post, segment};
 use crate::x::X;
 use domain::content::Content;
 use domain::failure::Failure;
-use http::Method;
+use domain::repost::End;
+use serde_json::json;
 
 /// What was asked of X: method and path of each call.
 fn asked(rig: &Rig, from: usize) -> Vec<String> {
@@ -89,9 +90,9 @@ fn a_repost_takes_an_earlier_one_back_and_stands_first() {
         let before = rig.requests.len();
         assert_eq!(rig.operate(Operation::Repost, &content).unwrap(), receipt);
         let path = format!("/2/users/{}/retweets", rig.facts.remote_id);
-        let (undo, repost) =
-            (format!("DELETE {path}/{}", receipt.remote_id), format!("POST {path}"));
-        assert_eq!(asked(&rig, before), [undo, repost]);
+        let undo = format!("DELETE {path}/{}", receipt.remote_id);
+        let calls = ["GET /2/tweets".to_owned(), undo, format!("POST {path}")];
+        assert_eq!(asked(&rig, before), calls);
         let listed = timeline(&mut rig);
         let reposts: Vec<_> =
             listed.iter().filter(|p| p["referenced_tweets"][0]["type"] == "retweeted").collect();
@@ -113,9 +114,89 @@ fn a_repost_of_what_is_gone_is_not_done() {
     rig.operate(Operation::Delete, &content).unwrap();
     let failure = rig.operate(Operation::Undo, &content);
     assert!(failure.is_ok(), "{failure:?}");
-    let failure = rig.operate(Operation::Repost, &content).unwrap_err();
-    assert!(matches!(failure, Failure::Transient { .. }), "{failure:?}");
-    assert_eq!(rig.requests.last().unwrap().method, Method::POST);
+    let (end, calls) = refused(&mut rig, &content);
+    assert_eq!((end, calls), (Some(End::OriginGone), 1));
+
+    // It goes between the look and the repost.
+    let mut rig = connected("other");
+    let content = post("here and gone soon");
+    let receipt = rig.publish(&content).unwrap();
+    rig.operation = Operation::Repost;
+    let mut at = rig.start(&content);
+    for _ in 0..2 {
+        at = rig.step(&at, &content).unwrap().unwrap();
+    }
+    delete(&mut rig, &receipt.remote_id, &content);
+    let (_, why) = rig.step(&at, &content).unwrap_err();
+    assert_eq!(X.stops(&at, &why), Some(End::OriginGone), "{why:?}");
+}
+
+/// Tries to repost: why it never will be, and after how many calls.
+fn refused(rig: &mut Rig, content: &Content) -> (Option<End>, usize) {
+    let before = rig.requests.len();
+    rig.operation = Operation::Repost;
+    let at = rig.start(content);
+    let (next, why) = rig.step(&at, content).unwrap_err();
+    assert_eq!(next, at);
+    rig.operation = Operation::Publish;
+    (X.stops(&at, &why), rig.requests.len() - before)
+}
+
+/// A person deletes a post.
+fn delete(rig: &mut Rig, id: &str, content: &Content) {
+    let before = std::mem::replace(&mut rig.operation, Operation::Delete);
+    let Step::Call(mut call) = rig.next(&rig.start(content), content) else {
+        panic!("a call is due");
+    };
+    *call.request.uri_mut() = format!("https://api.x.com/2/tweets/{id}").parse().unwrap();
+    assert_eq!(rig.carry(&call).status, 200);
+    rig.operation = before;
+}
+
+// case: X-repost-edited
+#[test]
+fn a_post_that_was_edited_is_not_shown_anew() {
+    let mut rig = connected("acme");
+    let content = post("with a tpyo");
+    let receipt = rig.publish(&content).unwrap();
+    let ended = rig.ended.clone();
+    let first = rig.until_irreversible(&post("with a typo"));
+    let Step::Call(mut call) = rig.next(&first, &post("with a typo")) else { panic!("a create") };
+    let body = json!({
+        "text": "with a typo", "edit_options": {"previous_post_id": receipt.remote_id},
+    });
+    *call.request.body_mut() = Body::inline(body.to_string());
+    assert_eq!(rig.carry(&call).status, 201);
+    assert_eq!(timeline(&mut rig).len(), 1, "the newest version stands for all");
+    rig.ended = ended;
+    assert_eq!(refused(&mut rig, &content), (Some(End::OriginEdited), 1));
+}
+
+#[test]
+fn a_post_that_only_its_receipt_tells_of_is_found() {
+    let mut rig = connected("acme");
+    let content = post("stated by hand");
+    let receipt = rig.publish(&content).unwrap();
+    rig.ended = None;
+    rig.operation = Operation::Delete;
+    let view = View { receipt: Some(&receipt.remote_id), ..rig.view(&content) };
+    let Step::Call(call) = X.next(&X.start(&view), &view) else { panic!("a call is due") };
+    assert_eq!(call.request.uri().path(), format!("/2/tweets/{}", receipt.remote_id));
+}
+
+#[test]
+fn what_is_reposted_already_is_reposted() {
+    let mut rig = connected("acme");
+    let content = post("twice");
+    rig.publish(&content).unwrap();
+    rig.operation = Operation::Repost;
+    let mut at = rig.start(&content);
+    for _ in 0..2 {
+        at = rig.step(&at, &content).unwrap().unwrap();
+    }
+    let why = Failure::Duplicate { named: None, detail: "already retweeted".into() };
+    let done = X.recover(&at, &why, &rig.view(&content));
+    assert!(matches!(rig.next(&done, &content), Step::Published(_)));
 }
 
 #[test]

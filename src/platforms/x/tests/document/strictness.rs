@@ -56,7 +56,7 @@ fn bodies(rig: &mut Rig) -> Vec<(String, Value)> {
         "reply_settings": "following", "geo": { "place_id": "p" }, "community_id": "1",
         "share_with_followers": true, "made_with_ai": false, "paid_partnership": false,
         "nullcast": true, "for_super_followers_only": false,
-        "edit_options": { "previous_post_id": "1" },
+        "edit_options": { "previous_post_id": own },
     });
     let poll = json!({
         "text": "a poll",

@@ -2,6 +2,7 @@
 
 use crate::credentials::{self, Credential};
 use crate::gates::Gate;
+use crate::operations::{Operation, operations_of};
 use crate::overviews::own_of;
 use crate::{Store, convert};
 use base::Fault;
@@ -13,8 +14,8 @@ use domain::request::Draft;
 use domain::standing::Standing;
 use domain::time::Timestamp;
 use serde_json::Value;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 use std::collections::HashMap;
 use std::time::Duration;
 use uuid::Uuid;
@@ -211,6 +212,22 @@ pub struct Shown {
     pub gate: Option<Gate>,
     /// Where its adapter stands, sealed where that is secret.
     pub checkpoint: Option<Value>,
+    /// What is done with it now that it is out, where anything is.
+    pub operation: Option<Operation>,
+}
+
+/// Takes up what is done with those of them that are out.
+pub(crate) async fn take_up_operations(
+    db: &mut PgConnection,
+    shown: &mut [Shown],
+) -> Result<(), Fault> {
+    let out = shown.iter().filter(|one| one.status == Status::Published);
+    let ids: Vec<Uuid> = out.map(|one| one.id.uuid()).collect();
+    let mut found = operations_of(db, &ids).await?;
+    for one in shown {
+        one.operation = found.remove(&one.id);
+    }
+    Ok(())
 }
 
 pub(crate) fn shown_of(row: &PgRow) -> Result<Shown, Fault> {
@@ -239,6 +256,7 @@ pub(crate) fn shown_of(row: &PgRow) -> Result<Shown, Fault> {
         published_at: convert::time_or_none(row, "published_at")?,
         gate,
         checkpoint: row.try_get("checkpoint")?,
+        operation: None,
     })
 }
 

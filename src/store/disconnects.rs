@@ -75,6 +75,14 @@ impl Store {
         .execute(&mut *tx)
         .await?
         .rows_affected();
+        // What is owed of posts that are out ends with it; the sweep tells Redis.
+        sqlx::query(
+            "UPDATE jobs SET due_at = clock_timestamp(), armed_at = clock_timestamp(),
+                 generation = nextval('job_generation') WHERE kind = 'repost' AND lane = $1",
+        )
+        .bind(act.lane)
+        .execute(&mut *tx)
+        .await?;
         let row = sqlx::query(
             "SELECT count(*) AS n FROM deliveries
              WHERE account_id = $1 AND due_at > clock_timestamp() - interval '30 days'

@@ -24,6 +24,8 @@ pub enum JobKind {
     Follow,
     /// Look whether what is due soon on an account can go out.
     Preflight,
+    /// Repost a delivery that is out, take that back, or delete it.
+    Repost,
 }
 
 impl JobKind {
@@ -36,6 +38,7 @@ impl JobKind {
             Self::Refresh => "refresh",
             Self::Follow => "follow",
             Self::Preflight => "preflight",
+            Self::Repost => "repost",
         }
     }
 }

@@ -26,6 +26,8 @@ pub mod ledger;
 pub mod oauth_apps;
 pub mod oauth_states;
 pub mod openings;
+pub mod operating;
+pub mod operations;
 pub mod overviews;
 pub mod pauses;
 pub mod posts;

@@ -1,6 +1,6 @@
 //! Posts: accepted, shown, fanned out, taken back and tried again.
 
-use crate::deliveries::{Shown, shown_of};
+use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::{Store, convert};
 use base::Fault;
@@ -141,9 +141,11 @@ async fn deliveries_of(
     )
     .bind(tenant.uuid())
     .bind(posts)
-    .fetch_all(db)
+    .fetch_all(&mut *db)
     .await?;
-    rows.iter().map(shown_of).collect()
+    let mut shown = rows.iter().map(shown_of).collect::<Result<Vec<_>, _>>()?;
+    take_up_operations(db, &mut shown).await?;
+    Ok(shown)
 }
 
 impl Store {

@@ -45,6 +45,8 @@ pub enum End {
         permalink: String,
         /// The checkpoint, where it moved.
         checkpoint: Option<Value>,
+        /// The wake-up for what is owed of a post that is out, where anything is.
+        wake: Option<Arm>,
     },
     /// A part of it is out, and the others follow.
     GoOn {
@@ -102,10 +104,10 @@ impl End {
             wake,
         };
         match self {
-            Self::Published { remote_id, permalink, checkpoint } => Columns {
+            Self::Published { remote_id, permalink, checkpoint, wake } => Columns {
                 receipt: Some((remote_id, permalink)),
                 checkpoint,
-                ..bare(Status::Published, Outcome::Found, None)
+                ..bare(Status::Published, Outcome::Found, wake)
             },
             Self::GoOn { checkpoint, wake } => Columns {
                 checkpoint: Some(checkpoint),

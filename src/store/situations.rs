@@ -2,7 +2,7 @@
 //!
 //! For people: nothing here is read by a worker.
 
-use crate::deliveries::{Shown, shown_of};
+use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::doubts::Wording;
 use crate::overviews::own_of;
 use crate::{Store, convert};
@@ -129,12 +129,15 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
+        let mut shown = shown_of(&row)?;
+        let mut db = self.pool.acquire().await?;
+        take_up_operations(&mut db, std::slice::from_mut(&mut shown)).await?;
         let account: String = row.try_get("account_status")?;
         let reason: Option<String> = row.try_get("status_reason")?;
         let now = convert::time(&row, "now")?;
         let refresh_until = convert::time_or_none(&row, "refresh_deadline_at")?;
         Ok(Some(Situation {
-            shown: shown_of(&row)?,
+            shown,
             stage: convert::word(&row, "stage", Stage::parse)?,
             draft: convert::json(&row, "draft")?,
             needs_reconnect: (account != "connected").then(|| reason.unwrap_or_default()),

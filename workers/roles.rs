@@ -13,6 +13,9 @@ const FOLLOW_CONCURRENCY: usize = 4;
 /// Looks ahead at accounts, at once: each reads a day of one account, and may come late.
 const PREFLIGHT_CONCURRENCY: usize = 4;
 
+/// Reposts and deletions at once; each is a few small calls.
+const REPOST_CONCURRENCY: usize = 32;
+
 /// A worker's duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -26,14 +29,23 @@ pub enum Role {
     Reconcile,
     /// Renews tokens, and looks ahead at what is due on accounts.
     Refresh,
+    /// Reposts, takes back and deletes what is out.
+    Repost,
     /// Looks after what is overdue.
     Sweep,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] =
-        [Self::Relay, Self::FanOut, Self::Publish, Self::Reconcile, Self::Refresh, Self::Sweep];
+    pub const ALL: [Self; 7] = [
+        Self::Relay,
+        Self::FanOut,
+        Self::Publish,
+        Self::Reconcile,
+        Self::Refresh,
+        Self::Repost,
+        Self::Sweep,
+    ];
 
     /// The word on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -43,6 +55,7 @@ impl Role {
             Self::Publish => "publish",
             Self::Reconcile => "reconcile",
             Self::Refresh => "refresh",
+            Self::Repost => "repost",
             Self::Sweep => "sweep",
         }
     }
@@ -99,6 +112,12 @@ pub(crate) fn spawn(
             let options = WorkerOptions::new(app::queues::PREFLIGHT, PREFLIGHT_CONCURRENCY);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
                 app::preflight::look(&app, &job).await
+            });
+        }
+        Role::Repost => {
+            let options = WorkerOptions::new(app::queues::REPOST, REPOST_CONCURRENCY);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::operate::operate(&app, &job).await
             });
         }
         Role::Publish => {

@@ -18,10 +18,11 @@ use domain::delivery::Status;
 use domain::failure::{Failure, Scope};
 use domain::id::DeliveryId;
 use domain::post::Stage;
+use domain::repost;
 use domain::standing::{Admission, Change, Hold, Next, Right, Standing, Wake};
 use domain::time::Timestamp;
 use domain::timeline::Fact;
-use platforms::{Adapter, Checkpoint, Grant, KNOWN_MAX, Reply, Step, View};
+use platforms::{Adapter, Checkpoint, Grant, KNOWN_MAX, Operation, Reply, Step, View};
 use queue::{Claimed, Gate, Outcome};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ use store::settles::{Closing, Entry, Settle, Settled};
 use tokio::sync::OwnedMutexGuard;
 
 /// Of a pause that Redis did not know, this long.
-const PAUSED_REST: Duration = Duration::from_secs(5);
+pub(crate) const PAUSED_REST: Duration = Duration::from_secs(5);
 
 /// A delivery in hand.
 pub(crate) struct Attempt<'a> {
@@ -202,6 +203,17 @@ impl<'a> Attempt<'a> {
     /// Everything the adapter may look at.
     pub fn view(&self) -> View<'_> {
         self.material.view(&self.row, self.now())
+    }
+
+    /// Everything the adapter may look at, once something else is to be done with the post.
+    pub fn view_of<'v>(&'v self, operation: Operation, receipt: &'v str) -> View<'v> {
+        let (ended, receipt) = (Some(&self.checkpoint), Some(receipt));
+        View { operation, ended, receipt, ..self.view() }
+    }
+
+    /// The rule by which the post is reposted.
+    pub fn reposts(&self) -> Option<repost::Rule> {
+        self.adapter.publish().reposts(&self.material.content)
     }
 
     /// Takes up what a look-up is compared with: those posts of the account that a platform must

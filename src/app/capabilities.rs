@@ -18,6 +18,7 @@ fn row(platform: &dyn Platform, profile: Profile, kind: &str) -> Value {
     json!({
         "platform": platform.name(),
         "canConnect": platform.adapter().is_some(),
+        "operations": platform.adapter().map(|adapter| adapter.operations()),
         "accountKind": kind,
         "capabilities": shown(json!(platform.capabilities(profile, kind))),
     })

@@ -25,6 +25,7 @@ pub mod keys;
 mod material;
 pub mod media;
 mod meter;
+pub mod operate;
 pub mod origin;
 pub mod pause;
 pub mod preflight;
@@ -34,7 +35,9 @@ pub mod reconcile;
 mod refresh;
 mod registrations;
 pub mod relay;
+pub mod remove;
 mod renewing;
+pub mod reposts;
 pub mod retry;
 pub mod review;
 mod seals;
@@ -70,7 +73,9 @@ use vault::KeyRing;
 
 /// The names of the queues.
 pub mod queues {
-    pub use crate::targets::{FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, publish_queue};
+    pub use crate::targets::{
+        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, publish_queue,
+    };
 }
 
 /// How far ahead Redis is told of a wake-up.
@@ -228,7 +233,7 @@ async fn load(
     asked: Vec<(JobKind, DeliveryId)>,
 ) -> Result<Vec<Option<Loaded>>, Fault> {
     let mut answers: Vec<Option<Loaded>> = vec![None; asked.len()];
-    for kind in [JobKind::Publish, JobKind::Reconcile, JobKind::Follow] {
+    for kind in [JobKind::Publish, JobKind::Reconcile, JobKind::Follow, JobKind::Repost] {
         let (places, ids): (Vec<usize>, Vec<DeliveryId>) = asked
             .iter()
             .enumerate()

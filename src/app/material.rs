@@ -57,6 +57,7 @@ impl Material {
             asset_urls: &self.asset_urls,
             operation: Operation::Publish,
             ended: None,
+            receipt: None,
             known: &self.known,
             intended_at: row.intended_at,
             now,

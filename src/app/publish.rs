@@ -3,7 +3,7 @@
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
 use crate::quarantine::Place;
-use crate::{App, follow, keys, show};
+use crate::{App, follow, keys, operate, show};
 use base::{Fault, crash};
 use domain::decision::decide;
 use domain::delivery::Status;
@@ -210,6 +210,7 @@ pub(crate) async fn end_published(
         attempt.log.add(attempt.now(), Fact::Warning { words });
     }
     follow::owe(attempt).await;
+    operate::owe(attempt).await;
     settle.receipt = Some((receipt.remote_id, attempt.reachable(receipt.permalink)));
     let platform = attempt.row.platform.clone();
     metrics::counter!("postfleet_published_total", "platform" => platform).increment(1);

@@ -129,7 +129,8 @@ impl Attempt<'_> {
         self.go_on(renewal).await
     }
 
-    async fn renewal(&mut self) -> Result<Renewal, Fault> {
+    /// Renews the grant that this attempt has.
+    pub async fn renewal(&mut self) -> Result<Renewal, Fault> {
         let seen = self.row.credential.version;
         let account = self.app.0.store.account(self.row.account).await?;
         let renewal = renew(self.app, account, seen).await?;

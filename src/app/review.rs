@@ -5,9 +5,9 @@
 
 use crate::caller::Caller;
 use crate::material::Material;
-use crate::targets::{self, Address};
+use crate::reposts::address;
 use crate::why::DeliveryPage;
-use crate::{Answer, App, Refused, checkpoints, show, why};
+use crate::{Answer, App, Refused, checkpoints, operate, show, targets, why};
 use base::text::clean;
 use base::{Context, Fault};
 use domain::capability::Profile;
@@ -127,7 +127,8 @@ async fn published(
     let content = platform.content(Profile::Extended, &row.draft, &mut Vec::new());
     let stated = Some(remote_id.clone());
     if content.segments.len() < 2 {
-        return Ok(Ok((End::Published { remote_id, permalink, checkpoint: None }, stated)));
+        let wake = reposts(app, row);
+        return Ok(Ok((End::Published { remote_id, permalink, checkpoint: None, wake }, stated)));
     }
     Ok(adopted(app, row, adapter, (content, &remote_id)).await?.map(|end| (end, stated)))
 }
@@ -171,7 +172,8 @@ async fn adopted(
     let end = match next {
         Step::Published(Receipt { remote_id, permalink }) => {
             let permalink = reachable(app, row, permalink);
-            End::Published { remote_id, permalink, checkpoint: Some(checkpoint) }
+            let wake = reposts(app, row);
+            End::Published { remote_id, permalink, checkpoint: Some(checkpoint), wake }
         }
         Step::Call(_) | Step::Wait(_) if row.stage == Stage::Live => {
             End::GoOn { checkpoint, wake: wake(app, row) }
@@ -242,13 +244,14 @@ fn reachable(app: &App, row: &Loaded, permalink: String) -> String {
     app.0.settings.reachable(&row.platform, permalink)
 }
 
+/// What is owed of it once it is out.
+fn reposts(app: &App, row: &Loaded) -> Option<Arm> {
+    operate::rule_of(&row.platform, &row.draft)?;
+    Some(operate::arm(app, address(row), row.id, None))
+}
+
 fn wake(app: &App, row: &Loaded) -> Arm {
-    let address = Address {
-        tenant: row.tenant,
-        platform: &row.platform,
-        app: row.app_key(),
-        account: row.account,
-    };
+    let address = address(row);
     Arm {
         kind: JobKind::Publish,
         queue: targets::publish_queue(&row.platform),

@@ -1,5 +1,9 @@
 //! Posts and deliveries as the API shows them.
 
+mod operations;
+
+pub use operations::{EndView, OperationsView, RemovalView, RepostView};
+
 use crate::caller::Caller;
 use crate::{Answer, App, Refused};
 use base::Fault;
@@ -72,6 +76,9 @@ pub struct DeliveryView {
     pub retry_after: Option<u64>,
     /// Why it failed or waits.
     pub error: Option<Value>,
+    /// Of a post that is out: what is done with it since.
+    #[serde(flatten)]
+    pub operations: OperationsView,
 }
 
 /// A segment of a chain that is out.
@@ -158,6 +165,7 @@ pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) 
             .filter(|gate| !gate.scope_key.starts_with("pause:"))
             .map(|gate| u64::try_from(seconds(gate.until)).unwrap_or(u64::MAX)),
         error,
+        operations: shown.operation.as_ref().map(operations::view).unwrap_or_default(),
     }
 }
 

@@ -16,6 +16,8 @@ pub const RECONCILE: &str = "reconcile";
 pub const FOLLOW: &str = "follow";
 /// The queue of looks at what is due soon.
 pub const PREFLIGHT: &str = "preflight";
+/// The queue of what is done with posts that are out.
+pub const REPOST: &str = "repost";
 /// The queue of fan-outs.
 pub const FAN_OUT: &str = "fan_out";
 /// The queue of token refreshes.

@@ -85,6 +85,7 @@ const fn role(kind: JobKind) -> &'static str {
     match kind {
         JobKind::Reconcile => "reconcile",
         JobKind::Follow => "follow",
+        JobKind::Repost => "repost",
         JobKind::Publish | JobKind::FanOut | JobKind::Refresh | JobKind::Preflight => "publish",
     }
 }

@@ -23,7 +23,7 @@ mod posts;
 use app::App;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use axum::serve::ListenerExt;
 use base::{Context, Fault, clock};
 use serde::{Deserialize, Deserializer};
@@ -167,6 +167,8 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/posts/{id}/cancel", post(posts::cancel))
         .route("/v1/posts/{id}/retry", post(posts::retry))
         .route("/v1/deliveries/{id}", get(deliveries::show))
+        .route("/v1/deliveries/{id}/remote", delete(deliveries::remove))
+        .route("/v1/deliveries/{id}/reposts/cancel", post(deliveries::cancel_reposts))
         .route("/v1/deliveries/{id}/review", post(deliveries::review))
         // The library has its own limit; files are streamed past every other.
         .route("/v1/media", post(media::upload).layer(DefaultBodyLimit::disable()))

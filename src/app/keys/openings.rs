@@ -50,7 +50,7 @@ impl Purpose {
             JobKind::Reconcile => Self::Reconcile,
             JobKind::Follow => Self::Follow,
             JobKind::Refresh => Self::Refresh,
-            JobKind::Publish | JobKind::FanOut => Self::Publish,
+            JobKind::Publish | JobKind::FanOut | JobKind::Repost => Self::Publish,
             JobKind::Preflight => Self::Check,
         }
     }

@@ -9,6 +9,7 @@ mod grid;
 mod judge;
 mod poison;
 mod renewal;
+mod reposts;
 mod run;
 mod servers;
 mod stopped;

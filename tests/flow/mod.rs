@@ -25,6 +25,8 @@ mod owners;
 mod poll;
 mod preflight;
 mod refused;
+mod remote;
+mod reposts;
 mod retry;
 mod review;
 mod schedule;

@@ -5,7 +5,7 @@ use super::fleet::Fleet;
 use super::scene::Account;
 use super::wait::eventually;
 use base::clock;
-use domain::id::{AccountId, TenantId};
+use domain::id::{AccountId, DeliveryId, TenantId};
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -99,6 +99,29 @@ pub async fn let_pass(fleet: &Fleet, by: Duration) {
     let past: Vec<String> = sqlx::query_scalar(past).fetch_all(&mut db).await.unwrap();
     open_gates(fleet, &past).await;
     redis::cmd("FLUSHALL").exec_async(&mut fleet.redis().await).await.unwrap();
+}
+
+/// A post that is out came out so much earlier, and so did all that was done with it since: what
+/// is owed of it comes nearer.
+pub async fn age_operations(fleet: &Fleet, delivery: DeliveryId, by: Duration) {
+    let mut db = fleet.postgres().await;
+    let ms = i64::try_from(by.as_millis()).unwrap();
+    let mut tx = db.begin().await.unwrap();
+    for statement in [
+        "UPDATE deliveries SET published_at = published_at - $2 * interval '1 millisecond'
+         WHERE id = $1",
+        "UPDATE reposts SET due_at = due_at - $2 * interval '1 millisecond',
+             ended_at = ended_at - $2 * interval '1 millisecond',
+             undo_at = undo_at - $2 * interval '1 millisecond',
+             undone_at = undone_at - $2 * interval '1 millisecond'
+         WHERE delivery_id = $1",
+        "UPDATE jobs SET due_at = due_at - $2 * interval '1 millisecond',
+             armed_at = clock_timestamp(), generation = nextval('job_generation')
+         WHERE subject = $1 AND kind = 'repost'",
+    ] {
+        sqlx::query(statement).bind(delivery.uuid()).bind(ms).execute(&mut *tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
 }
 
 /// Opens every gate that Postgres does not hold closed: a process that closed one may have been

@@ -2,6 +2,7 @@
 
 use super::fleet::Place;
 use platforms::sim::Accepted;
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -122,6 +123,16 @@ impl Sim {
         let text = answer.text().await.unwrap();
         assert!(status.is_success(), "{status}: {text}");
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// What the owner of an account does on a platform, without us.
+    pub async fn act(&self, platform: &str, handle: &str, method: Method, path: &str) {
+        let grant = self.grant(platform, handle).await;
+        let token = grant["accessToken"].as_str().unwrap();
+        let url = format!("{}/{platform}{path}", self.url);
+        let answer = self.http.request(method, url).bearer_auth(token).send().await.unwrap();
+        let status = answer.status();
+        assert!(status.is_success(), "{status}: {}", answer.text().await.unwrap());
     }
 
     /// The accounts that a platform knows.

@@ -152,7 +152,8 @@ fn shown(kind: Failed) -> KindView {
     let left_alone = kind.held_back.map(|why| match why {
         HeldBack::Account => "The account is not connected: connect it again first.",
         HeldBack::Content => {
-            "What was refused for its content is refused again: edit it, or name the `errorType`."
+            "What was refused for its content is refused again, and what was left out by its own \
+             rule was not wanted late: edit it, or name the `errorType`."
         }
     });
     let Failed { platform, error_type, count, .. } = kind;

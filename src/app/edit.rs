@@ -236,7 +236,8 @@ fn plan(
 ) -> Plan {
     let (post, is_anew) = (&turn.post, readdresses(change, goal));
     let is_timed = draft.scheduled_at != post.draft.scheduled_at;
-    let is_moved = is_timed || draft.not_after != post.draft.not_after;
+    let is_moved =
+        is_timed || draft.not_after != post.draft.not_after || draft.late != post.draft.late;
     let spares = change.is_rest || goal == Goal::Retry;
     let mut plan = Plan::default();
     for one in &turn.standing {

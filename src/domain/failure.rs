@@ -1,5 +1,6 @@
 //! What a platform did to us, in the classes that decide what happens next.
 
+use crate::lateness;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::timeline::harmless;
@@ -89,7 +90,7 @@ pub enum Failure {
 
 /// The types of failures at which a delivery may end, as the product's surface names them; the
 /// last one is that of a post which breaks a rule that is not a platform's.
-pub const PUBLIC_TYPES: [&str; 8] = [
+pub const PUBLIC_TYPES: [&str; 10] = [
     "PlatformAuthError",
     "PlatformRateLimitError",
     "PlatformContentError",
@@ -97,13 +98,15 @@ pub const PUBLIC_TYPES: [&str; 8] = [
     "PlatformTransientError",
     "PlatformOutcomeUnknown",
     "PlatformOperatorError",
+    lateness::TOO_LATE,
+    lateness::SKIPPED,
     "ValidationError",
 ];
 
 impl Failure {
-    /// The types that come again for as long as the post is what it is.
-    pub const LASTING_TYPES: [&str; 3] =
-        ["PlatformContentError", "PlatformMediaError", "ValidationError"];
+    /// The types that come again for as long as the post is what it is, or that its sender wanted.
+    pub const LASTING_TYPES: [&str; 4] =
+        ["PlatformContentError", "PlatformMediaError", lateness::SKIPPED, "ValidationError"];
 
     /// The name of this class on the product's surface.
     pub fn public_type(&self) -> &'static str {

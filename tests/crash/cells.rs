@@ -52,6 +52,18 @@ pub(super) struct Extent {
 }
 
 impl Extent {
+    /// The least of each.
+    pub(super) fn shortest(ways: &[Self]) -> Self {
+        let least = |f: fn(&Self) -> u32| ways.iter().map(f).min().expect("a way was gone");
+        Self {
+            calls: least(|way| way.calls),
+            intents: least(|way| way.intents),
+            leases: least(|way| way.leases),
+        }
+    }
+}
+
+impl Extent {
     /// How often a post passes a point.
     fn passages(self, point: &str) -> u32 {
         match point {

@@ -135,7 +135,6 @@ async fn times_at_the_edges_are_kept_to_the_millisecond_or_refused() {
         json!("9999-12-31T23:59:59Z"),
         json!("2027-02-29T09:00:00Z"),
         json!("2028-02-29T24:00:00Z"),
-        json!("2028-02-29T09:00:00"),
         ago(61),
     ] {
         let refused = scene.try_post(body(&no_time)).await;

@@ -139,7 +139,6 @@ impl Store {
         let reason: Option<String> = row.try_get("status_reason")?;
         let now = convert::time(&row, "now")?;
         let refresh_until = convert::time_or_none(&row, "refresh_deadline_at")?;
-        let shown = shown_of(&row)?;
         Ok(Some(Situation {
             stage: convert::word(&row, "stage", Stage::parse)?,
             draft: match &shown.draft {

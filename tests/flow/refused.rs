@@ -287,7 +287,7 @@ fn of_any(account: &Account) -> Vec<Bad> {
     let none = Value::Null;
     let form = |prefix: &str| json!(format!("{prefix}_ and 32 hexadecimal digits"));
     let instant =
-        json!("an RFC 3339 date and time, with or without an offset, up to the year 9999");
+        json!("an RFC 3339 date and time, with or without an offset, up to 9999-12-30T22:00:00Z");
     let mut missing = bad(
         422,
         json!({"text": "Look", "accounts": to, "media": [{"id": nothing}]}),

@@ -209,7 +209,7 @@ impl Turn {
 /// Tells what became of a post, if that was not told yet. Last in its transaction, behind the locks
 /// of the post and its deliveries.
 pub(crate) async fn tell(db: &mut PgConnection, post: PostId) -> Result<(), Fault> {
-    sqlx::query("SELECT tell_post($1)").bind(post.uuid()).execute(db).await?;
+    sqlx::query("SELECT tell_posts(ARRAY[$1])").bind(post.uuid()).execute(db).await?;
     Ok(())
 }
 

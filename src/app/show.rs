@@ -292,6 +292,25 @@ pub async fn post(app: &App, caller: &Caller, id: PostId) -> Answer<PostView> {
         .ok_or_else(|| Refused::NotFound(format!("There is no post {id}."))))
 }
 
+/// Shows the post that its sender called so.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn post_by_reference(
+    app: &App,
+    caller: &Caller,
+    reference: &str,
+) -> Result<Option<PostView>, Fault> {
+    let reference = reference.trim();
+    if reference.is_empty() || reference.contains('\0') {
+        return Ok(None);
+    }
+    let found = app.0.store.post_by_reference(caller.tenant, reference).await?;
+    let Some(id) = found else { return Ok(None) };
+    let post = app.0.store.post(caller.tenant, id).await?;
+    Ok(post.filter(|post| caller.sees(post.brand)).map(|post| view(app, &post)))
+}
+
 /// Shows posts, newest first, those before `before`.
 ///
 /// # Errors

@@ -3,12 +3,14 @@
 use crate::caller::Caller;
 use crate::show::{self, PostView};
 use crate::validate::Checked;
-use crate::{Answer, App, Refused, slots, targets, validate, waiting};
+use crate::{Answer, App, Refused, access, slots, targets, validate, waiting};
 use base::digest::sha256_hex;
 use base::{Context, Fault, crash, rng};
 use domain::id::{AccountId, DeliveryId, PostId};
 use domain::post::Stage;
+use domain::rejection::{Rejection, Rule};
 use serde_json::Value;
+use store::claims::Claim;
 use store::posts::{Accepted, NewPost};
 
 /// The longest idempotency key.
@@ -33,11 +35,30 @@ pub async fn accept(
     body: &Value,
     idempotency_key: Option<&str>,
 ) -> Answer<Acceptance> {
-    let checked = match validate::validate(app, caller, body).await? {
-        Ok(checked) => checked,
-        Err(refused) => return Ok(Err(refused)),
+    let refused = match validate::validate(app, caller, body).await? {
+        Ok(checked) => return store(app, caller, checked, body, idempotency_key).await,
+        Err(refused) => refused,
     };
-    store(app, caller, checked, body, idempotency_key).await
+    // What was accepted once stays accepted, though its time is past by now or its account is
+    // gone: whoever lost the answer asks again.
+    let claims = claims(body, idempotency_key);
+    match app.0.store.accepted_before(caller.tenant, &claims).await? {
+        Some(id) => {
+            let view = read_back(app, caller, id).await?;
+            Ok(Ok(Acceptance { view, is_again: true }))
+        }
+        None => Ok(Err(refused)),
+    }
+}
+
+/// The names under which a request claims to be the only one: its key, and its own reference.
+fn claims(asked: &Value, idempotency_key: Option<&str>) -> Vec<Claim> {
+    let digest = sha256_hex(asked.to_string().as_bytes());
+    let reference = asked.get("clientRef").and_then(Value::as_str).map(str::trim);
+    let reference = reference.filter(|reference| !reference.is_empty());
+    let key = idempotency_key.map(|key| Claim::key(key, &digest));
+    let reference = reference.map(|reference| Claim::reference(reference, &digest));
+    key.into_iter().chain(reference).collect()
 }
 
 /// Stores what was checked; `asked` is what the key stands for.
@@ -54,7 +75,10 @@ pub(crate) async fn store(
     let targets = checked.targets.iter().filter(|_| stage != Stage::Draft);
     let deliveries: Vec<(DeliveryId, AccountId, &'static str)> =
         targets.map(|(account, platform)| (rng::id(), *account, *platform)).collect();
-    let digest = sha256_hex(asked.to_string().as_bytes());
+    if let Some(refused) = access::refuse_live(caller, checked.brand, stage) {
+        return Ok(Err(refused));
+    }
+    let claims = claims(asked, idempotency_key);
     let accounts: Vec<AccountId> = checked.targets.iter().map(|(account, _)| *account).collect();
     let shard = app.shard(&caller.tenant.uuid().to_string());
     let owed = match stage {
@@ -70,7 +94,7 @@ pub(crate) async fn store(
         brand: checked.brand,
         draft: &checked.draft,
         deliveries: &deliveries,
-        idempotency: idempotency_key.map(|key| (key, digest.as_str())),
+        claims: &claims,
         place: slots::wanted(caller, checked.brand, &checked.draft, &accounts)
             .filter(|_| stage != Stage::Draft),
         owed,
@@ -83,9 +107,20 @@ pub(crate) async fn store(
         }
         Accepted::Again(id) => (id, true),
         Accepted::KeyTaken(id) => {
+            let way = "Send a key of its own with each post; one key is kept for 72 hours.";
+            let taken = ("idempotency_key_taken", "Idempotency-Key");
+            return Ok(Err(name_taken(taken, id, way)));
+        }
+        Accepted::ReferenceTaken(id) => {
+            let way = "Give each post a reference of its own, or leave it out.";
+            return Ok(Err(name_taken(("client_ref_taken", "clientRef"), id, way)));
+        }
+        Accepted::InProgress => {
             return Ok(Err(Refused::Conflict {
-                code: "idempotency_key_taken",
-                message: format!("Another request under this Idempotency-Key became post {id}."),
+                code: "in_progress",
+                message: "The same request is being carried out. Ask again in a moment, with the \
+                          same key: the answer will be that post."
+                    .to_owned(),
             }));
         }
         Accepted::NoPlace(none) => {
@@ -96,6 +131,13 @@ pub(crate) async fn store(
     let mut view = read_back(app, caller, id).await?;
     view.warnings = checked.warnings;
     Ok(Ok(Acceptance { view, is_again }))
+}
+
+/// Another request has its name.
+fn name_taken((code, field): (&'static str, &str), id: PostId, way: &str) -> Refused {
+    let message = format!("Another request under this {field} became post {id}.");
+    let why = Rejection::request(Rule::Conflict, field, message);
+    Refused::NameTaken { code, why: why.bounds("one request", id.to_string()).resolve(way) }
 }
 
 async fn read_back(app: &App, caller: &Caller, id: PostId) -> Result<PostView, Fault> {

@@ -133,7 +133,9 @@ pub async fn list(app: &App, caller: &Caller, asked: Asked<'_>) -> Answer<Vec<Ac
         },
     };
     let Asked { platform, status, before, limit, .. } = asked;
-    let sought = Sought { id: None, brand, platform, status, before };
+    let only = caller.access.limited_to();
+    let only = only.as_deref();
+    let sought = Sought { id: None, brand, only, platform, status, before };
     let found = app.0.store.overviews(caller.tenant, sought, i64::from(limit)).await?;
     Ok(Ok(found.iter().map(page).collect()))
 }

@@ -8,7 +8,7 @@ use crate::caller::Caller;
 use crate::order::{at_release, nowhere, owed, told, wrong_stage};
 use crate::show::{self, PostView, UnreachedView};
 use crate::validate::{Anew, Checked, validate_as};
-use crate::{Answer, App, Refused, slots};
+use crate::{Answer, App, Refused, access, slots};
 use base::rng;
 use domain::capability::Profile;
 use domain::delivery::Status;
@@ -81,6 +81,9 @@ async fn change_post(
     let Some(post) = app.0.store.post(caller.tenant, id).await? else {
         return Ok(Err(nowhere(id)));
     };
+    if let Some(refused) = access::refuse_live(caller, post.brand, post.stage) {
+        return Ok(Err(refused));
+    }
     if let Some(refused) = against(&post, change, goal) {
         return Ok(Err(refused));
     }

@@ -100,6 +100,11 @@ impl Keys {
         Self { store, ring, held: Mutex::default(), openings }
     }
 
+    /// Where they are kept.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The data key that seals for a tenant.
     pub(crate) async fn sealing(&self, tenant: TenantId) -> Result<Arc<DataKey>, Fault> {
         if let Some(key) = self.fresh(tenant) {

@@ -4,9 +4,12 @@
 //! verb decides comes from `domain`; what a platform says is read by its adapter.
 
 pub mod accept;
+pub mod access;
 pub mod accounts;
 pub mod amends;
+pub mod api_keys;
 mod attempt;
+pub mod audits;
 mod bodies;
 pub mod calendar;
 pub mod caller;
@@ -35,6 +38,7 @@ pub mod pause;
 pub mod preflight;
 pub mod publish;
 mod quarantine;
+pub mod rates;
 pub mod reconcile;
 mod refresh;
 mod registrations;
@@ -107,6 +111,20 @@ pub enum Refused {
         /// The story in a sentence.
         message: String,
     },
+    /// Its key is not enough for it.
+    Forbidden {
+        /// A stable code.
+        code: &'static str,
+        /// What is missing, and the way out.
+        why: Rejection,
+    },
+    /// Another request has its name: its Idempotency-Key, or its own reference.
+    NameTaken {
+        /// A stable code.
+        code: &'static str,
+        /// Which name, and what became of the other.
+        why: Rejection,
+    },
 }
 
 impl Refused {
@@ -119,6 +137,9 @@ impl Refused {
             }
             Self::NotFound(message) => ("not_found".to_owned(), message.clone()),
             Self::Conflict { code, message } => ((*code).to_owned(), message.clone()),
+            Self::Forbidden { code, why } | Self::NameTaken { code, why } => {
+                ((*code).to_owned(), why.message.clone())
+            }
         }
     }
 }
@@ -146,6 +167,7 @@ struct Inner {
     renewals: tokio::sync::Semaphore,
     unmapped: unmapped::Unmapped,
     room: quarantine::Room,
+    rates: rates::Rates,
 }
 
 impl App {
@@ -198,6 +220,7 @@ impl App {
             renewals: tokio::sync::Semaphore::new(refresh::AT_ONCE_MAX),
             unmapped,
             room: quarantine::Room::default(),
+            rates: rates::Rates::default(),
         }))
     }
 

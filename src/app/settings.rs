@@ -22,6 +22,8 @@ const STAGING_S: u32 = 600;
 const STAGING_S_MAX: u32 = 6 * 3_600;
 /// A minute late is what people notice, and what a minute's cron would be.
 const LATE_AFTER_S: u32 = 60;
+/// A hundred a second is more than any person's app asks, and less than a loop gone wild.
+pub const REQUESTS_PER_MINUTE: u32 = 6_000;
 /// Two posts a minute is as fast as anybody catches up by hand.
 const CATCH_UP_GAP_S: u32 = 30;
 /// A gap of an hour has a day's backlog out within patience.
@@ -115,6 +117,8 @@ pub struct Settings {
     pub public_url: String,
     /// Where browsers may be sent back to once an account is connected.
     pub return_urls: Vec<Url>,
+    /// Requests of a key in a minute, where it has no limit of its own; 0 is none.
+    pub requests_per_minute: u32,
     /// By the platform's name.
     pub platforms: BTreeMap<String, PlatformSettings>,
 }
@@ -150,7 +154,8 @@ impl Settings {
         }
         let return_urls = return_urls.iter().map(|entry| read_entry(entry));
         let return_urls = return_urls.collect::<Result<_, _>>()?;
-        Ok(Self { public_url, return_urls, platforms: all })
+        let requests_per_minute = REQUESTS_PER_MINUTE;
+        Ok(Self { public_url, return_urls, requests_per_minute, platforms: all })
     }
 
     /// A link of a platform, turned to where its calls go: a simulator shows its own posts.

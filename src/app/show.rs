@@ -37,6 +37,8 @@ pub struct PostView {
     pub revision: i32,
     /// The brand's slug.
     pub brand_slug: String,
+    /// What its sender calls it.
+    pub client_ref: Option<String>,
     /// What was written.
     pub text: String,
     /// When it is due; absent when at once.
@@ -165,6 +167,7 @@ pub fn view(app: &App, post: &Post) -> PostView {
         status: post::status(post.stage, post.scheduled_at, &statuses, post.now),
         revision: post.revision,
         brand_slug: post.draft.brand_slug.clone(),
+        client_ref: post.draft.client_ref.clone(),
         text: post.draft.text.clone(),
         scheduled_at: post.scheduled_at,
         not_after: post.draft.not_after,
@@ -289,6 +292,25 @@ pub async fn post(app: &App, caller: &Caller, id: PostId) -> Answer<PostView> {
         .ok_or_else(|| Refused::NotFound(format!("There is no post {id}."))))
 }
 
+/// Shows the post that its sender called so.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn post_by_reference(
+    app: &App,
+    caller: &Caller,
+    reference: &str,
+) -> Result<Option<PostView>, Fault> {
+    let reference = reference.trim();
+    if reference.is_empty() || reference.contains('\0') {
+        return Ok(None);
+    }
+    let found = app.0.store.post_by_reference(caller.tenant, reference).await?;
+    let Some(id) = found else { return Ok(None) };
+    let post = app.0.store.post(caller.tenant, id).await?;
+    Ok(post.filter(|post| caller.sees(post.brand)).map(|post| view(app, &post)))
+}
+
 /// Shows posts, newest first, those before `before`.
 ///
 /// # Errors
@@ -299,7 +321,9 @@ pub async fn posts(
     before: Option<PostId>,
     limit: u32,
 ) -> Result<Vec<PostView>, Fault> {
-    let posts = app.0.store.posts(caller.tenant, before, i64::from(limit)).await?;
+    let only = caller.access.limited_to();
+    let asked = (before, only.as_deref());
+    let posts = app.0.store.posts(caller.tenant, asked, i64::from(limit)).await?;
     Ok(posts.iter().map(|post| view(app, post)).collect())
 }
 
@@ -337,7 +361,8 @@ pub async fn ensure_brand(
 /// # Errors
 /// When Postgres fails.
 pub async fn brands(app: &App, caller: &Caller) -> Result<Vec<Value>, Fault> {
-    Ok(app.0.store.brands(caller.tenant).await?.iter().map(brand_view).collect())
+    let brands = app.0.store.brands(caller.tenant).await?;
+    Ok(brands.iter().filter(|brand| caller.sees(brand.id)).map(brand_view).collect())
 }
 
 fn brand_view(brand: &Brand) -> Value {

@@ -4,7 +4,7 @@
 //! fan-out.
 
 use crate::caller::Caller;
-use crate::{Answer, App, Refused, slots};
+use crate::{Answer, App, Refused, audits, slots};
 use base::Fault;
 use domain::capability::{self, Profile};
 use domain::content::{AssetFacts, Content};
@@ -118,8 +118,27 @@ pub(crate) async fn validate_as(
                 .collect();
             Ok(Ok(Checked { draft, brand: brand.id, targets, warnings: problems }))
         }
-        _ => Ok(Err(Refused::Invalid(problems))),
+        _ => {
+            note_strangers(app, caller, &draft, (&accounts, &assets)).await?;
+            Ok(Err(Refused::Invalid(problems)))
+        }
     }
+}
+
+/// What a refused post names and its tenant does not have may be another tenant's.
+async fn note_strangers(
+    app: &App,
+    caller: &Caller,
+    draft: &Draft,
+    (accounts, assets): (&[Account], &BTreeMap<AssetId, AssetFacts>),
+) -> Result<(), Fault> {
+    let is_known = |id: &AccountId| accounts.iter().any(|account| account.id == *id);
+    let strange: Vec<AccountId> =
+        draft.accounts.iter().filter(|id| !is_known(id)).copied().collect();
+    let media = draft.media.iter().chain(draft.medias.values().flatten());
+    let missing: Vec<AssetId> =
+        media.map(|media| media.id).filter(|id| !assets.contains_key(id)).collect();
+    audits::note_named(app, caller, (&strange, &missing), "in a post").await
 }
 
 /// Checks the JSON of a post for its sender, with the slot that it would be placed into now.

@@ -32,11 +32,12 @@ impl Fleet {
         let queue = Queue::connect(&config.queue).await?;
         let ring = KeyRing::of(&config.vault)?;
         let library = Library::open(&config.media)?;
-        let settings = Settings::read(
+        let mut settings = Settings::read(
             &config.server.public_url,
             &config.server.return_urls,
             &config.platforms,
         )?;
+        settings.requests_per_minute = config.server.requests_per_minute;
         let orders = if settings.is_loopback() { crash::arm() } else { 0 };
         if settings.is_loopback() && clock::arm() {
             tracing::warn!(now = %clock::now(), "the clock of this process may be set wrong");

@@ -20,12 +20,14 @@ mod browser;
 mod calls;
 mod error;
 mod http;
+mod keys;
 mod place;
 mod views;
 
 pub use browser::Browser;
 pub use calls::Client;
 pub use error::{Detail, Error};
+pub use keys::ApiKey;
 pub use place::Place;
 pub use views::{
     Account, Amends, Asset, Brand, Calendar, CalendarEntry, Counts, Delivery, Disconnected, Health,

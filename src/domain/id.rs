@@ -33,6 +33,8 @@ pub mod kind {
     pub enum Delivery {}
     /// Marks the identifiers of assets, the users' media.
     pub enum Asset {}
+    /// Marks the identifiers of API keys.
+    pub enum ApiKey {}
 
     impl Kind for Tenant {
         const PREFIX: &'static str = "tnt";
@@ -52,6 +54,9 @@ pub mod kind {
     impl Kind for Asset {
         const PREFIX: &'static str = "med";
     }
+    impl Kind for ApiKey {
+        const PREFIX: &'static str = "key";
+    }
 }
 
 /// The isolation boundary.
@@ -66,6 +71,8 @@ pub type PostId = Id<kind::Post>;
 pub type DeliveryId = Id<kind::Delivery>;
 /// A user's media file.
 pub type AssetId = Id<kind::Asset>;
+/// A key to the API; the identifier is no secret.
+pub type ApiKeyId = Id<kind::ApiKey>;
 
 impl<K> Id<K> {
     /// The identifier that carries this UUID.

@@ -24,6 +24,9 @@ use std::time::Duration;
 /// A due time this far in the past is a slow clock or a slow network: it means now.
 pub const LATE_MAX: Duration = Duration::from_secs(60);
 
+/// The longest reference of a sender's own.
+pub const CLIENT_REF_CHARS_MAX: usize = 200;
+
 /// Where a post is to stand, when no time is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +41,9 @@ pub enum Schedule {
 pub struct Draft {
     /// The brand it is for.
     pub brand_slug: String,
+    /// What its sender calls it; no other post of the tenant may be called so.
+    #[serde(default)]
+    pub client_ref: Option<String>,
     /// The wording for every platform that has none of its own.
     pub text: String,
     /// The files for every platform that has none of its own.
@@ -109,6 +115,7 @@ pub fn read(
     let late = read_late(&mut fields, not_after);
     let schedule = read_schedule(&mut fields);
     let begin = read_begin(&mut fields);
+    let client_ref = read_client_ref(&mut fields);
     fields.refuse(
         "repostOf",
         "A repost cannot be asked for by itself: LinkedIn, Instagram and YouTube let no program \
@@ -117,6 +124,7 @@ pub fn read(
     );
     let mut draft = Draft {
         brand_slug: brand_slug.unwrap_or_default().trim().to_owned(),
+        client_ref,
         text,
         media,
         platforms: addressed,
@@ -197,6 +205,24 @@ fn read_accounts(fields: &mut Fields<'_>) -> Vec<AccountId> {
         }
     }
     accounts
+}
+
+/// What the sender calls the post.
+fn read_client_ref(fields: &mut Fields<'_>) -> Option<String> {
+    let word = fields.text("clientRef")?.trim();
+    let count = word.chars().count();
+    let is_fine = (1..=CLIENT_REF_CHARS_MAX).contains(&count) && !word.contains(char::is_control);
+    if !is_fine {
+        let message = format!(
+            "`clientRef` has 1 to {CLIENT_REF_CHARS_MAX} characters, none of them a control \
+             character; this one has {count}."
+        );
+        let rejection = Rejection::request(Rule::OutOfRange, "clientRef", message)
+            .bounds(CLIENT_REF_CHARS_MAX, count)
+            .resolve("Send the identifier that the post has with you.");
+        fields.reject(rejection);
+    }
+    is_fine.then(|| word.to_owned())
 }
 
 /// Whether it is a draft, held, or neither.

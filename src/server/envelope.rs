@@ -3,6 +3,7 @@
 //! Invariant: a fault is logged here, once, and tells its caller nothing of our inside.
 
 use app::Refused;
+use app::caller::Closed;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use base::Fault;
@@ -69,9 +70,23 @@ impl Refusal {
         self
     }
 
-    pub fn unauthorized() -> Self {
-        let message = "No key that we know came with the request. Send `Authorization: Bearer \
-                       pf_…` or `x-api-key: pf_…`.";
+    pub fn unauthorized(why: Option<Closed>) -> Self {
+        let message = match why {
+            None | Some(Closed::Unknown) => {
+                "No key that we know came with the request. Send `Authorization: Bearer pf_…` or \
+                 `x-api-key: pf_…`."
+            }
+            Some(Closed::Mistyped) => {
+                "The key is not whole: its checksum does not fit. Copy it again, from its first \
+                 character to its last."
+            }
+            Some(Closed::Expired) => {
+                "The key has expired. Give out a new one with POST /v1/keys, or ask an owner."
+            }
+            Some(Closed::Revoked) => {
+                "The key was revoked. Ask an owner of the tenant for another one."
+            }
+        };
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
     }
 
@@ -93,6 +108,13 @@ impl From<Refused> for Refusal {
             Refused::Invalid(details) => Self::invalid(details),
             Refused::NotFound(message) => Self::new(StatusCode::NOT_FOUND, "not_found", message),
             Refused::Conflict { code, message } => Self::new(StatusCode::CONFLICT, code, message),
+            Refused::Forbidden { code, why } => {
+                Self::new(StatusCode::FORBIDDEN, code, why.message.clone()).with(why)
+            }
+            Refused::NameTaken { code, why } => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Self::new(status, code, why.message.clone()).with(why)
+            }
         }
     }
 }
@@ -213,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_missing_key_is_told_how_to_come_in() {
-        let response = Refusal::unauthorized().into_response();
+        let response = Refusal::unauthorized(None).into_response();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer realm=\"postfleet\"");
     }

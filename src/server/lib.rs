@@ -4,6 +4,7 @@
 //! answer into the envelope; SQL, Redis and the platforms' dialects are out of its sight.
 
 mod accounts;
+mod audit;
 mod brands;
 mod calendar;
 mod capabilities;
@@ -13,7 +14,9 @@ mod deliveries;
 mod envelope;
 mod extract;
 mod frame;
+mod guard;
 mod health;
+mod keys;
 mod media;
 mod oauth;
 mod oauth_apps;
@@ -25,6 +28,7 @@ mod slots;
 use app::App;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 use axum::serve::ListenerExt;
 use base::{Context, Fault, clock};
@@ -53,6 +57,8 @@ pub struct Config {
     /// blanks between them.
     #[serde(deserialize_with = "list_or_text")]
     pub return_urls: Vec<String>,
+    /// Requests of a key in a minute, where it has no limit of its own; 0 is none.
+    pub requests_per_minute: u32,
 }
 
 /// A list, or text with blanks between its entries: the environment knows no lists.
@@ -76,6 +82,7 @@ impl Default for Config {
             private_listen: "127.0.0.1:9464".to_owned(),
             public_url: "http://127.0.0.1:8080".to_owned(),
             return_urls: Vec::new(),
+            requests_per_minute: app::settings::REQUESTS_PER_MINUTE,
         }
     }
 }
@@ -204,6 +211,10 @@ fn public_routes(site: Site) -> Router {
             "/v1/oauth-apps/{platform}/{app}",
             get(oauth_apps::show).put(oauth_apps::put).delete(oauth_apps::delete),
         )
+        .route("/v1/keys", get(keys::list).post(keys::create))
+        .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/keys/{id}/rotate", post(keys::rotate))
+        .route("/v1/audit", get(audit::list))
         .route("/connect", get(connect::lobby).post(connect::begin))
         .route("/connect/choose", get(connect::choices).post(connect::choose))
         .route("/connect/result", get(connect::result))
@@ -212,6 +223,7 @@ fn public_routes(site: Site) -> Router {
         .route("/oauth/{platform}/callback", get(connect::callback))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready));
+    let routes = routes.route_layer(from_fn_with_state(site.clone(), guard::guard));
     frame::frame(routes.with_state(site))
 }
 

@@ -135,6 +135,12 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Query(asked): Query<Vec<(String, String)>>,
 ) -> Answered {
+    if let [(name, reference)] = asked.as_slice()
+        && name == "clientRef"
+    {
+        let found = show::post_by_reference(&app, &caller, reference).await?;
+        return Ok(Page::of(found.into_iter().collect(), 1).into_response());
+    }
     let (before, limit) = page(asked)?;
     // One more than shown tells whether there is a next page.
     let posts = show::posts(&app, &caller, before, limit + 1).await?;

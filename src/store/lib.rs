@@ -4,11 +4,14 @@
 //! an id that was read under one.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod assets;
+pub mod audits;
 pub mod calendar;
 pub mod catch_ups;
 pub mod changes;
 pub mod choices;
+pub mod claims;
 mod clock;
 pub mod connections;
 pub mod convert;

@@ -59,6 +59,8 @@ pub struct Sought<'a> {
     pub id: Option<AccountId>,
     /// Those of a brand.
     pub brand: Option<BrandId>,
+    /// Those of these brands alone.
+    pub only: Option<&'a [BrandId]>,
     /// Those on a platform.
     pub platform: Option<&'a str>,
     /// Those with a status.
@@ -152,6 +154,7 @@ impl Store {
                  AND ($3::uuid IS NULL OR a.brand_id = $3)
                  AND ($4::text IS NULL OR a.platform = $4)
                  AND ($5::text IS NULL OR a.status = $5) AND ($6::uuid IS NULL OR a.id < $6)
+                 AND ($9::uuid[] IS NULL OR a.brand_id = ANY($9))
              ORDER BY a.id DESC LIMIT $7",
         )
         .bind(tenant.uuid())
@@ -162,6 +165,7 @@ impl Store {
         .bind(sought.before.map(|id| id.uuid()))
         .bind(limit)
         .bind(COUNTED_MAX)
+        .bind(sought.only.map(|only| only.iter().map(|id| id.uuid()).collect::<Vec<_>>()))
         .fetch_all(&self.pool)
         .await?;
         let ids = rows.iter().map(|row| convert::id(row, "id")).collect::<Result<Vec<_>, _>>()?;

@@ -1,6 +1,7 @@
 //! Posts: accepted, shown, fanned out, taken back and tried again.
 
 use crate::changes;
+use crate::claims::Claim;
 use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::slots::{self, NoPlace, Wanted};
@@ -56,8 +57,8 @@ pub struct NewPost<'a> {
     pub draft: &'a Draft,
     /// One per account: id, account, platform. None of a draft, which is not addressed yet.
     pub deliveries: &'a [(DeliveryId, AccountId, &'static str)],
-    /// Makes it safe to ask again: the key, and SHA-256 of the request.
-    pub idempotency: Option<(&'a str, &'a str)>,
+    /// Makes it safe to ask again: the names that this request alone may have.
+    pub claims: &'a [Claim],
     /// The slot it is placed into, where it names no time.
     pub place: Option<Wanted<'a>>,
     /// What it owes: its fan-out or, to a person it waits for, a word.
@@ -73,6 +74,10 @@ pub enum Accepted {
     Again(PostId),
     /// Another request was accepted under the same key, as this post.
     KeyTaken(PostId),
+    /// Another request was accepted under the same reference of its caller, as this post.
+    ReferenceTaken(PostId),
+    /// The same request is being carried out, and that takes long.
+    InProgress,
     /// There is no slot for it; nothing is stored.
     NoPlace(NoPlace),
 }
@@ -173,32 +178,10 @@ impl Store {
             Some(_) => Some(self.turn().await?),
             None => None,
         };
-        let mut tx = self.pool.begin().await?;
-        if let Some((key, sha256)) = new.idempotency {
-            let inserted = sqlx::query(
-                "INSERT INTO idempotency_keys (tenant_id, key, request_sha256, post_id)
-                 VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, key) DO NOTHING",
-            )
-            .bind(new.tenant.uuid())
-            .bind(key)
-            .bind(sha256)
-            .bind(new.id.uuid())
-            .execute(&mut *tx)
-            .await?;
-            if inserted.rows_affected() == 0 {
-                let row = sqlx::query(
-                    "SELECT request_sha256, post_id FROM idempotency_keys
-                     WHERE tenant_id = $1 AND key = $2",
-                )
-                .bind(new.tenant.uuid())
-                .bind(key)
-                .fetch_one(&mut *tx)
-                .await?;
-                let post = convert::id(&row, "post_id")?;
-                let same = row.try_get::<String, _>("request_sha256")? == sha256;
-                return Ok(if same { Accepted::Again(post) } else { Accepted::KeyTaken(post) });
-            }
-        }
+        let mut tx = match self.begin_claimed(&new).await? {
+            Ok(tx) => tx,
+            Err(accepted) => return Ok(accepted),
+        };
         let draft = match new.place {
             None => Cow::Borrowed(new.draft),
             Some(wanted) => match slots::take(&mut tx, new.id, wanted).await? {
@@ -285,14 +268,14 @@ impl Store {
         Ok(asked.iter().map(of).collect())
     }
 
-    /// Posts of a tenant, newest first, those before `before`.
+    /// Posts of a tenant, newest first, those before `before` and of these brands alone.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn posts(
         &self,
         tenant: TenantId,
-        before: Option<PostId>,
+        (before, only): (Option<PostId>, Option<&[BrandId]>),
         limit: i64,
     ) -> Result<Vec<Post>, Fault> {
         let mut db = self.pool.acquire().await?;
@@ -300,11 +283,13 @@ impl Store {
             "SELECT id, brand_id, stage, hold_reason, held_at, revision, draft, scheduled_at,
                  created_at, clock_timestamp() AS now
              FROM posts WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2)
+                 AND ($4::uuid[] IS NULL OR brand_id = ANY($4))
              ORDER BY id DESC LIMIT $3",
         )
         .bind(tenant.uuid())
         .bind(before.map(|id| id.uuid()))
         .bind(limit)
+        .bind(only.map(|only| only.iter().map(|id| id.uuid()).collect::<Vec<_>>()))
         .fetch_all(&mut *db)
         .await?;
         let mut posts = rows.iter().map(post_of).collect::<Result<Vec<_>, _>>()?;

@@ -30,7 +30,7 @@ pub struct Brand {
     pub time_zone: TimeZone,
 }
 
-fn profile(word: &str) -> Option<Profile> {
+pub(crate) fn profile(word: &str) -> Option<Profile> {
     match word {
         "spec" => Some(Profile::Spec),
         "extended" => Some(Profile::Extended),
@@ -77,44 +77,6 @@ impl Store {
 
     fn tenant_of(row: &sqlx::postgres::PgRow) -> Result<Tenant, Fault> {
         Ok(Tenant { id: convert::id(row, "id")?, profile: convert::word(row, "profile", profile)? })
-    }
-
-    /// Lets a key in: its SHA-256 is stored.
-    ///
-    /// # Errors
-    /// When Postgres fails.
-    pub async fn add_api_key(
-        &self,
-        tenant: TenantId,
-        sha256: &[u8],
-        label: &str,
-    ) -> Result<(), Fault> {
-        sqlx::query(
-            "INSERT INTO api_keys (sha256, tenant_id, label) VALUES ($1, $2, $3)
-             ON CONFLICT (sha256) DO NOTHING",
-        )
-        .bind(sha256)
-        .bind(tenant.uuid())
-        .bind(label)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// The tenant that a key belongs to.
-    ///
-    /// # Errors
-    /// When Postgres fails.
-    pub async fn tenant_of_key(&self, sha256: &[u8]) -> Result<Option<Tenant>, Fault> {
-        let row = sqlx::query(
-            "SELECT t.id, t.profile FROM api_keys k
-             JOIN tenants t ON t.id = k.tenant_id
-             WHERE k.sha256 = $1 AND k.revoked_at IS NULL",
-        )
-        .bind(sha256)
-        .fetch_optional(&self.pool)
-        .await?;
-        row.as_ref().map(Self::tenant_of).transpose()
     }
 
     /// Creates a brand, or renames the one with this slug. Without a zone it keeps the one it has,

@@ -1,6 +1,8 @@
 //! What nobody may read: other tenants' things, and secrets anywhere.
 
+mod access;
 mod damage;
+mod isolation;
 mod keys;
 mod oauth;
 mod openings;

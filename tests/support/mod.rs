@@ -5,6 +5,7 @@
 pub mod ageing;
 pub mod alone;
 pub mod api;
+pub mod breaking;
 pub mod browser;
 pub mod files;
 pub mod fleet;

@@ -11,7 +11,7 @@ use crate::say::{say, warn};
 use crate::sim::{self as simulated, Simulation};
 use crate::wire::{self, Fleet};
 use app::settings::AppConfig;
-use base::{Context, Fault, clock, rng, shutdown, telemetry};
+use base::{Context, Fault, clock, shutdown, telemetry};
 use platforms::sim::CLIENT_SECRET;
 use serde_json::json;
 use std::path::PathBuf;
@@ -180,7 +180,7 @@ async fn start_fleet(
 ) -> Result<(), Fault> {
     wire::migrate(config).await?;
     let fleet = Arc::new(Fleet::wire(config).await?);
-    let key = private.state.api_key.get_or_insert_with(new_key).clone();
+    let key = private.state.api_key.get_or_insert_with(app::api_keys::fresh).clone();
     private.save()?;
     fleet.app.ensure_tenant(TENANT, &key).await?;
     let metrics = telemetry::install_metrics()?;
@@ -200,12 +200,6 @@ async fn start_fleet(
 
 fn port(listener: &TcpListener) -> Result<u16, Fault> {
     Ok(listener.local_addr().context("reading a socket's port")?.port())
-}
-
-fn new_key() -> String {
-    let mut bytes = [0; 24];
-    rng::fill(&mut bytes);
-    bytes.iter().fold("pf_".to_owned(), |key, byte| format!("{key}{byte:02x}"))
 }
 
 /// Makes the configuration that of a fleet whose parts are all here. What the file or the

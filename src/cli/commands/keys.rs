@@ -85,7 +85,7 @@ fn account_id(text: &str) -> Result<AccountId, String> {
 /// # Errors
 /// The configuration, the key ring or Postgres fails.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let config = config(arguments)?;
+    let config = config(arguments.config.as_deref(), arguments.data.as_deref())?;
     telemetry::init(&config.log)?;
     match &arguments.order {
         Order::New { out } => new(&config, out.as_deref()),
@@ -125,17 +125,18 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
 }
 
 /// The configuration, or that of a `postfleet dev` that runs here.
-fn config(arguments: &Arguments) -> Result<Config, Fault> {
+pub(super) fn config(file: Option<&Path>, data: Option<&Path>) -> Result<Config, Fault> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Place {
         postgres_url: String,
     }
-    let mut config = Config::load(arguments.config.as_deref())?;
-    if !config.store.url.is_empty() || arguments.config.is_some() {
+    let mut config = Config::load(file)?;
+    if !config.store.url.is_empty() || file.is_some() {
         return Ok(config);
     }
-    let data = arguments.data.clone().unwrap_or_else(|| PathBuf::from(DEV));
+    let is_named = data.is_some();
+    let data = data.unwrap_or_else(|| Path::new(DEV));
     let place = data.join("dev.json");
     if let Ok(text) = std::fs::read(&place) {
         let read: Place = serde_json::from_slice(&text).context("reading dev.json")?;
@@ -144,7 +145,7 @@ fn config(arguments: &Arguments) -> Result<Config, Fault> {
         if vault.key_file.is_none() && vault.keys.is_none() && vault.credential.is_none() {
             vault.key_file = Some(data.join("key"));
         }
-    } else if arguments.data.is_some() {
+    } else if is_named {
         let place = place.display();
         return Err(Fault::new(format_args!(
             "there is no {place}: `postfleet dev` runs elsewhere"
@@ -153,7 +154,7 @@ fn config(arguments: &Arguments) -> Result<Config, Fault> {
     Ok(config)
 }
 
-async fn open(config: &Config) -> Result<Keys, Fault> {
+pub(super) async fn open(config: &Config) -> Result<Keys, Fault> {
     let ring = KeyRing::of(&config.vault)?;
     Ok(Keys::new(Store::connect(&config.store).await?, ring))
 }

@@ -1,6 +1,7 @@
 //! One file per sub-command.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod bench;
 pub mod calendar;
 pub mod connect;

@@ -43,6 +43,11 @@ pub fn parse_change(body: &Value) -> Result<Change, Vec<Rejection>> {
         "Duplicate it by hand on the other brand, or leave the field out.",
     );
     fields.refuse(
+        "clientRef",
+        "A post keeps the reference that it came with.",
+        "Leave the field out; duplicate the post to give it another one.",
+    );
+    fields.refuse(
         "draft",
         "Whether a post is a draft is no part of what was written.",
         "Use POST /v1/posts/{id}/release to let it go, /unschedule to make it a draft.",
@@ -110,6 +115,7 @@ pub fn body(draft: &Draft) -> Value {
     // Whole, so that no field that is added later is forgotten here.
     let Draft {
         brand_slug,
+        client_ref,
         text,
         media,
         platforms,
@@ -128,6 +134,9 @@ pub fn body(draft: &Draft) -> Value {
         "brandSlug": brand_slug, "text": text, "media": media, "platforms": platforms,
         "accounts": accounts,
     });
+    if let Some(client_ref) = client_ref {
+        body["clientRef"] = json!(client_ref);
+    }
     if *late != Late::default() {
         body["late"] = json!(late);
     }

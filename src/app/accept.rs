@@ -10,8 +10,10 @@ use domain::id::{AccountId, DeliveryId, PostId};
 use domain::post::Stage;
 use domain::rejection::{Rejection, Rule};
 use serde_json::Value;
+use std::sync::Arc;
+use store::accepts::{Accepted, NewPost};
 use store::claims::Claim;
-use store::posts::{Accepted, NewPost};
+use store::slots::Wanted;
 
 /// The longest idempotency key.
 pub const KEY_MAX: usize = 255;
@@ -78,13 +80,13 @@ pub(crate) async fn store(
     if let Some(refused) = access::refuse_live(caller, checked.brand, stage) {
         return Ok(Err(refused));
     }
-    let claims = claims(asked, idempotency_key);
+    let draft = Arc::new(checked.draft);
     let accounts: Vec<AccountId> = checked.targets.iter().map(|(account, _)| *account).collect();
     let shard = app.shard(&caller.tenant.uuid().to_string());
     let owed = match stage {
         Stage::Live => Some(targets::fan_out(caller.tenant, id.uuid(), shard)),
         _ => {
-            let due_at = checked.draft.scheduled_at;
+            let due_at = draft.scheduled_at;
             waiting::arm(app, (caller.tenant, id), stage, due_at, app.0.store.time().await?)
         }
     };
@@ -92,14 +94,14 @@ pub(crate) async fn store(
         id,
         tenant: caller.tenant,
         brand: checked.brand,
-        draft: &checked.draft,
-        deliveries: &deliveries,
-        claims: &claims,
-        place: slots::wanted(caller, checked.brand, &checked.draft, &accounts)
-            .filter(|_| stage != Stage::Draft),
+        draft: Arc::clone(&draft),
+        deliveries,
+        claims: claims(asked, idempotency_key),
         owed,
     };
-    let (id, is_again) = match app.0.store.accept(new).await? {
+    let place =
+        slots::wanted(caller, checked.brand, &draft, &accounts).filter(|_| stage != Stage::Draft);
+    let (id, is_again) = match put(app, new, place).await? {
         Accepted::New(jobs) => {
             crash::point("accept.after_commit");
             app.wake(&jobs).await;
@@ -124,13 +126,25 @@ pub(crate) async fn store(
             }));
         }
         Accepted::NoPlace(none) => {
-            return Ok(Err(slots::refusal(&checked.draft.brand_slug, none)));
+            return Ok(Err(slots::refusal(&draft.brand_slug, none)));
         }
     };
     metrics::counter!("postfleet_posts_accepted_total").increment(u64::from(!is_again));
     let mut view = read_back(app, caller, id).await?;
     view.warnings = checked.warnings;
     Ok(Ok(Acceptance { view, is_again }))
+}
+
+/// Stores a post with those that arrive beside it. One that wants a slot, or whose name somebody is
+/// about to take, goes alone: it waits for others.
+async fn put(app: &App, new: NewPost, place: Option<Wanted<'_>>) -> Result<Accepted, Fault> {
+    if place.is_none() {
+        match app.0.accepts.call(new.clone()).await? {
+            Accepted::InProgress => {}
+            accepted => return Ok(accepted),
+        }
+    }
+    app.0.store.accept(new, place).await
 }
 
 /// Another request has its name.

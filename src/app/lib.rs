@@ -76,6 +76,7 @@ use settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
+use store::accepts::{ACCEPTED_AT_ONCE_MAX, Accepted, NewPost};
 use store::deliveries::Loaded;
 use store::intents::{Intended, Intent};
 use store::jobs::{Job, JobKind};
@@ -163,6 +164,7 @@ struct Inner {
     settles: Batcher<Settle, Option<Settled>>,
     premises: Batcher<(TenantId, Option<String>), Premises>,
     posts: Batcher<(TenantId, PostId), Option<Post>>,
+    accepts: Batcher<NewPost, Accepted>,
     turns: turns::Turns,
     renewals: tokio::sync::Semaphore,
     unmapped: unmapped::Unmapped,
@@ -193,7 +195,11 @@ impl App {
             let store = settling.clone();
             async move { store.settle(batch).await }.boxed()
         });
-        let (checking, showing) = (store.clone(), store.clone());
+        let (checking, showing, accepting) = (store.clone(), store.clone(), store.clone());
+        let accepts = Batcher::spawn("accept", ACCEPTED_AT_ONCE_MAX, 4, move |posts| {
+            let store = accepting.clone();
+            async move { store.accept_many(posts).await }.boxed()
+        });
         let premises = Batcher::spawn("premises", BATCH_MAX, 4, move |asked| {
             let store = checking.clone();
             async move { store.premises(asked).await }.boxed()
@@ -216,6 +222,7 @@ impl App {
             settles,
             premises,
             posts,
+            accepts,
             turns: turns::Turns::default(),
             renewals: tokio::sync::Semaphore::new(refresh::AT_ONCE_MAX),
             unmapped,

@@ -1,10 +1,12 @@
 //! What makes a request safe to repeat: the names under which it claims to be the only one.
 
-use crate::posts::{Accepted, NewPost};
+use crate::accepts::{Accepted, NewPost};
 use crate::{Store, convert};
 use base::Fault;
 use domain::id::{PostId, TenantId};
-use sqlx::{Postgres, Row, Transaction};
+use sqlx::{PgConnection, Postgres, Row, Transaction};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
 
 /// An `Idempotency-Key` can stand for another request after so long.
 const KEPT: &str = "72 hours";
@@ -36,42 +38,21 @@ impl Claim {
     }
 }
 
-/// What a claim came to.
-enum Claimed {
-    Ours,
-    Before(Accepted),
-    /// Somebody is at it.
-    InProgress,
-}
-
 impl Store {
     /// Begins the transaction that stores a post, with its claims made; or what stands against
     /// them. Who comes second while the first is at it waits for its end.
     pub(crate) async fn begin_claimed(
         &self,
-        new: &NewPost<'_>,
+        new: &NewPost,
     ) -> Result<Result<Transaction<'static, Postgres>, Accepted>, Fault> {
-        let mut tx = self.pool.begin().await?;
-        match claim_all(&mut tx, new).await? {
-            Claimed::Ours => return Ok(Ok(tx)),
-            Claimed::Before(accepted) => return Ok(Err(accepted)),
-            Claimed::InProgress => tx.rollback().await?,
-        }
-        // A request that comes a hundred times at once must not hold a hundred connections; one
-        // that is placed has its turn already.
-        let _turn = match new.place {
-            Some(_) => None,
-            None => Some(self.turn().await?),
-        };
         let mut tx = self.pool.begin().await?;
         if !wait(&mut tx, new).await? {
             return Ok(Err(Accepted::InProgress));
         }
-        Ok(match claim_all(&mut tx, new).await? {
-            Claimed::Ours => Ok(tx),
-            Claimed::Before(accepted) => Err(accepted),
-            Claimed::InProgress => Err(Accepted::InProgress),
-        })
+        match claim_all(&mut tx, std::slice::from_ref(new)).await?.pop().flatten() {
+            None => Ok(Ok(tx)),
+            Some(against) => Ok(Err(against)),
+        }
     }
 
     /// The post that the same request became under one of these claims.
@@ -83,13 +64,13 @@ impl Store {
         tenant: TenantId,
         claims: &[Claim],
     ) -> Result<Option<PostId>, Fault> {
-        let mut tx = self.pool.begin().await?;
-        for claim in claims {
-            if let Some(Accepted::Again(id)) = before(&mut tx, tenant, claim).await? {
-                return Ok(Some(id));
-            }
-        }
-        Ok(None)
+        let mut db = self.pool.acquire().await?;
+        let asked: Vec<_> = claims.iter().map(|claim| (tenant, claim)).collect();
+        let before = before(&mut db, &asked).await?;
+        Ok(before.into_iter().find_map(|before| match before {
+            Some(Accepted::Again(id)) => Some(id),
+            _ => None,
+        }))
     }
 
     /// The post that a caller named so.
@@ -111,43 +92,93 @@ impl Store {
     }
 }
 
-async fn claim_all(
-    tx: &mut Transaction<'static, Postgres>,
-    new: &NewPost<'_>,
-) -> Result<Claimed, Fault> {
-    for claim in new.claims {
-        // The lock is asked for, not waited for: whoever has it has not committed yet.
-        let claimed = sqlx::query(
-            "WITH turn AS (
-                 SELECT pg_try_advisory_xact_lock(hashtextextended($1::uuid::text || ':' || $2::text, 0))
-                     AS won)
-             INSERT INTO idempotency_keys AS k (tenant_id, key, request_sha256, post_id, is_for_ever)
-             SELECT $1, $2, $3::text, $4::uuid, $5::boolean FROM turn WHERE won
-             ON CONFLICT (tenant_id, key) DO UPDATE
-             SET request_sha256 = EXCLUDED.request_sha256, post_id = EXCLUDED.post_id,
-                 created_at = clock_timestamp()
-             WHERE NOT k.is_for_ever AND k.created_at < clock_timestamp() - $6::text::interval",
-        )
-        .bind(new.tenant.uuid())
-        .bind(&claim.name)
-        .bind(&claim.sha256)
-        .bind(new.id.uuid())
-        .bind(claim.is_for_ever)
-        .bind(KEPT)
-        .execute(&mut **tx)
-        .await?;
-        if claimed.rows_affected() == 0 {
-            let before = before(tx, new.tenant, claim).await?;
-            return Ok(before.map_or(Claimed::InProgress, Claimed::Before));
-        }
+/// Makes the claims of posts; what stands against each of them, none of whose claims is made then.
+/// Nobody is waited for: of whoever has a name and has not committed yet, as another of these
+/// posts, it is told that he is at it.
+pub(crate) async fn claim_all(
+    db: &mut PgConnection,
+    posts: &[NewPost],
+) -> Result<Vec<Option<Accepted>>, Fault> {
+    let mut names = HashSet::new();
+    let mut against: Vec<Option<Accepted>> = Vec::with_capacity(posts.len());
+    for post in posts {
+        let mut claims = post.claims.iter();
+        let is_first = claims.all(|claim| names.insert((post.tenant, &*claim.name)));
+        against.push((!is_first).then_some(Accepted::InProgress));
     }
-    Ok(Claimed::Ours)
+    let mut asked: Vec<(usize, TenantId, &Claim)> = Vec::new();
+    for (place, post) in posts.iter().enumerate().filter(|(place, _)| against[*place].is_none()) {
+        asked.extend(post.claims.iter().map(|claim| (place, post.tenant, claim)));
+    }
+    // Those who have no locks, as a version before this one, are met in the order of the names.
+    asked.sort_by_key(|(_, tenant, claim)| (*tenant, &claim.name));
+    let won = insert(db, posts, &asked).await?;
+    let is_won = |(place, _, claim): &(usize, TenantId, &Claim)| {
+        won.contains(&(posts[*place].id.uuid(), claim.name.clone()))
+    };
+    let lost: Vec<_> = asked.iter().filter(|one| !is_won(one)).collect();
+    if lost.is_empty() {
+        return Ok(against);
+    }
+    let named: Vec<_> = lost.iter().map(|(_, tenant, claim)| (*tenant, *claim)).collect();
+    for ((place, ..), before) in lost.iter().zip(before(db, &named).await?) {
+        against[*place].get_or_insert(before.unwrap_or(Accepted::InProgress));
+    }
+    let made_in_vain: Vec<_> =
+        asked.iter().filter(|one| against[one.0].is_some() && is_won(one)).collect();
+    sqlx::query(
+        "DELETE FROM idempotency_keys k USING UNNEST($1::uuid[], $2::text[]) AS t (tenant_id, key)
+         WHERE k.tenant_id = t.tenant_id AND k.key = t.key",
+    )
+    .bind(made_in_vain.iter().map(|(_, tenant, _)| tenant.uuid()).collect::<Vec<_>>())
+    .bind(made_in_vain.iter().map(|(.., claim)| &*claim.name).collect::<Vec<_>>())
+    .execute(db)
+    .await?;
+    Ok(against)
+}
+
+/// The claims that could be made: the post and the name of each.
+async fn insert(
+    db: &mut PgConnection,
+    posts: &[NewPost],
+    asked: &[(usize, TenantId, &Claim)],
+) -> Result<HashSet<(Uuid, String)>, Fault> {
+    if asked.is_empty() {
+        return Ok(HashSet::new());
+    }
+    // The locks are asked for, not waited for: whoever has one has not committed yet.
+    let rows = sqlx::query(
+        "WITH turn AS MATERIALIZED (
+             SELECT *, pg_try_advisory_xact_lock(hashtextextended(tenant_id::text || ':' || key, 0))
+                 AS won
+             FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::boolean[])
+                 AS t (tenant_id, key, sha256, post_id, is_for_ever))
+         INSERT INTO idempotency_keys AS k (tenant_id, key, request_sha256, post_id, is_for_ever)
+         SELECT tenant_id, key, sha256, post_id, is_for_ever FROM turn WHERE won
+         ON CONFLICT (tenant_id, key) DO UPDATE
+         SET request_sha256 = EXCLUDED.request_sha256, post_id = EXCLUDED.post_id,
+             created_at = clock_timestamp()
+         WHERE NOT k.is_for_ever AND k.created_at < clock_timestamp() - $6::text::interval
+         RETURNING post_id, key",
+    )
+    .bind(asked.iter().map(|(_, tenant, _)| tenant.uuid()).collect::<Vec<_>>())
+    .bind(asked.iter().map(|(.., claim)| &*claim.name).collect::<Vec<_>>())
+    .bind(asked.iter().map(|(.., claim)| &*claim.sha256).collect::<Vec<_>>())
+    .bind(asked.iter().map(|(place, ..)| posts[*place].id.uuid()).collect::<Vec<_>>())
+    .bind(asked.iter().map(|(.., claim)| claim.is_for_ever).collect::<Vec<_>>())
+    .bind(KEPT)
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get("post_id")?, row.try_get("key")?))).collect()
 }
 
 /// Waits for whoever carries out the same request. `false` when that takes too long.
-async fn wait(tx: &mut Transaction<'static, Postgres>, new: &NewPost<'_>) -> Result<bool, Fault> {
-    sqlx::query("SELECT set_config('lock_timeout', $1, true)").bind(WAIT).execute(&mut **tx).await?;
-    for claim in new.claims {
+async fn wait(tx: &mut Transaction<'static, Postgres>, new: &NewPost) -> Result<bool, Fault> {
+    sqlx::query("SELECT set_config('lock_timeout', $1, true)")
+        .bind(WAIT)
+        .execute(&mut **tx)
+        .await?;
+    for claim in &new.claims {
         let waited = sqlx::query(
             "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text || ':' || $2::text, 0))",
         )
@@ -165,31 +196,39 @@ async fn wait(tx: &mut Transaction<'static, Postgres>, new: &NewPost<'_>) -> Res
             Err(error) => return Err(error.into()),
         }
     }
+    sqlx::query("SET LOCAL lock_timeout TO DEFAULT").execute(&mut **tx).await?;
     Ok(true)
 }
 
-/// What was accepted under a claim, as long as it stands.
+/// What was accepted under each of these claims, as long as it stands.
 async fn before(
-    tx: &mut Transaction<'static, Postgres>,
-    tenant: TenantId,
-    claim: &Claim,
-) -> Result<Option<Accepted>, Fault> {
-    let row = sqlx::query(
-        "SELECT request_sha256, post_id FROM idempotency_keys
-         WHERE tenant_id = $1 AND key = $2
-             AND (is_for_ever OR created_at >= clock_timestamp() - $3::text::interval)",
+    db: &mut PgConnection,
+    asked: &[(TenantId, &Claim)],
+) -> Result<Vec<Option<Accepted>>, Fault> {
+    let rows = sqlx::query(
+        "SELECT k.tenant_id, k.key, k.request_sha256, k.post_id
+         FROM UNNEST($1::uuid[], $2::text[]) AS t (tenant_id, key)
+         JOIN idempotency_keys k ON k.tenant_id = t.tenant_id AND k.key = t.key
+         WHERE k.is_for_ever OR k.created_at >= clock_timestamp() - $3::text::interval",
     )
-    .bind(tenant.uuid())
-    .bind(&claim.name)
+    .bind(asked.iter().map(|(tenant, _)| tenant.uuid()).collect::<Vec<_>>())
+    .bind(asked.iter().map(|(_, claim)| &*claim.name).collect::<Vec<_>>())
     .bind(KEPT)
-    .fetch_optional(&mut **tx)
+    .fetch_all(db)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let post = convert::id(&row, "post_id")?;
-    let is_same = row.try_get::<String, _>("request_sha256")? == claim.sha256;
-    Ok(Some(match (is_same, claim.is_for_ever) {
-        (true, _) => Accepted::Again(post),
-        (false, false) => Accepted::KeyTaken(post),
-        (false, true) => Accepted::ReferenceTaken(post),
-    }))
+    let mut found = HashMap::new();
+    for row in &rows {
+        let key: (TenantId, String) = (convert::id(row, "tenant_id")?, row.try_get("key")?);
+        let sha256: String = row.try_get("request_sha256")?;
+        found.insert(key, (sha256, convert::id(row, "post_id")?));
+    }
+    let of = |(tenant, claim): &(TenantId, &Claim)| {
+        let (sha256, post) = found.get(&(*tenant, claim.name.clone()))?;
+        Some(match (*sha256 == claim.sha256, claim.is_for_ever) {
+            (true, _) => Accepted::Again(*post),
+            (false, false) => Accepted::KeyTaken(*post),
+            (false, true) => Accepted::ReferenceTaken(*post),
+        })
+    };
+    Ok(asked.iter().map(of).collect())
 }

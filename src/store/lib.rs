@@ -3,6 +3,7 @@
 //! Invariant: knows no platform, no queue and no secret in clear. Every query names the tenant or
 //! an id that was read under one.
 
+pub mod accepts;
 pub mod accounts;
 pub mod api_keys;
 pub mod assets;

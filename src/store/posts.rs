@@ -1,22 +1,19 @@
 //! Posts: accepted, shown, fanned out, taken back and tried again.
 
 use crate::changes;
-use crate::claims::Claim;
 use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::jobs::{self, Arm, Job, JobKind};
-use crate::slots::{self, NoPlace, Wanted};
-use crate::{Store, convert};
+use crate::{Store, convert, slots};
 use base::Fault;
 use domain::delivery::Status;
-use domain::id::{AccountId, BrandId, DeliveryId, PostId, TenantId};
-use domain::post::{Begin, Hold, Stage};
+use domain::id::{BrandId, DeliveryId, PostId, TenantId};
+use domain::post::{Hold, Stage};
 use domain::request::Draft;
 use domain::time::Timestamp;
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -43,43 +40,6 @@ pub struct Post {
     pub deliveries: Vec<Shown>,
     /// The present, by the database's clock.
     pub now: Timestamp,
-}
-
-/// A post to be accepted.
-pub struct NewPost<'a> {
-    /// Its id.
-    pub id: PostId,
-    /// Of whom.
-    pub tenant: TenantId,
-    /// Its brand.
-    pub brand: BrandId,
-    /// What was written, and where it begins.
-    pub draft: &'a Draft,
-    /// One per account: id, account, platform. None of a draft, which is not addressed yet.
-    pub deliveries: &'a [(DeliveryId, AccountId, &'static str)],
-    /// Makes it safe to ask again: the names that this request alone may have.
-    pub claims: &'a [Claim],
-    /// The slot it is placed into, where it names no time.
-    pub place: Option<Wanted<'a>>,
-    /// What it owes: its fan-out or, to a person it waits for, a word.
-    pub owed: Option<Arm>,
-}
-
-/// What became of an acceptance.
-#[derive(Debug)]
-pub enum Accepted {
-    /// It is stored, and these wake-ups are owed.
-    New(Vec<Job>),
-    /// The same request was accepted before, as this post.
-    Again(PostId),
-    /// Another request was accepted under the same key, as this post.
-    KeyTaken(PostId),
-    /// Another request was accepted under the same reference of its caller, as this post.
-    ReferenceTaken(PostId),
-    /// The same request is being carried out, and that takes long.
-    InProgress,
-    /// There is no slot for it; nothing is stored.
-    NoPlace(NoPlace),
 }
 
 /// What fan-out decides about one delivery.
@@ -169,58 +129,6 @@ pub(crate) async fn shown_deliveries(
 }
 
 impl Store {
-    /// Stores a post, its deliveries and the wake-up of its fan-out, all or nothing.
-    ///
-    /// # Errors
-    /// When Postgres fails; then nothing is stored.
-    pub async fn accept(&self, new: NewPost<'_>) -> Result<Accepted, Fault> {
-        let _turn = match new.place {
-            Some(_) => Some(self.turn().await?),
-            None => None,
-        };
-        let mut tx = match self.begin_claimed(&new).await? {
-            Ok(tx) => tx,
-            Err(accepted) => return Ok(accepted),
-        };
-        let draft = match new.place {
-            None => Cow::Borrowed(new.draft),
-            Some(wanted) => match slots::take(&mut tx, new.id, wanted).await? {
-                Ok(place) => Cow::Owned(place.fill(new.draft)),
-                Err(none) => return Ok(Accepted::NoPlace(none)),
-            },
-        };
-        sqlx::query(
-            "WITH p AS (
-                 INSERT INTO posts (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after,
-                     hold_reason, held_at)
-                 VALUES ($1, $2, $3, $10, $4, $5, $6, $11,
-                     CASE WHEN $11 IS NOT NULL THEN clock_timestamp() END))
-             INSERT INTO deliveries (id, tenant_id, post_id, account_id, platform, status, due_at)
-             SELECT id, $2, $1, account_id, platform, 'validating',
-                 coalesce($5, clock_timestamp())
-             FROM UNNEST($7::uuid[], $8::uuid[], $9::text[]) AS t (id, account_id, platform)",
-        )
-        .bind(new.id.uuid())
-        .bind(new.tenant.uuid())
-        .bind(new.brand.uuid())
-        .bind(Json(draft.as_ref()))
-        .bind(draft.scheduled_at.map(convert::at))
-        .bind(draft.not_after.map(convert::at))
-        .bind(new.deliveries.iter().map(|d| d.0.uuid()).collect::<Vec<_>>())
-        .bind(new.deliveries.iter().map(|d| d.1.uuid()).collect::<Vec<_>>())
-        .bind(new.deliveries.iter().map(|d| d.2.to_owned()).collect::<Vec<_>>())
-        .bind(new.draft.begin.stage().as_str())
-        .bind(new.draft.begin.hold().map(Hold::as_str))
-        .execute(&mut *tx)
-        .await?;
-        let jobs = jobs::arm(&mut tx, new.owed.as_slice()).await?;
-        if new.draft.begin != Begin::Live {
-            changes::tell(&mut tx, new.id).await?;
-        }
-        tx.commit().await?;
-        Ok(Accepted::New(jobs))
-    }
-
     /// A post with its deliveries.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What posts are checked against: their brands, and the accounts of these; many in two statements.
 
 use crate::accounts::{Account, account_of, select};
-use crate::tenants::Brand;
+use crate::tenants::{Brand, brand_of};
 use crate::{Store, convert};
 use base::Fault;
 use domain::id::TenantId;
@@ -89,7 +89,7 @@ async fn brands<'a>(
         now = convert::time(row, "now")?;
         let Some(place) = row.try_get::<Option<i64>, _>("place")? else { continue };
         let key = usize::try_from(place - 1).ok().and_then(|place| keys.get(place));
-        found.extend(key.copied().zip(Some(Store::brand_of(row)?)));
+        found.extend(key.copied().zip(Some(brand_of(row)?)));
     }
     Ok((now, found))
 }

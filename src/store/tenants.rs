@@ -105,7 +105,7 @@ impl Store {
         .bind(zone.map(TimeZone::name))
         .fetch_one(&self.pool)
         .await?;
-        Self::brand_of(&row)
+        brand_of(&row)
     }
 
     /// A brand by its slug.
@@ -120,7 +120,7 @@ impl Store {
         .bind(slug)
         .fetch_optional(&self.pool)
         .await?;
-        row.as_ref().map(Self::brand_of).transpose()
+        row.as_ref().map(brand_of).transpose()
     }
 
     /// A brand by its id, which was read under its tenant.
@@ -135,7 +135,7 @@ impl Store {
         .bind(id.uuid())
         .fetch_one(&self.pool)
         .await?;
-        Self::brand_of(&row)
+        brand_of(&row)
     }
 
     /// The brands of a tenant, by slug.
@@ -150,15 +150,15 @@ impl Store {
         .bind(tenant.uuid())
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(Self::brand_of).collect()
+        rows.iter().map(brand_of).collect()
     }
+}
 
-    pub(crate) fn brand_of(row: &sqlx::postgres::PgRow) -> Result<Brand, Fault> {
-        Ok(Brand {
-            id: convert::id(row, "id")?,
-            slug: row.try_get("slug")?,
-            name: row.try_get("name")?,
-            time_zone: convert::word(row, "time_zone", TimeZone::named)?,
-        })
-    }
+pub(crate) fn brand_of(row: &sqlx::postgres::PgRow) -> Result<Brand, Fault> {
+    Ok(Brand {
+        id: convert::id(row, "id")?,
+        slug: row.try_get("slug")?,
+        name: row.try_get("name")?,
+        time_zone: convert::word(row, "time_zone", TimeZone::named)?,
+    })
 }

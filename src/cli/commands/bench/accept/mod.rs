@@ -11,13 +11,16 @@ use super::cpu;
 use super::queue::rig::Rig;
 use super::queue::rounded;
 use crate::say::say;
-use base::digest::{sha256, sha256_hex};
+use app::api_keys;
+use base::digest::sha256_hex;
 use base::{Context, Fault, clock};
+use domain::id::TenantId;
 use load::{Load, Report};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
+use store::api_keys::NewApiKey;
 use store::seeds::Seat;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
@@ -25,8 +28,6 @@ use uuid::Uuid;
 
 /// The platform of the posts: one with an adapter, since ours validates them.
 const PLATFORM: &str = "x";
-/// The key of the caller; its tenant is made for this run.
-const KEY: &str = "pf_bench_accept";
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -67,9 +68,9 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
 async fn measure(arguments: &Arguments, rig: &Rig) -> Result<Value, Fault> {
     let seat = Seat { account: Uuid::from_u128(8), tenant: Uuid::from_u128(7) };
     rig.store.sow_accounts(PLATFORM, &[seat]).await?;
-    rig.store
-        .add_api_key(domain::id::TenantId::new(seat.tenant), &sha256(KEY.as_bytes()), "bench")
-        .await?;
+    let key = api_keys::fresh();
+    let new = NewApiKey { requests_per_minute: Some(0), ..api_keys::owner(&key, "bench") };
+    rig.store.add_api_key(TenantId::new(seat.tenant), &new, "operator").await?;
     let (ours_at, bare_at) = (free().await?, free().await?);
     let mut ours = rig.serve(ours_at).await?;
     let mut bare = bare_server(rig, bare_at, seat)?;
@@ -80,7 +81,7 @@ async fn measure(arguments: &Arguments, rig: &Rig) -> Result<Value, Fault> {
     for turn in 0..arguments.turns {
         let load = |to: SocketAddr| Load {
             to,
-            key: KEY,
+            key: &key,
             connections: arguments.connections,
             posts: arguments.posts,
             first: turn * arguments.posts,

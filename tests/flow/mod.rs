@@ -42,6 +42,7 @@ mod subscription;
 mod text;
 mod thread;
 mod timeline;
+mod together;
 mod tokens;
 mod unknown;
 mod unmapped;

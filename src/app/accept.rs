@@ -141,6 +141,6 @@ fn name_taken((code, field): (&'static str, &str), id: PostId, way: &str) -> Ref
 }
 
 async fn read_back(app: &App, caller: &Caller, id: PostId) -> Result<PostView, Fault> {
-    let post = app.0.store.post(caller.tenant, id).await?;
+    let post = app.0.posts.call((caller.tenant, id)).await?;
     Ok(show::view(app, &post.context("the post that was just stored is not there")?))
 }

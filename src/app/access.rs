@@ -83,7 +83,7 @@ impl App {
         id: &str,
     ) -> Result<Option<BrandId>, Fault> {
         let Some((thing, uuid)) = crate::audits::thing(id) else { return Ok(None) };
-        self.0.store.brand_of(caller.tenant, thing, uuid).await
+        self.0.store.brand_of_thing(caller.tenant, thing, uuid).await
     }
 }
 

@@ -128,7 +128,7 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn brand_of(
+    pub async fn brand_of_thing(
         &self,
         tenant: TenantId,
         thing: Thing,

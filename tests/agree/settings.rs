@@ -119,8 +119,9 @@ fn the_configuration_that_is_shown_is_the_default() {
     };
     assert_eq!(queue(shown.queue), queue(own.queue));
     let server = |config| {
-        let server::Config { listen, private_listen, public_url, return_urls } = config;
-        (listen, private_listen, public_url, return_urls)
+        let server::Config { listen, private_listen, public_url, return_urls, requests_per_minute } =
+            config;
+        (listen, private_listen, public_url, return_urls, requests_per_minute)
     };
     assert_eq!(server(shown.server), server(own.server));
     assert_eq!(shown.media, own.media);

@@ -34,6 +34,9 @@ pub mod kind {
     /// Marks the identifiers of assets, the users' media.
     pub enum Asset {}
 
+    /// Marks the identifiers of webhooks, the endpoints of upstream apps.
+    pub enum Webhook {}
+
     impl Kind for Tenant {
         const PREFIX: &'static str = "tnt";
     }
@@ -52,6 +55,9 @@ pub mod kind {
     impl Kind for Asset {
         const PREFIX: &'static str = "med";
     }
+    impl Kind for Webhook {
+        const PREFIX: &'static str = "whk";
+    }
 }
 
 /// The isolation boundary.
@@ -66,6 +72,8 @@ pub type PostId = Id<kind::Post>;
 pub type DeliveryId = Id<kind::Delivery>;
 /// A user's media file.
 pub type AssetId = Id<kind::Asset>;
+/// An endpoint of an upstream app that is told of events.
+pub type WebhookId = Id<kind::Webhook>;
 
 impl<K> Id<K> {
     /// The identifier that carries this UUID.

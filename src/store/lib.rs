@@ -26,6 +26,8 @@ mod histories;
 pub mod intents;
 pub mod jobs;
 pub mod ledger;
+pub mod message_log;
+pub mod messages;
 pub mod oauth_apps;
 pub mod oauth_states;
 pub mod openings;
@@ -48,6 +50,7 @@ pub mod unmapped;
 pub mod visits;
 pub mod waiting;
 mod warm;
+pub mod webhooks;
 
 use base::{Context, Fault};
 use serde::Deserialize;

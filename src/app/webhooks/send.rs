@@ -171,6 +171,8 @@ async fn attempt(app: &App, url: &str, owed: &Owed, secrets: &[Opened]) -> Resul
         Verdict::Gone => Some("gone"),
         Verdict::Delivered | Verdict::Again(_) | Verdict::Failed => is_tired.then_some("failing"),
     };
+    // Nothing more is sent to it, so what waits is over.
+    let then = if disable.is_some() { Then::Failed } else { then };
     let answer = json!({ "at": at, "status": answer.status, "excerpt": excerpt(&seen),
         "latencyMs": u64::try_from(took.as_millis()).unwrap_or(u64::MAX) });
     Ok(Ended { answer, then, disable })

@@ -37,6 +37,7 @@ pub mod overviews;
 pub mod pauses;
 pub mod posts;
 pub mod preflights;
+pub mod premises;
 pub mod refusals;
 pub mod reseals;
 pub mod retries;

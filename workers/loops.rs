@@ -51,6 +51,27 @@ pub(crate) fn sweep(
     });
 }
 
+/// Tells Redis of messages to endpoints that were just owed, shard by shard, at the relay's pace.
+pub(crate) fn herald(
+    app: &App,
+    config: &Config,
+    shutdown: &CancellationToken,
+    tasks: &mut JoinSet<Role>,
+) {
+    let pace = Duration::from_millis(config.relay_every_ms);
+    let (app, shutdown) = (app.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        let step = || async {
+            for shard in 0..app::relay::shards(&app) {
+                app::webhooks::herald(&app, shard).await?;
+            }
+            Ok(false)
+        };
+        repeat("herald", pace, &shutdown, step).await;
+        Role::Webhook
+    });
+}
+
 /// Looks after the versions of the platforms' APIs.
 pub(crate) fn versions(app: &App, shutdown: &CancellationToken, tasks: &mut JoinSet<Role>) {
     let (app, shutdown) = (app.clone(), shutdown.clone());

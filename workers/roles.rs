@@ -19,6 +19,10 @@ const REPOST_CONCURRENCY: usize = 32;
 /// Words about posts that wait for a person, at once: they are few and may come late.
 const WAITING_CONCURRENCY: usize = 4;
 
+/// Messages to endpoints at once: most of that time they wait for an answer, and an endpoint has
+/// sixteen lanes.
+const WEBHOOK_CONCURRENCY: usize = 256;
+
 /// A worker's duty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -34,19 +38,22 @@ pub enum Role {
     Refresh,
     /// Reposts, takes back and deletes what is out.
     Repost,
+    /// Sends events to the endpoints of upstream apps.
+    Webhook,
     /// Looks after what is overdue.
     Sweep,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Relay,
         Self::FanOut,
         Self::Publish,
         Self::Reconcile,
         Self::Refresh,
         Self::Repost,
+        Self::Webhook,
         Self::Sweep,
     ];
 
@@ -59,6 +66,7 @@ impl Role {
             Self::Reconcile => "reconcile",
             Self::Refresh => "refresh",
             Self::Repost => "repost",
+            Self::Webhook => "webhook",
             Self::Sweep => "sweep",
         }
     }
@@ -125,6 +133,13 @@ pub(crate) fn spawn(
             let options = WorkerOptions::new(app::queues::REPOST, REPOST_CONCURRENCY);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
                 app::operate::operate(&app, &job).await
+            });
+        }
+        Role::Webhook => {
+            loops::herald(app, config, shutdown, tasks);
+            let options = WorkerOptions::new(app::queues::WEBHOOK, WEBHOOK_CONCURRENCY);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::webhooks::send(&app, &job).await
             });
         }
         Role::Publish => {

@@ -22,6 +22,7 @@ mod courier;
 mod dead_end;
 pub mod disconnect;
 pub mod edit;
+pub mod events;
 pub mod fan_out;
 pub mod follow;
 mod grants;
@@ -60,11 +61,13 @@ pub mod unmapped;
 pub mod validate;
 pub mod versions;
 pub mod waiting;
+pub mod webhooks;
 pub mod why;
 
 use ::media::Library;
 use base::batch::Batcher;
 use base::http::Http;
+use base::outbound::Outbound;
 use base::{Context, Fault};
 use domain::id::{DeliveryId, PostId, TenantId};
 use domain::rejection::Rejection;
@@ -90,6 +93,7 @@ pub mod queues {
     pub use crate::targets::{
         FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, WAITING, publish_queue,
     };
+    pub use crate::webhooks::QUEUE as WEBHOOK;
 }
 
 /// How far ahead Redis is told of a wake-up.
@@ -158,6 +162,7 @@ struct Inner {
     keys: Keys,
     library: Library,
     http: Http,
+    outbound: Outbound,
     settings: Settings,
     loads: Batcher<(JobKind, DeliveryId), Option<Loaded>>,
     intents: Batcher<Intent, Option<Intended>>,
@@ -179,7 +184,7 @@ impl App {
         queue: Queue,
         ring: KeyRing,
         library: Library,
-        http: Http,
+        (http, outbound): (Http, Outbound),
         settings: Settings,
     ) -> Self {
         let (loading, intending, settling) = (store.clone(), store.clone(), store.clone());
@@ -216,6 +221,7 @@ impl App {
             keys,
             library,
             http,
+            outbound,
             settings,
             loads,
             intents,

@@ -7,6 +7,8 @@ use vault::Associated;
 const VERIFIER_VERSION: i64 = 1;
 /// So are choices.
 const CHOICES_VERSION: i64 = 1;
+/// So is what an endpoint's messages are signed with: a new one is a new row.
+const WEBHOOK_VERSION: i64 = 1;
 
 /// The grant of an account, at a version.
 pub(crate) const fn grant<'a>(
@@ -51,4 +53,10 @@ pub(crate) const fn own_app<'a>(
     version: i64,
 ) -> Associated<'a> {
     Associated { tenant, subject: row, platform, field: "own_app", version }
+}
+
+/// What the messages to an endpoint are signed with; `row` is the id of its row.
+pub(crate) const fn webhook(tenant: TenantId, row: &str) -> Associated<'_> {
+    let version = WEBHOOK_VERSION;
+    Associated { tenant, subject: row, platform: "", field: "webhook", version }
 }

@@ -90,7 +90,8 @@ const fn role(kind: JobKind) -> &'static str {
         | JobKind::FanOut
         | JobKind::Refresh
         | JobKind::Preflight
-        | JobKind::Waiting => "publish",
+        | JobKind::Waiting
+        | JobKind::Webhook => "publish",
     }
 }
 

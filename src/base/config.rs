@@ -7,6 +7,7 @@
 use crate::fault::{Context, Fault};
 use ::config::{Config, ConfigError, Environment, File, FileFormat};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -15,6 +16,23 @@ const PREFIX: &str = "POSTFLEET__";
 
 /// Shorter values are not taken for secrets.
 const SECRET_SIZE_BYTES_MIN: usize = 6;
+
+/// Reads a list, or text with blanks between its entries: the environment knows no lists.
+///
+/// # Errors
+/// When it is neither.
+pub fn list_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::List(list) => list,
+        Given::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
+    })
+}
 
 type Variables = HashMap<String, String>;
 

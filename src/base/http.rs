@@ -129,16 +129,7 @@ impl Http {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new() -> Result<Self, Fault> {
-        // A second installation is refused, and the first serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = builder().build().or_else(|error| {
-            // A bare container has no certificates, and simulators on the loopback need none.
-            let error = error.without_url();
-            tracing::warn!(%error, "no certificate authority is known: every https call will fail");
-            builder().tls_certs_only([]).build()
-        });
-        let client = client.map_err(reqwest::Error::without_url);
-        Ok(Self(client.context("setting up the HTTP client")?))
+        client(&builder).map(Self)
     }
 
     /// Sends a request once and reads its reply. Dropping the future before the body is read
@@ -170,8 +161,23 @@ impl Http {
     }
 }
 
+/// A client with what is known of certificates.
+pub(crate) fn client(
+    builder: &dyn Fn() -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, Fault> {
+    // A second installation is refused, and the first serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = builder().build().or_else(|error| {
+        // A bare container has no certificates, and simulators on the loopback need none.
+        let error = error.without_url();
+        tracing::warn!(%error, "no certificate authority is known: every https call will fail");
+        builder().tls_certs_only([]).build()
+    });
+    client.map_err(reqwest::Error::without_url).context("setting up the HTTP client")
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that sets a client up")]
-fn builder() -> reqwest::ClientBuilder {
+pub(crate) fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .retry(reqwest::retry::never())
         .redirect(reqwest::redirect::Policy::none())
@@ -185,10 +191,11 @@ fn builder() -> reqwest::ClientBuilder {
         .user_agent(concat!("postfleet/", env!("CARGO_PKG_VERSION")))
 }
 
-struct Broken {
+pub(crate) struct Broken {
     /// No connection came about.
     unconnected: bool,
-    detail: String,
+    /// What was seen, without URL.
+    pub(crate) detail: String,
 }
 
 impl Broken {

@@ -18,6 +18,8 @@ pub struct Config {
     pub vault: vault::Config,
     /// The HTTP server.
     pub server: server::Config,
+    /// Calls to addresses that users name.
+    pub outbound: base::outbound::Config,
     /// Users' files.
     pub media: media::Config,
     /// What a worker process takes on.

@@ -4,6 +4,7 @@ use crate::config::Config;
 use app::App;
 use app::settings::Settings;
 use base::http::Http;
+use base::outbound::Outbound;
 use base::{Fault, clock, crash, telemetry};
 use media::Library;
 use queue::Queue;
@@ -45,7 +46,8 @@ impl Fleet {
         if orders > 0 {
             tracing::warn!(orders, "crash points are armed");
         }
-        let app = App::new(store, queue.clone(), ring, library, Http::new()?, settings);
+        let ways = (Http::new()?, Outbound::new(&config.outbound)?);
+        let app = App::new(store, queue.clone(), ring, library, ways, settings);
         Ok(Self { app, queue, config: config.clone() })
     }
 

@@ -36,6 +36,9 @@ pub mod kind {
     /// Marks the identifiers of API keys.
     pub enum ApiKey {}
 
+    /// Marks the identifiers of webhooks, the endpoints of upstream apps.
+    pub enum Webhook {}
+
     impl Kind for Tenant {
         const PREFIX: &'static str = "tnt";
     }
@@ -57,6 +60,9 @@ pub mod kind {
     impl Kind for ApiKey {
         const PREFIX: &'static str = "key";
     }
+    impl Kind for Webhook {
+        const PREFIX: &'static str = "whk";
+    }
 }
 
 /// The isolation boundary.
@@ -73,6 +79,8 @@ pub type DeliveryId = Id<kind::Delivery>;
 pub type AssetId = Id<kind::Asset>;
 /// A key to the API; the identifier is no secret.
 pub type ApiKeyId = Id<kind::ApiKey>;
+/// An endpoint of an upstream app that is told of events.
+pub type WebhookId = Id<kind::Webhook>;
 
 impl<K> Id<K> {
     /// The identifier that carries this UUID.

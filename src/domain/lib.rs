@@ -37,5 +37,6 @@ pub mod standing;
 pub mod text;
 pub mod time;
 pub mod timeline;
+pub mod webhook;
 pub mod why;
 pub mod zone;

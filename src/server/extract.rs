@@ -8,7 +8,7 @@ use app::caller::Caller;
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
-use domain::id::{AccountId, ApiKeyId, DeliveryId, Id, Kind, PostId};
+use domain::id::{AccountId, ApiKeyId, DeliveryId, Id, Kind, PostId, WebhookId};
 use domain::rejection::{Rejection, Rule, excerpt};
 use domain::request::Fields;
 use futures::{Stream, StreamExt};
@@ -127,6 +127,17 @@ impl<S: Send + Sync> FromRequestParts<S> for AccountAt {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
         named_in_path(parts, state, "account").await.map(Self)
+    }
+}
+
+/// The webhook that the path names.
+pub(crate) struct WebhookAt(pub WebhookId);
+
+impl<S: Send + Sync> FromRequestParts<S> for WebhookAt {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
+        named_in_path(parts, state, "webhook").await.map(Self)
     }
 }
 

@@ -12,6 +12,7 @@ mod connect;
 mod cookie;
 mod deliveries;
 mod envelope;
+mod events;
 mod extract;
 mod frame;
 mod guard;
@@ -24,6 +25,7 @@ mod origin;
 mod pages;
 mod posts;
 mod slots;
+mod webhooks;
 
 use app::App;
 use axum::Router;
@@ -32,7 +34,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 use axum::serve::ListenerExt;
 use base::{Context, Fault, clock};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::future::IntoFuture;
 use std::io;
 use std::sync::Arc;
@@ -55,24 +57,10 @@ pub struct Config {
     pub public_url: String,
     /// Where browsers may be sent back to once an account is connected; in the environment with
     /// blanks between them.
-    #[serde(deserialize_with = "list_or_text")]
+    #[serde(deserialize_with = "base::config::list_or_text")]
     pub return_urls: Vec<String>,
     /// Requests of a key in a minute, where it has no limit of its own; 0 is none.
     pub requests_per_minute: u32,
-}
-
-/// A list, or text with blanks between its entries: the environment knows no lists.
-fn list_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        List(Vec<String>),
-        Text(String),
-    }
-    Ok(match Given::deserialize(deserializer)? {
-        Given::List(list) => list,
-        Given::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
-    })
 }
 
 impl Default for Config {
@@ -206,6 +194,17 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/oauth/exchange", post(oauth::exchange))
         .route("/v1/oauth/choose", post(oauth::choose))
         .route("/v1/accounts/import", post(oauth::import))
+        .route("/v1/events", get(events::list))
+        .route("/v1/events/{id}", get(events::show))
+        .route("/v1/webhooks", post(webhooks::create).get(webhooks::list))
+        .route(
+            "/v1/webhooks/{id}",
+            get(webhooks::show).patch(webhooks::edit).delete(webhooks::delete),
+        )
+        .route("/v1/webhooks/{id}/messages", get(webhooks::messages))
+        .route("/v1/webhooks/{id}/redeliver", post(webhooks::redeliver))
+        .route("/v1/webhooks/{id}/secret", post(webhooks::renew_secret))
+        .route("/v1/webhooks/{id}/test", post(webhooks::test))
         .route("/v1/oauth-apps", get(oauth_apps::list))
         .route(
             "/v1/oauth-apps/{platform}/{app}",

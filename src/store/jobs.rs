@@ -28,6 +28,8 @@ pub enum JobKind {
     Repost,
     /// Tell that a post which is held, or a draft, is past its time.
     Waiting,
+    /// Send an event to an endpoint.
+    Webhook,
 }
 
 impl JobKind {
@@ -42,6 +44,7 @@ impl JobKind {
             Self::Preflight => "preflight",
             Self::Repost => "repost",
             Self::Waiting => "waiting",
+            Self::Webhook => "webhook",
         }
     }
 }

@@ -30,6 +30,8 @@ mod histories;
 pub mod intents;
 pub mod jobs;
 pub mod ledger;
+pub mod message_log;
+pub mod messages;
 pub mod oauth_apps;
 pub mod oauth_states;
 pub mod openings;
@@ -53,6 +55,7 @@ pub mod unmapped;
 pub mod visits;
 pub mod waiting;
 mod warm;
+pub mod webhooks;
 
 use base::{Context, Fault};
 use serde::Deserialize;

@@ -25,6 +25,8 @@ pub enum Field {
     Choices,
     /// The secret of a tenant's own registration.
     OwnApp,
+    /// What the messages to an endpoint are signed with.
+    Webhook,
 }
 
 /// A sealed value that is not under its tenant's present key.
@@ -62,8 +64,8 @@ pub struct Tally {
 
 impl Field {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Grant, Self::Verifier, Self::Checkpoint, Self::Choices, Self::OwnApp];
+    pub const ALL: [Self; 6] =
+        [Self::Grant, Self::Verifier, Self::Checkpoint, Self::Choices, Self::OwnApp, Self::Webhook];
 
     /// The word for people.
     pub const fn as_str(self) -> &'static str {
@@ -73,6 +75,7 @@ impl Field {
             Self::Checkpoint => "checkpoint",
             Self::Choices => "choices",
             Self::OwnApp => "own_app",
+            Self::Webhook => "webhook_secret",
         }
     }
 
@@ -120,6 +123,13 @@ impl Field {
                      0::bigint AS reached
                  FROM oauth_apps WHERE true"
             }
+            Self::Webhook => {
+                "SELECT uuid_send(id) AS row, tenant_id, '' AS platform, 0::bigint AS version,
+                     sealed AS bytes, substring(sealed FROM 2 FOR 8) AS key_id,
+                     NULL::timestamptz AS refreshed_at, NULL::timestamptz AS expires_at,
+                     0::bigint AS reached
+                 FROM webhook_secrets WHERE true"
+            }
         }
     }
 
@@ -128,7 +138,7 @@ impl Field {
         match self {
             Self::Grant => "AND c.account_id > $1::uuid ORDER BY c.account_id",
             Self::Verifier | Self::Choices => "AND sha256 > $1::bytea ORDER BY sha256",
-            Self::Checkpoint | Self::OwnApp => "AND id > $1::uuid ORDER BY id",
+            Self::Checkpoint | Self::OwnApp | Self::Webhook => "AND id > $1::uuid ORDER BY id",
         }
     }
 
@@ -185,6 +195,16 @@ impl Field {
                  UPDATE oauth_apps o SET sealed = t.anew FROM t JOIN free f ON f.id = t.id
                  WHERE o.id = t.id AND o.version = t.version AND o.sealed = t.stood"
             }
+            Self::Webhook => {
+                "WITH t AS (SELECT * FROM UNNEST($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[])
+                     AS t (id, stood, anew, version)
+                 ), free AS (
+                     SELECT id FROM webhook_secrets WHERE id = ANY($1)
+                     FOR NO KEY UPDATE SKIP LOCKED
+                 )
+                 UPDATE webhook_secrets w SET sealed = t.anew FROM t JOIN free f ON f.id = t.id
+                 WHERE w.id = t.id AND w.sealed = t.stood"
+            }
         }
     }
 }
@@ -220,7 +240,9 @@ impl Store {
         )));
         let asked = match field {
             Field::Verifier | Field::Choices => asked.bind(after.to_vec()),
-            Field::Grant | Field::Checkpoint | Field::OwnApp => asked.bind(uuid_of(after)),
+            Field::Grant | Field::Checkpoint | Field::OwnApp | Field::Webhook => {
+                asked.bind(uuid_of(after))
+            }
         };
         let rows = asked.fetch_all(&self.pool).await.context("reading what is sealed")?;
         let is_full = i64::try_from(rows.len()).unwrap_or(LOOKED_AT) >= LOOKED_AT;
@@ -257,7 +279,7 @@ impl Store {
             Field::Verifier | Field::Choices => {
                 asked.bind(column(values, |(value, _)| value.row.clone()))
             }
-            Field::Grant | Field::Checkpoint | Field::OwnApp => {
+            Field::Grant | Field::Checkpoint | Field::OwnApp | Field::Webhook => {
                 asked.bind(column(values, |(value, _)| uuid_of(&value.row)))
             }
         };

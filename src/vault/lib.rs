@@ -9,11 +9,13 @@
 
 mod key_file;
 mod key_ring;
+mod mac;
 mod seal;
 mod secret;
 mod source;
 
 pub use key_ring::{Held, KeyRing, NotUnwrapped, Wrapped};
+pub use mac::mac;
 pub use seal::{KeyId, Unopened, key_id};
 pub use secret::{Associated, Clear, DataKey};
 pub use source::Source;

@@ -5,6 +5,7 @@
 //! Where it cannot be made, the tests say so and prove nothing.
 
 mod linkedin;
+mod webhooks;
 mod x;
 mod youtube;
 

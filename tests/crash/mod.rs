@@ -6,6 +6,7 @@ mod away;
 mod cells;
 mod crew;
 mod grid;
+mod hooks;
 mod judge;
 mod poison;
 mod renewal;

@@ -20,6 +20,7 @@ mod far;
 mod film;
 mod flush;
 mod followed;
+mod hooks;
 mod keeping;
 mod late;
 mod life;

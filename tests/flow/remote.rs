@@ -50,7 +50,7 @@ async fn a_published_post_is_deleted_where_that_can_be_done() {
     let told = "SELECT array_agg(kind ORDER BY id) FROM events WHERE subject = $1";
     let told = sqlx::query_scalar::<_, Vec<String>>(told).bind(on_x["id"].as_str().unwrap());
     let told = told.fetch_one(&mut db).await.unwrap();
-    assert_eq!(told, ["repost.ended", "delivery.remote_deleted"]);
+    assert_eq!(told, ["delivery.published", "repost.ended", "delivery.remote_deleted"]);
     let audited = "SELECT count(*) FROM audit WHERE action = 'delivery.remove' AND subject = $1";
     let audited = sqlx::query_scalar::<_, i64>(audited).bind(on_x["id"].as_str().unwrap());
     assert_eq!(audited.fetch_one(&mut db).await.unwrap(), 1);

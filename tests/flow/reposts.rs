@@ -46,7 +46,9 @@ async fn writes(scene: &Scene<'_>, account: &Account) -> Vec<String> {
 }
 
 async fn events(scene: &Scene<'_>, post: &Value) -> Vec<String> {
-    let told = sqlx::query_scalar("SELECT kind FROM events WHERE subject = $1 ORDER BY id");
+    let told = sqlx::query_scalar(
+        "SELECT kind FROM events WHERE subject = $1 AND kind LIKE 'repost.%' ORDER BY id",
+    );
     let mut db = scene.fleet.postgres().await;
     told.bind(id(post).to_string()).fetch_all(&mut db).await.unwrap()
 }

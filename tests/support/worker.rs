@@ -83,7 +83,8 @@ fn settings(fleet: &Fleet) -> String {
     let data = data.display();
     let mut text = format!(
         "store.url = \"{}\"\nqueue.url = \"{}\"\nvault.key_file = \"{data}/key\"\n\
-         server.public_url = \"{}\"\nmedia.dir = \"{data}/media\"\n",
+         server.public_url = \"{}\"\nmedia.dir = \"{data}/media\"\n\
+         outbound.allow = [\"127.0.0.0/8\"]\n",
         place.postgres_url, place.redis_url, place.api_url,
     );
     for platform in platforms::ALL {

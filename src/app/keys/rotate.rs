@@ -257,6 +257,7 @@ async fn clear(
             seals::own_app(value.tenant, &value.platform, &subject, value.version),
             Ok(value.bytes.clone()),
         ),
+        Field::Webhook => (seals::webhook(value.tenant, &subject), Ok(value.bytes.clone())),
     };
     let opened = match sealed {
         Ok(sealed) => keys.open(&associated, &sealed).await?,
@@ -295,6 +296,7 @@ fn anew(field: Field, value: &Sealed, key: &DataKey, clear: &Clear) -> Vec<u8> {
             let at = seals::own_app(value.tenant, &value.platform, &subject, value.version);
             key.seal(&at, clear.bytes())
         }
+        Field::Webhook => key.seal(&seals::webhook(value.tenant, &subject), clear.bytes()),
     }
 }
 
@@ -304,7 +306,7 @@ fn subject(field: Field, value: &Sealed) -> String {
     match field {
         Field::Grant => domain::id::AccountId::new(id).to_string(),
         Field::Verifier | Field::Choices => hex(&value.row),
-        Field::OwnApp => id.simple().to_string(),
+        Field::OwnApp | Field::Webhook => id.simple().to_string(),
         Field::Checkpoint => DeliveryId::new(id).to_string(),
     }
 }

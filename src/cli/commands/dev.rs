@@ -216,6 +216,10 @@ fn configure(config: &mut Config, private: &Private, urls: &Urls) -> Result<(), 
     config.queue.url.clone_from(&private.redis_url);
     config.server.public_url.clone_from(&urls.api);
     config.media.dir = private.data().join("media");
+    if config.outbound.allow.is_empty() {
+        // Whoever develops has his endpoints on this machine.
+        config.outbound.allow = ["127.0.0.0/8", "::1/128"].map(str::to_owned).into();
+    }
     for platform in platforms::ALL {
         let (name, Some(adapter)) = (platform.name(), platform.adapter()) else { continue };
         let section = config.platforms.entry(name.to_owned()).or_default();

@@ -1,6 +1,6 @@
 //! The roles of a worker process: which queue wakes which verb.
 
-use crate::{Config, Duties, loops};
+use crate::{Config, Duties, ingest, loops};
 use app::App;
 use queue::{Claimed, Outcome, Queue, WorkerOptions};
 use std::fmt;
@@ -36,11 +36,13 @@ pub enum Role {
     Repost,
     /// Looks after what is overdue.
     Sweep,
+    /// Takes in what upstream apps add to their inboxes.
+    Ingest,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Relay,
         Self::FanOut,
         Self::Publish,
@@ -48,6 +50,7 @@ impl Role {
         Self::Refresh,
         Self::Repost,
         Self::Sweep,
+        Self::Ingest,
     ];
 
     /// The word on the command line.
@@ -60,6 +63,7 @@ impl Role {
             Self::Refresh => "refresh",
             Self::Repost => "repost",
             Self::Sweep => "sweep",
+            Self::Ingest => "ingest",
         }
     }
 
@@ -87,6 +91,7 @@ pub(crate) fn spawn(
 ) {
     match role {
         Role::Relay => loops::relay(app, config, shutdown, tasks),
+        Role::Ingest => ingest::spawn(app, shutdown, tasks),
         Role::Sweep => {
             loops::sweep(app, config, shutdown, tasks);
             loops::versions(app, shutdown, tasks);

@@ -6,6 +6,7 @@ use base::digest::hex;
 use domain::capability::Profile;
 use domain::id::TenantId;
 use sha2::{Digest, Sha256};
+use store::tenants::Tenant;
 
 /// A caller that was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,14 +15,20 @@ pub struct Caller {
     pub tenant: TenantId,
     /// The table of capabilities it is served by.
     pub profile: Profile,
-    /// The first bytes of its key's SHA-256: enough to find the key, too few to be one.
-    key: [u8; 8],
+    /// The first bytes of its key's SHA-256: enough to find the key, too few to be one. Whoever
+    /// came through an inbox has shown its key to Redis.
+    key: Option<[u8; 8]>,
 }
 
 impl Caller {
+    /// Whoever may add to the inbox of a tenant.
+    pub(crate) fn of_inbox(tenant: &Tenant) -> Self {
+        Self { tenant: tenant.id, profile: tenant.profile, key: None }
+    }
+
     /// Who acts, as the audit names it.
     pub fn actor(&self) -> String {
-        format!("key:{}", hex(&self.key))
+        self.key.map_or_else(|| "inbox".to_owned(), |key| format!("key:{}", hex(&key)))
     }
 }
 
@@ -39,7 +46,7 @@ impl App {
         Ok(tenant.map(|tenant| Caller {
             tenant: tenant.id,
             profile: tenant.profile,
-            key: first(&sha256),
+            key: Some(first(&sha256)),
         }))
     }
 
@@ -54,7 +61,7 @@ impl App {
         self.data_key(tenant.id).await?;
         let sha256 = Sha256::digest(key.as_bytes());
         self.0.store.add_api_key(tenant.id, &sha256, "dev").await?;
-        Ok(Caller { tenant: tenant.id, profile: tenant.profile, key: first(&sha256) })
+        Ok(Caller { tenant: tenant.id, profile: tenant.profile, key: Some(first(&sha256)) })
     }
 }
 

@@ -22,6 +22,7 @@ pub mod edit;
 pub mod fan_out;
 pub mod follow;
 mod grants;
+pub mod ingest;
 pub mod keeping;
 pub mod keys;
 mod late;

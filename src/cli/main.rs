@@ -12,7 +12,7 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, bench, calendar, connect, dev as dev_command, doctor, keys, post, retry, review,
+    accounts, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, post, retry, review,
     roles, sim as sim_command, slots, status, why,
 };
 use std::process::ExitCode;
@@ -41,6 +41,8 @@ enum Command {
     Doctor(roles::Arguments),
     /// Makes, changes and counts the keys that tokens are sealed with.
     Keys(keys::Arguments),
+    /// Lets upstream apps into the inboxes, and shows what waits there.
+    Inbox(inbox::Arguments),
     /// Enqueues a post.
     Post(post::Arguments),
     /// Shows where the deliveries of a post stand.
@@ -85,6 +87,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Migrate(arguments) => roles::migrate(&arguments).await?,
         Command::Doctor(arguments) => return doctor::run(&arguments).await,
         Command::Keys(arguments) => return keys::run(&arguments).await,
+        Command::Inbox(arguments) => return inbox::run(&arguments).await,
         Command::Post(arguments) => return post::run(&arguments).await,
         Command::Status(arguments) => return status::run(&arguments).await,
         Command::Retry(arguments) => return retry::run(&arguments).await,

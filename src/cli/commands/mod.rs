@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod connect;
 pub mod dev;
 pub mod doctor;
+pub mod inbox;
 pub mod keys;
 pub mod post;
 pub mod retry;

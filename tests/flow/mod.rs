@@ -20,6 +20,7 @@ mod far;
 mod film;
 mod flush;
 mod followed;
+mod inbox;
 mod keeping;
 mod late;
 mod life;

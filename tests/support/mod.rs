@@ -8,6 +8,7 @@ pub mod api;
 pub mod browser;
 pub mod files;
 pub mod fleet;
+pub mod inbox;
 pub mod person;
 pub mod scene;
 pub mod sim;

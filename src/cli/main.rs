@@ -12,7 +12,7 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, post, retry, review,
+    accounts, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, post, posts, retry, review,
     roles, sim as sim_command, slots, status, why,
 };
 use std::process::ExitCode;
@@ -45,6 +45,8 @@ enum Command {
     Inbox(inbox::Arguments),
     /// Enqueues a post.
     Post(post::Arguments),
+    /// Lists and shows posts, and changes, holds or takes back what has not left yet.
+    Posts(posts::Arguments),
     /// Shows where the deliveries of a post stand.
     Status(status::Arguments),
     /// Says why a delivery is not out, or that it is, and where.
@@ -89,6 +91,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Keys(arguments) => return keys::run(&arguments).await,
         Command::Inbox(arguments) => return inbox::run(&arguments).await,
         Command::Post(arguments) => return post::run(&arguments).await,
+        Command::Posts(arguments) => return posts::run(&arguments).await,
         Command::Status(arguments) => return status::run(&arguments).await,
         Command::Retry(arguments) => return retry::run(&arguments).await,
         Command::Review(arguments) => return review::run(&arguments).await,

@@ -339,7 +339,7 @@ impl Client {
         browser.finish(&back).await.map(|_| ())
     }
 
-    fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Error> {
+    pub(crate) fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder, Error> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .map_err(|()| Error::Unusable(format!("{} is no base", self.base)))?

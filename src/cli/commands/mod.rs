@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod inbox;
 pub mod keys;
 pub mod post;
+pub mod posts;
 pub mod retry;
 pub mod review;
 pub mod roles;

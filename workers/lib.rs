@@ -3,6 +3,7 @@
 //! A role file claims, calls one verb, obeys and traces. Invariant: no role names the store or a
 //! platform's dialect; there is no edge to either.
 
+mod ingest;
 mod loops;
 mod roles;
 

@@ -1,6 +1,6 @@
 //! The roles of a worker process: which queue wakes which verb.
 
-use crate::{Config, Duties, loops};
+use crate::{Config, Duties, ingest, loops};
 use app::App;
 use queue::{Claimed, Outcome, Queue, WorkerOptions};
 use std::fmt;
@@ -42,6 +42,8 @@ pub enum Role {
     Webhook,
     /// Looks after what is overdue.
     Sweep,
+    /// Takes in what upstream apps add to their inboxes.
+    Ingest,
 }
 
 impl Role {
@@ -55,6 +57,7 @@ impl Role {
         Self::Repost,
         Self::Webhook,
         Self::Sweep,
+        Self::Ingest,
     ];
 
     /// The word on the command line.
@@ -68,6 +71,7 @@ impl Role {
             Self::Repost => "repost",
             Self::Webhook => "webhook",
             Self::Sweep => "sweep",
+            Self::Ingest => "ingest",
         }
     }
 
@@ -95,6 +99,7 @@ pub(crate) fn spawn(
 ) {
     match role {
         Role::Relay => loops::relay(app, config, shutdown, tasks),
+        Role::Ingest => ingest::spawn(app, shutdown, tasks),
         Role::Sweep => {
             loops::sweep(app, config, shutdown, tasks);
             loops::versions(app, shutdown, tasks);

@@ -313,6 +313,6 @@ fn view(app: &App, caller: &Caller, key: &ApiKey, slugs: &BTreeMap<String, Brand
         last_used_at: key.last_used_at,
         revoked_at: key.revoked_at,
         replaces: key.replaces,
-        is_yours: key.id == caller.id,
+        is_yours: Some(key.id) == caller.id,
     }
 }

@@ -19,14 +19,14 @@ pub struct Caller {
     pub tenant: TenantId,
     /// The table of capabilities it is served by.
     pub profile: Profile,
-    /// Its key.
-    pub id: ApiKeyId,
+    /// Its key; whoever came through an inbox has shown one to Redis.
+    pub id: Option<ApiKeyId>,
     /// What it may do.
     pub access: Arc<Access>,
     /// Requests in a minute, where the key has a limit of its own; 0 is none.
     pub requests_per_minute: Option<u32>,
     /// The first bytes of its key's SHA-256: enough to find the key, too few to be one.
-    key: [u8; 8],
+    key: Option<[u8; 8]>,
 }
 
 /// Why a key opens nothing.
@@ -43,9 +43,21 @@ pub enum Closed {
 }
 
 impl Caller {
+    /// Whoever may add to the inbox of a tenant.
+    pub(crate) fn of_inbox(tenant: &Tenant) -> Self {
+        Self {
+            tenant: tenant.id,
+            profile: tenant.profile,
+            id: None,
+            access: Arc::new(Access::OWNER),
+            requests_per_minute: None,
+            key: None,
+        }
+    }
+
     /// Who acts, as the audit names it.
     pub fn actor(&self) -> String {
-        format!("key:{}", hex(&self.key))
+        self.key.map_or_else(|| "inbox".to_owned(), |key| format!("key:{}", hex(&key)))
     }
 
     /// Is a brand there for it?
@@ -67,10 +79,10 @@ impl Caller {
         Self {
             tenant: tenant.id,
             profile: tenant.profile,
-            id: key.0,
+            id: Some(key.0),
             access: Arc::new(key.1),
             requests_per_minute: key.2,
-            key: first,
+            key: Some(first),
         }
     }
 }

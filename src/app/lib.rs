@@ -26,6 +26,7 @@ pub mod events;
 pub mod fan_out;
 pub mod follow;
 mod grants;
+pub mod ingest;
 pub mod keeping;
 pub mod keys;
 mod late;

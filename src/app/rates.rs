@@ -85,12 +85,10 @@ impl Rates {
 /// Counts a request of a key; `None` where it has no limit.
 pub async fn count(app: &App, caller: &Caller) -> Option<Rate> {
     let limit = caller.requests_per_minute.unwrap_or(app.0.settings.requests_per_minute);
-    if limit == 0 {
-        return None;
-    }
+    let id = caller.id.filter(|_| limit > 0)?;
     let (rates, now) = (&app.0.rates, clock::stopwatch());
     if !rates.is_away(now) {
-        match app.0.queue.count_request(&caller.id.uuid().simple().to_string(), WINDOW).await {
+        match app.0.queue.count_request(&id.uuid().simple().to_string(), WINDOW).await {
             Ok(counted) => return Some(Rate::of(limit, counted.used, counted.ends_in)),
             Err(fault) => {
                 tracing::warn!(%fault, "requests are counted by each process for itself");
@@ -98,7 +96,7 @@ pub async fn count(app: &App, caller: &Caller) -> Option<Rate> {
             }
         }
     }
-    let (used, ends_in) = rates.count(caller.id, now);
+    let (used, ends_in) = rates.count(id, now);
     Some(Rate::of(limit, used, ends_in))
 }
 

@@ -14,6 +14,8 @@ pub struct Config {
     pub store: store::Config,
     /// Redis.
     pub queue: queue::Config,
+    /// The inboxes of upstream apps.
+    pub inbox: queue::InboxConfig,
     /// Keys of the vault.
     pub vault: vault::Config,
     /// The HTTP server.

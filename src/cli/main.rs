@@ -12,8 +12,8 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, keys, post, retry,
-    review, roles, sim as sim_command, slots, status, why,
+    accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, post,
+    posts, retry, review, roles, sim as sim_command, slots, status, why,
 };
 use std::process::ExitCode;
 
@@ -43,8 +43,12 @@ enum Command {
     Keys(keys::Arguments),
     /// Gives out, lists, replaces and revokes the keys to the API.
     ApiKeys(api_keys::Arguments),
+    /// Lets upstream apps into the inboxes, and shows what waits there.
+    Inbox(inbox::Arguments),
     /// Enqueues a post.
     Post(post::Arguments),
+    /// Lists and shows posts, and changes, holds or takes back what has not left yet.
+    Posts(posts::Arguments),
     /// Shows where the deliveries of a post stand.
     Status(status::Arguments),
     /// Says why a delivery is not out, or that it is, and where.
@@ -88,7 +92,9 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Doctor(arguments) => return doctor::run(&arguments).await,
         Command::Keys(arguments) => return keys::run(&arguments).await,
         Command::ApiKeys(arguments) => return api_keys::run(&arguments).await,
+        Command::Inbox(arguments) => return inbox::run(&arguments).await,
         Command::Post(arguments) => return post::run(&arguments).await,
+        Command::Posts(arguments) => return posts::run(&arguments).await,
         Command::Status(arguments) => return status::run(&arguments).await,
         Command::Retry(arguments) => return retry::run(&arguments).await,
         Command::Review(arguments) => return review::run(&arguments).await,

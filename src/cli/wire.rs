@@ -30,7 +30,7 @@ impl Fleet {
     /// When something cannot be reached, read or opened; the message names it.
     pub async fn wire(config: &Config) -> Result<Self, Fault> {
         let store = Store::connect(&config.store).await?;
-        let queue = Queue::connect(&config.queue).await?;
+        let queue = Queue::connect(&config.queue).await?.with_inbox(&config.inbox)?;
         let ring = KeyRing::of(&config.vault)?;
         let library = Library::open(&config.media)?;
         let mut settings = Settings::read(

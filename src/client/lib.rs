@@ -6,13 +6,14 @@
 //!
 //! let fleet = client::Client::new(&client::Place::find()?)?;
 //! let post = json!({"brandSlug": "acme", "text": "We are live", "platforms": ["x"]});
-//! let accepted = fleet.post(&post, Some("launch-2026")).await?;
+//! let accepted = fleet.post_surely(&post, "launch-2026").await?;
 //! assert_eq!(accepted.deliveries.len(), 1);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Invariant: sends nothing twice by itself. A caller who repeats a post gives an idempotency key.
+//! Invariant: sends nothing twice by itself, save a post that its caller gave a key to be sent again
+//! under ([`Client::post_surely`]).
 
 #![deny(missing_docs)]
 
@@ -22,6 +23,7 @@ mod error;
 mod http;
 mod keys;
 mod place;
+mod posts;
 mod views;
 
 pub use browser::Browser;
@@ -31,5 +33,5 @@ pub use keys::ApiKey;
 pub use place::Place;
 pub use views::{
     Account, Amends, Asset, Brand, Calendar, CalendarEntry, Counts, Delivery, Disconnected, Health,
-    Kind, Post, Retried, Revoked, Slot, SlotAt, Slots, Whole,
+    Kind, Post, Posts, Retried, Revoked, Slot, SlotAt, Slots, Whole,
 };

@@ -209,13 +209,35 @@ pub struct Asset {
     pub id: String,
 }
 
+/// A page of posts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posts {
+    /// Newest first.
+    pub posts: Vec<Post>,
+    /// What the next page begins behind; none on the last.
+    pub next_cursor: Option<String>,
+}
+
 /// A post.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Post {
     /// Which one.
     pub id: String,
     /// Where it stands.
     pub status: String,
+    /// Raised by every change.
+    #[serde(default)]
+    pub revision: i64,
+    /// The slug of its brand.
+    #[serde(default)]
+    pub brand_slug: String,
+    /// What was written.
+    #[serde(default)]
+    pub text: String,
+    /// When it is due, unless at once.
+    #[serde(default)]
+    pub scheduled_at: Option<String>,
     /// One per account.
     pub deliveries: Vec<Delivery>,
 }
@@ -228,7 +250,7 @@ impl Post {
 }
 
 /// One post on one account.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
     /// Which one.

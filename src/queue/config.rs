@@ -66,6 +66,40 @@ impl Config {
     }
 }
 
+/// The inboxes of upstream apps.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InboxConfig {
+    /// `redis://…` where the inboxes are; the queue's without it. It may carry a password, so it is
+    /// never shown.
+    pub url: Option<String>,
+    /// Entries taken at once, all inboxes together.
+    pub batch_max: usize,
+    /// What a reader leaves unsettled for so long goes to another.
+    pub reclaim_ms: u64,
+    /// Answers that are kept for each tenant, about.
+    pub results_max: usize,
+}
+
+impl Default for InboxConfig {
+    fn default() -> Self {
+        Self { url: None, batch_max: 128, reclaim_ms: 5_000, results_max: 10_000 }
+    }
+}
+
+impl InboxConfig {
+    /// Refuses figures that cannot work.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        let wrong = |rule: &str| Err(Fault::new(format!("[inbox] {rule}")));
+        match self {
+            Self { batch_max: 0 | 1_001.., .. } => wrong("batch_max must be 1 to 1000"),
+            Self { reclaim_ms: 0..=999, .. } => wrong("reclaim_ms must be at least 1000"),
+            Self { results_max: 0, .. } => wrong("results_max must be at least 1"),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")

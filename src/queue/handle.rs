@@ -1,7 +1,8 @@
 //! The handle that every process holds: push, relay, gates.
 
-use crate::config::Config;
+use crate::config::{Config, InboxConfig};
 use crate::health::Health;
+use crate::inbox::Inbox;
 use crate::limiter::window_key;
 use crate::shared::Shared;
 use crate::wakeup::{Counter, Cursor, CursorState, Gate, Relayed, Wakeup};
@@ -24,6 +25,7 @@ const OPEN_MAX: usize = 200;
 #[derive(Clone)]
 pub struct Queue {
     pub(crate) shared: Arc<Shared>,
+    inbox: Inbox,
     stop: CancellationToken,
     /// The loops end with the last handle.
     _loops: Arc<DropGuard>,
@@ -37,12 +39,27 @@ impl Queue {
     /// When the configuration cannot work, or Redis does not answer, or evicts.
     pub async fn connect(config: &Config) -> Result<Queue, Fault> {
         config.check()?;
+        let inbox = Inbox::new(&InboxConfig::default(), config)?;
         let config = config.clone();
         let wire = Wire::connect(&config).await?;
         refuse_eviction(&wire).await?;
         let stop = CancellationToken::new();
         let _loops = Arc::new(stop.clone().drop_guard());
-        Ok(Queue { shared: Arc::new(Shared::new(config, wire)), stop, _loops })
+        Ok(Queue { shared: Arc::new(Shared::new(config, wire)), inbox, stop, _loops })
+    }
+
+    /// The same with the inboxes where the configuration says.
+    ///
+    /// # Errors
+    /// When the configuration cannot work.
+    pub fn with_inbox(mut self, config: &InboxConfig) -> Result<Queue, Fault> {
+        self.inbox = Inbox::new(config, &self.shared.config)?;
+        Ok(self)
+    }
+
+    /// The inboxes of upstream apps.
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 
     /// Begins the loops that only a process with workers needs.

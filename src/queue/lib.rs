@@ -1,6 +1,8 @@
 //! Wakes workers at the right time and meters the platforms.
 //!
-//! An entry in Redis is a hint: an id and a generation. Postgres is the truth, so everything here
+//! The inbox of upstream apps is here too, for Redis is nobody else's.
+//!
+//! An entry of a queue is a hint: an id and a generation. Postgres is the truth, so a queue
 //! may be wiped at any instant and is filled again by the relay.
 #![deny(missing_docs)]
 
@@ -11,6 +13,7 @@ mod config;
 mod core;
 mod handle;
 mod health;
+pub mod inbox;
 mod lease;
 mod limiter;
 pub mod measure;
@@ -26,7 +29,7 @@ mod wire;
 mod worker;
 
 pub use claimed::{Claimed, Outcome};
-pub use config::Config;
+pub use config::{Config, InboxConfig};
 pub use handle::Queue;
 pub use health::Health;
 pub use limiter::{Behind, Permit, Quota};

@@ -27,6 +27,7 @@ pub mod events;
 mod follows;
 pub mod gates;
 mod histories;
+mod inboxes;
 pub mod intents;
 pub mod jobs;
 pub mod ledger;

@@ -75,7 +75,7 @@ impl Store {
         Self::tenant_of(&row)
     }
 
-    fn tenant_of(row: &sqlx::postgres::PgRow) -> Result<Tenant, Fault> {
+    pub(crate) fn tenant_of(row: &sqlx::postgres::PgRow) -> Result<Tenant, Fault> {
         Ok(Tenant { id: convert::id(row, "id")?, profile: convert::word(row, "profile", profile)? })
     }
 

@@ -65,6 +65,7 @@ fn every_key_of_the_configuration_is_shown_and_explained() {
     let sections = [
         ("store", fields_of::<store::Config>()),
         ("queue", fields_of::<queue::Config>()),
+        ("inbox", fields_of::<queue::InboxConfig>()),
         ("vault", fields_of::<vault::Config>()),
         ("server", fields_of::<server::Config>()),
         ("media", fields_of::<media::Config>()),
@@ -119,6 +120,11 @@ fn the_configuration_that_is_shown_is_the_default() {
         (url, shards, batch_max, times, weights)
     };
     assert_eq!(queue(shown.queue), queue(own.queue));
+    let inbox = |config| {
+        let queue::InboxConfig { url, batch_max, reclaim_ms, results_max } = config;
+        (url, batch_max, reclaim_ms, results_max)
+    };
+    assert_eq!(inbox(shown.inbox), inbox(own.inbox));
     let server = |config| {
         let server::Config { listen, private_listen, public_url, return_urls, requests_per_minute } =
             config;

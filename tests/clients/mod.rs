@@ -1,10 +1,11 @@
 //! The platforms' own client libraries, unchanged but for their base URL, publish on the
-//! simulators.
+//! simulators; and the examples of producers add to an inbox.
 //!
-//! The libraries are Python's, in an environment below the target folder that outlives a run.
+//! The platforms' libraries are Python's, in an environment below the target folder that outlives a run.
 //! Where it cannot be made, the tests say so and prove nothing.
 
 mod linkedin;
+mod producers;
 mod webhooks;
 mod x;
 mod youtube;
@@ -19,11 +20,11 @@ const HOME: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 /// An environment with the client libraries.
-struct Python(PathBuf);
+pub struct Python(PathBuf);
 
 impl Python {
     /// The one that all tests share; `None`, with a loud word, where it cannot be had.
-    fn find() -> Option<Self> {
+    pub fn find() -> Option<Self> {
         let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
         fs::create_dir_all(&home).unwrap();
         // Whoever comes first makes it, in this process or another; the rest wait for him.
@@ -40,8 +41,13 @@ impl Python {
         }
     }
 
+    /// The interpreter.
+    pub fn program(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
     /// Runs one of the programs beside this file, and reads what it prints.
-    fn run(&self, program: &str, arguments: &[&str]) -> Value {
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Value {
         let mut command = Command::new(&self.0);
         command.arg(Path::new(HOME).join(program)).args(arguments).stdin(Stdio::null());
         for name in ["http_proxy", "https_proxy", "all_proxy"] {
@@ -87,6 +93,11 @@ fn done(command: &mut Command) -> Result<(), String> {
         Output { status, .. } if status.success() => Ok(()),
         Output { stderr, .. } => Err(format!("{name}: {}", String::from_utf8_lossy(&stderr))),
     }
+}
+
+/// Is a program there, and does it say so?
+fn find_program(name: &str, arguments: &[&str]) -> Result<(), String> {
+    done(Command::new(name).args(arguments))
 }
 
 /// A file for a program to send.

@@ -21,6 +21,7 @@ mod film;
 mod flush;
 mod followed;
 mod hooks;
+mod inbox;
 mod keeping;
 mod late;
 mod life;

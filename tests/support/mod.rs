@@ -9,6 +9,7 @@ pub mod breaking;
 pub mod browser;
 pub mod files;
 pub mod fleet;
+pub mod inbox;
 pub mod person;
 pub mod receiver;
 pub mod scene;

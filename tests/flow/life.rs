@@ -1,6 +1,7 @@
 //! A post is drafted, held, changed, put back, put away and told of, until it leaves.
 
 mod changing;
+mod parts;
 mod racing;
 mod telling;
 
@@ -17,7 +18,7 @@ fn path(post: &Value, what: &str) -> String {
 }
 
 /// Changes a post as it was last seen.
-async fn patch(scene: &Scene<'_>, post: &Value, mut change: Value) -> Answer {
+pub(super) async fn patch(scene: &Scene<'_>, post: &Value, mut change: Value) -> Answer {
     if change.get("revision").is_none() {
         change["revision"] = scene.show(post).await["revision"].clone();
     }
@@ -28,12 +29,12 @@ async fn hold(scene: &Scene<'_>, post: &Value, reason: &str) -> Answer {
     scene.api.post(&path(post, "/hold"), &json!({"reason": reason})).await
 }
 
-fn uuid(post: &Value) -> uuid::Uuid {
+pub(super) fn uuid(post: &Value) -> uuid::Uuid {
     post["id"].as_str().unwrap().parse::<PostId>().unwrap().uuid()
 }
 
 /// The events of a post, oldest first.
-async fn events(scene: &Scene<'_>, post: &Value) -> Vec<String> {
+pub(super) async fn events(scene: &Scene<'_>, post: &Value) -> Vec<String> {
     let asked = sqlx::query_scalar(
         "SELECT kind FROM events WHERE subject = $1 AND kind NOT LIKE '%at_risk' ORDER BY id",
     );

@@ -24,14 +24,7 @@ use store::posts::{Facts, FanOut, Planned};
 pub async fn fan_out(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
     let ended = plan_and_commit(app, claimed, &mut place).await;
-    place.leave(app, claimed).await;
-    match ended {
-        Ok(outcome) => outcome,
-        Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "fan-out failed; it is tried again");
-            Outcome::Release
-        }
-    }
+    place.end(app, claimed, ended).await.unwrap_or(Outcome::Release)
 }
 
 async fn plan_and_commit(

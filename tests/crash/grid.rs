@@ -9,6 +9,7 @@ use crate::support::scene::Way;
 use crate::support::worker::Worker;
 use crate::support::{Account, Api, Fleet, Scene, api, eventually, files, say, turn};
 use base::clock;
+use futures::future::join_all;
 use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -134,19 +135,20 @@ impl<'f> Grid<'f> {
     /// asked once more whether it is ready, and no other post may pass there: the shortest counts.
     async fn scout(&mut self, kinds: &[Kind]) -> Vec<(Kind, Extent)> {
         self.crew.tend();
-        let mut extents = Vec::new();
-        for (number, kind) in kinds.iter().enumerate() {
+        let grid = &*self;
+        let extents = kinds.iter().enumerate().map(async |(number, kind)| {
             let mut ways = Vec::new();
             for scout in 0..SCOUTS {
                 let cell = Cell { number: number + scout, kind: *kind, point: "scout", passage: 0 };
-                let mut draft = self.draft(&cell);
-                draft["text"] = format!("Scout {number} {scout}, {}", self.scene.brand).into();
-                let post = self.scene.post(draft).await;
-                self.scene.published(&post).await;
-                ways.push(extent(&self.scene.whole(&post).await));
+                let mut draft = grid.draft(&cell);
+                draft["text"] = format!("Scout {number} {scout}, {}", grid.scene.brand).into();
+                let post = grid.scene.post(draft).await;
+                grid.scene.published(&post).await;
+                ways.push(extent(&grid.scene.whole(&post).await));
             }
-            extents.push((*kind, Extent::shortest(&ways)));
-        }
+            (*kind, Extent::shortest(&ways))
+        });
+        let extents = join_all(extents).await;
         self.crew.dismiss_all();
         // A later look at a film is not what this is about, and a relay that has told of it passes
         // over what is due before.

@@ -25,13 +25,18 @@ const RULES: [(&str, bool, [&str; 3]); 4] = [
     ("hold", true, ["review", "LateHeld", "held"]),
 ];
 
-/// A post that is due so many hours from now, and is over at once or long after the outage.
-async fn due(scene: &Scene<'_>, account: &Account, hour: u32, (late, is_over): (&str, bool)) -> Value {
-    let at = clock::now() + HOUR * hour;
+/// A post that is due so many minutes from now, and is over soon or long after the outage.
+async fn due(
+    scene: &Scene<'_>,
+    account: &Account,
+    minute: u32,
+    (late, is_over): (&str, bool),
+) -> Value {
+    let at = clock::now() + HOUR / 60 * minute;
     let not_after = at + if is_over { HOUR / 2 } else { OUTAGE * 2 };
     scene
         .post(json!({
-            "text": format!("{hour} {late} {is_over}, {}", scene.brand), "accounts": [account.id],
+            "text": format!("{minute} {late} {is_over}, {}", scene.brand), "accounts": [account.id],
             "scheduledAt": at, "late": late, "notAfter": not_after,
         }))
         .await
@@ -48,13 +53,13 @@ async fn after_six_hours_every_post_follows_its_rule_and_each_is_told_of_once() 
     // In another order than they are due in.
     for hour in [4, 2, 5, 3] {
         for account in &accounts {
-            let rule = RULES[(hour as usize + accounts.len()) % RULES.len()];
-            posts.push((due(&scene, account, hour, (rule.0, rule.1)).await, rule.2));
-            let rule = RULES[0];
-            posts.push((due(&scene, account, hour, (rule.0, rule.1)).await, rule.2));
+            for (place, minute) in [(hour as usize - 2, hour * 60), (0, hour * 60 + 20)] {
+                let (late, is_over, end) = RULES[place];
+                posts.push((due(&scene, account, minute, (late, is_over)).await, end));
+            }
         }
     }
-    let after = due(&scene, &accounts[0], 8, ("publish", false)).await;
+    let after = due(&scene, &accounts[0], 480, ("publish", false)).await;
     for (post, _) in posts.iter().chain([&(after.clone(), [""; 3])]) {
         planned(&scene, post).await;
     }

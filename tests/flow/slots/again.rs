@@ -69,7 +69,7 @@ async fn a_retry_whose_slot_was_given_away_takes_the_next_free_one_and_says_so()
     // Two at once, by their cause.
     let (one, _) = lost(&scene, &account, "one").await;
     let (two, _) = lost(&scene, &account, "two").await;
-    let cause = json!({"cause": {"brandSlug": scene.brand}});
+    let cause = json!({"brandSlug": scene.brand});
     let done: Answer = scene.api.post("/v1/deliveries/retry", &cause).await;
     assert_eq!(done.data()["count"], 2, "{done:?}");
     let mut both = [at(&scene.show(&one).await), at(&scene.show(&two).await)];
@@ -104,7 +104,7 @@ async fn a_retry_for_which_no_slot_is_left_is_refused_and_stays_failed() {
     assert_eq!(place(&scene, &[&account], "instead").await, first);
     let refused = scene.order(&post, "retry").await;
     assert_eq!(refused.details(422)[0]["field"], "schedule", "{refused:?}");
-    let cause = json!({"cause": {"brandSlug": scene.brand}});
+    let cause = json!({"brandSlug": scene.brand});
     let done = scene.api.post("/v1/deliveries/retry", &cause).await;
     assert_eq!((&done.data()["count"], &done.data()["remaining"]), (&json!(0), &json!(1)));
     assert_eq!(scene.show(&post).await["status"], "failed");

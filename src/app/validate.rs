@@ -5,10 +5,9 @@
 
 use crate::caller::Caller;
 use crate::{Answer, App, Refused, slots};
-use base::Fault;
 use domain::capability::{self, Profile};
 use domain::content::{AssetFacts, Content};
-use domain::id::{AccountId, AssetId, BrandId, TenantId};
+use domain::id::{AccountId, AssetId, BrandId};
 use domain::local::TimeZone;
 use domain::post::Begin;
 use domain::rejection::{Rejection, RejectionType, Rule};

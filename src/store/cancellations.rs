@@ -9,7 +9,7 @@ use domain::edit::{Now, Order, Step, step};
 use domain::id::{DeliveryId, PostId, TenantId};
 use domain::post::Stage;
 use serde_json::json;
-use sqlx::{PgConnection, Row};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// What taking a post back came to.

@@ -167,10 +167,7 @@ pub(crate) async fn lock(db: &mut PgConnection, post: PostId) -> Result<Vec<Stan
              ELSE status END AS status, {IS_PART_OUT} AS is_part_out
          FROM deliveries d WHERE post_id = $1 ORDER BY id"
     );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-    .bind(post.uuid())
-    .fetch_all(db)
-    .await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(post.uuid()).fetch_all(db).await?;
     let read = |row| {
         let (status, is_part_out) =
             (convert::word(row, "status", Status::parse)?, row.try_get("is_part_out")?);

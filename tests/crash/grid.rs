@@ -117,11 +117,9 @@ impl<'f> Grid<'f> {
         let scene = Scene::on(fleet, "grid").await;
         let ways: BTreeSet<Way> = kinds.iter().map(|kind| kind.way()).collect();
         let most = if end == End::Die { ACCOUNTS } else { ACCOUNTS_STOPPED };
-        let mut accounts = Vec::new();
-        for at in 0..most {
-            let way = ways.iter().cycle().nth(at).expect("a kind has a way");
-            accounts.push(scene.connect_on(*way, "grid").await);
-        }
+        let ways_in_turn = ways.iter().cycle().take(most);
+        let connected = ways_in_turn.map(|way| scene.connect_on(*way, "grid"));
+        let accounts = stream::iter(connected).buffered(POSTED_AT_ONCE).collect().await;
         let picture = scene.api.upload(files::jpeg(1_080, 1_080), "a.jpg").await;
         let film = scene.api.upload(files::film(10), "a.mp4").await;
         let folder = fleet.root().join("passages");

@@ -219,7 +219,11 @@ async fn an_account_has_slots_of_its_own_where_it_goes_alone() {
 
 async fn audit(scene: &Scene<'_>, subject: &Value) -> Vec<String> {
     let asked = sqlx::query_scalar("SELECT action FROM audit WHERE subject = $1 ORDER BY id");
-    asked.bind(subject["id"].as_str().unwrap()).fetch_all(&mut scene.fleet.postgres().await).await.unwrap()
+    asked
+        .bind(subject["id"].as_str().unwrap())
+        .fetch_all(&mut scene.fleet.postgres().await)
+        .await
+        .unwrap()
 }
 
 // case: Z-horizon

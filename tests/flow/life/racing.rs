@@ -3,6 +3,7 @@
 use super::{hold, patch};
 use crate::support::{Account, Answer, Fleet, Scene, eventually, say};
 use base::{clock, rng};
+use futures::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -37,15 +38,12 @@ async fn meet<'s>(
             (post, account, answer)
         }
     });
-    futures::future::join_all(races).await
+    join_all(races).await
 }
 
 async fn stage(name: &str) -> (Scene<'static>, Vec<Account>) {
     let scene = Scene::on(Fleet::shared().await, name).await;
-    let mut accounts = Vec::new();
-    for _ in 0..ACCOUNTS {
-        accounts.push(scene.connect(name).await);
-    }
+    let accounts = join_all((0..ACCOUNTS).map(|_| scene.connect(name))).await;
     (scene, accounts)
 }
 

@@ -84,8 +84,7 @@ async fn a_retry_whose_slot_was_given_away_takes_the_next_free_one_and_says_so()
         fail(&scene, &post).await;
         let text = format!("racing {number}");
         let accounts = [&account];
-        let (retried, placed) =
-            join!(scene.order(&post, "retry"), place(&scene, &accounts, &text));
+        let (retried, placed) = join!(scene.order(&post, "retry"), place(&scene, &accounts, &text));
         assert_ne!(at(retried.data()), placed, "{retried:?}");
     }
 }

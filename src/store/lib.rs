@@ -37,6 +37,7 @@ pub mod overviews;
 pub mod pauses;
 pub mod posts;
 pub mod preflights;
+pub mod premises;
 mod reclaims;
 pub mod refusals;
 pub mod reseals;

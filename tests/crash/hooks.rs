@@ -55,8 +55,10 @@ async fn whoever_dies_around_a_message_leaves_it_owed_and_no_post_is_told_of_out
     let folder = fleet.root().join("passages");
     std::fs::create_dir(&folder).unwrap();
     let orders = ORDERS.join(",");
-    let armed =
-        [("POSTFLEET_CRASH_AT", orders.as_str()), ("POSTFLEET_CRASH_DIR", folder.to_str().unwrap())];
+    let armed = [
+        ("POSTFLEET_CRASH_AT", orders.as_str()),
+        ("POSTFLEET_CRASH_DIR", folder.to_str().unwrap()),
+    ];
     let mut deaths = 0;
     loop {
         let has_died = fleet.try_restart(&armed).await.is_err()

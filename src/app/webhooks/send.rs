@@ -91,6 +91,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         app.wake(&app.0.store.forget_message(id, generation).await?).await;
         return Ok(Outcome::Done);
     };
+    place.step_out();
     let ended = attempt(app, url, &owed, &secrets).await?;
     crash::point_of("webhook.after_send", id);
     finish(app, claimed, &owed, &ended).await

@@ -1,8 +1,8 @@
 //! Sends a message that is owed, and writes down what became of it.
 //!
-//! Sent at least once, never promised to be sent only once: a process may die between the endpoint's
-//! answer and our row, and the message has the same id then. A message waits for the earlier ones
-//! of its stream; whoever ends one wakes the next.
+//! Sent at least once: a process may die between the endpoint's answer and our row, and the message
+//! has the same id then. A message waits for the earlier ones of its stream; whoever ends one wakes
+//! the next.
 
 use super::sign;
 use crate::quarantine::{Place, Stay};

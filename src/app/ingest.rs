@@ -202,7 +202,7 @@ async fn accept_all(app: &App, caller: &Caller, entries: Vec<Entry>) -> (Round, 
         let (now, later) = waiting.into_iter().partition::<Vec<_>, _>(is_first);
         waiting = later;
         let mut done = stream::iter(now)
-            .map(|(id, read)| accept_one(app, *caller, id, read))
+            .map(|(id, read)| accept_one(app, caller.clone(), id, read))
             .buffered(POSTS_AT_ONCE);
         while let Some(answer) = done.next().await {
             match answer {

@@ -106,6 +106,14 @@ impl Place {
         Ok(Stay::Here)
     }
 
+    /// Gives the place back before a wait that is longer than a suspect waits for its turn. Who
+    /// runs alone keeps it.
+    pub fn step_out(&mut self) {
+        if self.alone.is_none() {
+            self.room = Held::Nowhere;
+        }
+    }
+
     /// The handler came to an end in good order. A panic and the hard end do not come by here. A
     /// fault is told here, and whoever gets it back says when the job is tried again.
     pub async fn end(

@@ -216,7 +216,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_event_is_named_and_found_again_and_names_sort_as_events_do(a in 0..i64::MAX, b in 0..i64::MAX) {
+        fn an_event_is_named_and_found_again_and_names_sort_as_events_do(
+            a in 0..i64::MAX,
+            b in 0..i64::MAX,
+        ) {
             let name = |number: i64| EventId(number).to_string();
             prop_assert_eq!(name(a).parse(), Ok(EventId(a)));
             prop_assert_eq!(a.cmp(&b), name(a).cmp(&name(b)));

@@ -1,8 +1,8 @@
 //! Sends a message that is owed, and writes down what became of it.
 //!
-//! Sent at least once, never promised to be sent only once: a process may die between the endpoint's
-//! answer and our row, and the message has the same id then. A message waits for the earlier ones
-//! of its stream; whoever ends one wakes the next.
+//! Sent at least once: a process may die between the endpoint's answer and our row, and the message
+//! has the same id then. A message waits for the earlier ones of its stream; whoever ends one wakes
+//! the next.
 
 use super::sign;
 use crate::quarantine::{Place, Stay};
@@ -55,14 +55,7 @@ pub async fn herald(app: &App, shard: u16) -> Result<(), Fault> {
 pub async fn send(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
     let ended = work(app, claimed, &mut place).await;
-    place.leave(app, claimed).await;
-    match ended {
-        Ok(outcome) => outcome,
-        Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "a webhook faulted; tried again");
-            keys::rest(&fault)
-        }
-    }
+    place.end(app, claimed, ended).await.unwrap_or_else(|fault| keys::rest(&fault))
 }
 
 async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {
@@ -91,6 +84,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         app.wake(&app.0.store.forget_message(id, generation).await?).await;
         return Ok(Outcome::Done);
     };
+    place.step_out();
     let ended = attempt(app, url, &owed, &secrets).await?;
     crash::point_of("webhook.after_send", id);
     finish(app, claimed, &owed, &ended).await

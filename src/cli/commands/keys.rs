@@ -213,7 +213,7 @@ fn show(status: &Status, as_json: bool) -> Result<(), Fault> {
         return Ok(());
     }
     say(format_args!("Keys of {}", status.source));
-    let head = ["GRANTS", "VERIFIERS", "CHECKPOINTS", "CHOICES", "OWN APPS"];
+    let head = ["GRANTS", "VERIFIERS", "CHECKPOINTS", "CHOICES", "OWN APPS", "WEBHOOKS"];
     let figures =
         |figures: [String; Field::ALL.len()]| figures.map(|one| format!("{one:>11}")).join("  ");
     say(format_args!(

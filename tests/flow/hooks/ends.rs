@@ -105,11 +105,14 @@ async fn two_secrets_sign_for_a_day_and_lie_sealed() {
         assert!(renewed.data()["previousUntil"].is_string(), "{renewed:?}");
         secrets.push(renewed.data()["secret"].as_str().unwrap().to_owned());
     }
-    sqlx::query("UPDATE webhook_secrets SET expires_at = clock_timestamp() WHERE webhook_id = $1 AND expires_at IS NOT NULL")
-        .bind(id(&hook).uuid())
-        .execute(&mut scene.fleet.postgres().await)
-        .await
-        .unwrap();
+    sqlx::query(
+        "UPDATE webhook_secrets SET expires_at = clock_timestamp()
+         WHERE webhook_id = $1 AND expires_at IS NOT NULL",
+    )
+    .bind(id(&hook).uuid())
+    .execute(&mut scene.fleet.postgres().await)
+    .await
+    .unwrap();
     scene.api.post(&path(&hook, "/test"), &json!({})).await.data();
     let got = receiver.until("it comes", |got| got.len() == 4).await;
     assert_eq!(got[3].signature, signatures(&got[3], &[&secrets[3]]));

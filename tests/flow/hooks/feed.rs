@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 async fn write(db: &mut PgConnection, tenant: Uuid, subject: &str) {
     sqlx::query(
-        "INSERT INTO events (tenant_id, kind, subject, data) VALUES ($1, 'account.paused', $2, '{}')",
+        "INSERT INTO events (tenant_id, kind, subject, data)
+         VALUES ($1, 'account.paused', $2, '{}')",
     )
     .bind(tenant)
     .bind(subject)

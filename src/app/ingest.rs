@@ -123,8 +123,7 @@ impl Ingest {
         let reader = self.reader.as_mut().context("the reader of the inboxes is gone")?;
         let tenants = self.app.0.store.tenants_by_name().await?;
         let with_inbox = tenants.into_iter().filter(|(name, _)| can_have_inbox(name));
-        self.tenants =
-            with_inbox.map(|(name, tenant)| (name, Caller::of_inbox(&tenant))).collect();
+        self.tenants = with_inbox.map(|(name, tenant)| (name, Caller::of_inbox(&tenant))).collect();
         reader.open(self.tenants.keys().cloned().collect()).await?;
         let waiting = reader.waiting().await?;
         let longest = waiting.iter().map(|inbox| inbox.entries).max().unwrap_or(0);
@@ -189,11 +188,7 @@ impl Round {
 
 /// Has the entries of a tenant accepted, a few at once. Entries with the same key wait for each
 /// other, so that the first of them in the inbox is the first in Postgres.
-async fn accept_all(
-    app: &App,
-    caller: &Caller,
-    entries: Vec<Entry>,
-) -> (Round, Vec<EntryAnswer>) {
+async fn accept_all(app: &App, caller: &Caller, entries: Vec<Entry>) -> (Round, Vec<EntryAnswer>) {
     let (mut round, mut answers) = (Round::default(), Vec::with_capacity(entries.len()));
     let mut in_a_row = 0;
     let mut waiting: Vec<(String, Read)> =

@@ -12,8 +12,8 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, post, posts, retry, review,
-    roles, sim as sim_command, slots, status, why,
+    accounts, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, post, posts,
+    retry, review, roles, sim as sim_command, slots, status, why,
 };
 use std::process::ExitCode;
 

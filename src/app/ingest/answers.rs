@@ -58,7 +58,6 @@ pub(super) fn unread(id: String, key: String, refusal: &Refusal) -> EntryAnswer 
 
 fn denied(id: String, key: String, told: (&str, &str, &[Rejection])) -> EntryAnswer {
     let (code, message, details) = told;
-    let answer =
-        json!({"success": false, "error": code, "message": message, "details": details});
+    let answer = json!({"success": false, "error": code, "message": message, "details": details});
     EntryAnswer { id, key, outcome: "refused", answer: answer.to_string() }
 }

@@ -160,7 +160,8 @@ fn patch(set: &[String], is_rest: bool) -> Result<Value, Fault> {
 
 fn line(post: &Post) -> String {
     let time = post.scheduled_at.as_deref().unwrap_or("-");
-    let text: String = post.text.chars().take(40).map(|c| if c == '\n' { ' ' } else { c }).collect();
+    let text: String =
+        post.text.chars().take(40).map(|c| if c == '\n' { ' ' } else { c }).collect();
     let Post { id, status, brand_slug, .. } = post;
     format!("{id}  {status:<10}  {time:<24}  {brand_slug:<16}  {text}").trim_end().to_owned()
 }
@@ -176,8 +177,7 @@ mod tests {
     #[test]
     fn what_is_set_becomes_a_merge_patch() {
         let set = ["text=Hello".to_owned(), "x.poll=null".into(), "x.replySettings=all".into()];
-        let expected =
-            json!({"text": "Hello", "x": {"poll": null, "replySettings": "all"}, "scope": "remaining"});
+        let expected = json!({"text": "Hello", "x": {"poll": null, "replySettings": "all"}, "scope": "remaining"});
         assert_eq!(patch(&set, true).unwrap(), expected);
         assert!(patch(&["text".to_owned()], false).is_err());
         assert!(patch(&["text=a".to_owned(), "text.b=c".into()], false).is_err());

@@ -107,7 +107,10 @@ async fn entries_wait_for_a_postgres_that_is_away_and_one_that_it_fails_on_holds
         assert_eq!(inbox.answer(entry).await.outcome, "accepted");
     }
     // Once Postgres takes it, so does everybody.
-    sqlx::raw_sql("DROP TRIGGER fails ON posts").execute(&mut fleet.postgres().await).await.unwrap();
+    sqlx::raw_sql("DROP TRIGGER fails ON posts")
+        .execute(&mut fleet.postgres().await)
+        .await
+        .unwrap();
     assert_eq!(inbox.answer(&fails).await.outcome, "accepted");
     let told = inbox.told().await;
     assert_eq!((told.len(), accepted(&told), inbox.waiting().await), (51, 51, 0));

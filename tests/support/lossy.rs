@@ -49,8 +49,8 @@ async fn carry(
         tokio::select! {
             read = from_client.read(&mut asked) => match read {
                 Ok(size @ 1..) => {
-                    let parts = asked[..size].windows(word.len());
-                    is_asked |= { parts }.any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+                    let is_word = |part: &[u8]| part.eq_ignore_ascii_case(word.as_bytes());
+                    is_asked |= asked[..size].windows(word.len()).any(is_word);
                     to_server.write_all(&asked[..size]).await.unwrap();
                 }
                 _ => return,

@@ -36,7 +36,7 @@ async fn posts(fleet: &Fleet, pattern: &str) -> (i64, i64) {
 }
 
 /// Another tenant's scene, and the name of the tenant.
-async fn another<'f>(fleet: &'f Fleet) -> (Scene<'f>, String) {
+async fn another(fleet: &Fleet) -> (Scene<'_>, String) {
     let scene = Scene::of(fleet, fleet.another_tenant("spec").await, "another").await;
     let row = sqlx::query("SELECT name FROM tenants ORDER BY created_at DESC LIMIT 1")
         .fetch_one(&mut fleet.postgres().await)

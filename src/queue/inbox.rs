@@ -24,7 +24,10 @@ const SILENT: Duration = Duration::from_secs(60);
 /// The most inboxes of one script.
 const INBOXES_MAX: usize = 500;
 
-// Whatever takes entries out passes when memory is full: it makes room.
+// Reading passes when memory is full, and so does what takes entries out: it makes room.
+static OPEN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!("#!lua flags=allow-oom\n", include_str!("lua/inbox_open.lua")))
+});
 static SETTLE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!("#!lua flags=allow-oom\n", include_str!("lua/inbox_settle.lua")))
 });
@@ -166,23 +169,21 @@ impl Reader {
     /// When Redis does not answer.
     pub async fn open(&mut self, names: BTreeSet<String>) -> Result<(), Fault> {
         self.open.retain(|name| names.contains(name));
-        for name in names {
-            if self.open.contains(&name) {
-                continue;
-            }
-            let mut create = redis::cmd("XGROUP");
-            // From the beginning: what was added before anybody read is read too.
-            create.arg("CREATE").arg(inbox_key(&name)).arg(GROUP).arg("0").arg("MKSTREAM");
-            match create.exec_async(&mut self.calls).await {
-                Ok(()) => {}
-                Err(error) if error.code() == Some("BUSYGROUP") => {}
-                Err(error) if error.code().is_some() => {
-                    tracing::warn!(tenant = name, %error, "an inbox cannot be read");
-                    continue;
+        let new: Vec<String> = names.into_iter().filter(|name| !self.open.contains(name)).collect();
+        for some in new.chunks(INBOXES_MAX) {
+            let mut open = OPEN.prepare_invoke();
+            some.iter().for_each(|name| {
+                open.key(inbox_key(name));
+            });
+            let told: Vec<String> =
+                open.invoke_async(&mut self.calls).await.context("opening the inboxes")?;
+            for (name, why) in some.iter().zip(told) {
+                if why.is_empty() {
+                    self.open.insert(name.clone());
+                } else {
+                    tracing::warn!(tenant = name, why, "an inbox cannot be read");
                 }
-                Err(error) => return Err(error).context("opening an inbox"),
             }
-            self.open.insert(name);
         }
         Ok(())
     }

@@ -3,69 +3,14 @@
 
 use super::{Python, done, find_program};
 use crate::support::inbox::DEFAULT;
-use crate::support::{Account, Fleet, Scene, say};
+use crate::support::{Account, Fleet, Lossy, Scene, say};
 use serde_json::{Value, json};
 use sqlx::Row;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/inbox");
-
-/// The way to Redis on which the first reply to an `XADD` is lost, with its connection.
-struct Lossy {
-    port: u16,
-    has_lost: Arc<AtomicBool>,
-}
-
-impl Lossy {
-    async fn to(redis: url::Url) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let has_lost = Arc::new(AtomicBool::new(false));
-        let (lost, to) = (has_lost.clone(), redis.port().unwrap());
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, to, lost.clone()));
-            }
-        });
-        Self { port, has_lost }
-    }
-}
-
-async fn carry(client: TcpStream, to: u16, has_lost: Arc<AtomicBool>) {
-    let server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let (mut asked, mut replied) = (vec![0; 16_384], vec![0; 16_384]);
-    let mut has_added = false;
-    loop {
-        tokio::select! {
-            read = from_client.read(&mut asked) => match read {
-                Ok(size @ 1..) => {
-                    let is_add = |part: &[u8]| part.eq_ignore_ascii_case(b"XADD");
-                    has_added |= asked[..size].windows(4).any(is_add);
-                    to_server.write_all(&asked[..size]).await.unwrap();
-                }
-                _ => return,
-            },
-            read = from_server.read(&mut replied) => match read {
-                // The entry is there, and its producer does not hear of it.
-                Ok(1..) if has_added && !has_lost.swap(true, Ordering::SeqCst) => return,
-                Ok(size @ 1..) => {
-                    if to_client.write_all(&replied[..size]).await.is_err() {
-                        return;
-                    }
-                }
-                _ => return,
-            },
-        }
-    }
-}
 
 /// What an operator gives a producer: a URL with its own user and password.
 async fn access(fleet: &Fleet, user: &str) -> url::Url {
@@ -89,7 +34,7 @@ async fn access(fleet: &Fleet, user: &str) -> url::Url {
 async fn try_out(language: &str, program: &[String]) {
     let (scene, account): (Scene<'static>, Account) = Scene::with_account(language).await;
     let mut url = access(scene.fleet, &format!("producer-{language}")).await;
-    let lossy = Lossy::to(url.clone()).await;
+    let lossy = Lossy::to(url.port().unwrap(), "XADD").await;
     url.set_port(Some(lossy.port)).unwrap();
     let run = async |key: &str, body: &Value| {
         let mut command = Command::new(&program[0]);
@@ -104,7 +49,7 @@ async fn try_out(language: &str, program: &[String]) {
     let body = scene.draft(json!({"text": text, "accounts": [account.id]}));
     let (code, answer, told) = run(&format!("{language}-{}", scene.brand), &body).await;
     assert_eq!((code, &answer["success"]), (Some(0), &json!(true)), "{answer}\n{told}");
-    assert!(lossy.has_lost.load(Ordering::SeqCst) && told.contains("again"), "{told}");
+    assert!(lossy.has_lost() && told.contains("again"), "{told}");
     scene.published(&answer["data"]).await;
     let row = sqlx::query("SELECT count(*) AS posts FROM posts WHERE draft->>'text' = $1")
         .bind(&text)
@@ -167,7 +112,7 @@ async fn a_producer_in_typescript_adds_once_whatever_gets_lost() {
 async fn a_producer_in_go_adds_once_whatever_gets_lost() {
     let made = (|| {
         find_program("go", &["version"])?;
-        let (home, _turn) = workshop("go", &["go.mod", "go.sum", "producer.go"]);
+        let (home, _turn) = workshop("go", &["go.mod", "producer.go"]);
         done(Command::new("go").args(["build", "-o", "producer", "."]).current_dir(&home))?;
         Ok::<_, String>(home.join("producer"))
     })();

@@ -10,6 +10,7 @@ mod bench;
 mod calendar;
 mod cancel;
 mod chain;
+mod command;
 mod connecting;
 mod counted;
 mod cut;

@@ -76,6 +76,7 @@ use settings::Settings;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
+use store::api_keys::Shown;
 use store::deliveries::Loaded;
 use store::intents::{Intended, Intent};
 use store::jobs::{Job, JobKind};
@@ -163,6 +164,7 @@ struct Inner {
     settles: Batcher<Settle, Option<Settled>>,
     premises: Batcher<(TenantId, Option<String>), Premises>,
     posts: Batcher<(TenantId, PostId), Option<Post>>,
+    shown: Batcher<[u8; 32], Option<Shown>>,
     turns: turns::Turns,
     renewals: tokio::sync::Semaphore,
     unmapped: unmapped::Unmapped,
@@ -202,6 +204,11 @@ impl App {
             let store = showing.clone();
             async move { store.posts_named(asked).await }.boxed()
         });
+        let letting_in = store.clone();
+        let shown = Batcher::spawn("shown", BATCH_MAX, 4, move |asked| {
+            let store = letting_in.clone();
+            async move { store.api_keys_shown(asked).await }.boxed()
+        });
         let keys = Keys::new(store.clone(), ring);
         let unmapped = unmapped::Unmapped::spawn(store.clone());
         Self(Arc::new(Inner {
@@ -216,6 +223,7 @@ impl App {
             settles,
             premises,
             posts,
+            shown,
             turns: turns::Turns::default(),
             renewals: tokio::sync::Semaphore::new(refresh::AT_ONCE_MAX),
             unmapped,

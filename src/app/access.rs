@@ -77,7 +77,11 @@ impl App {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn brand_of_thing(&self, caller: &Caller, id: &str) -> Result<Option<BrandId>, Fault> {
+    pub async fn brand_of_thing(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<Option<BrandId>, Fault> {
         let Some((thing, uuid)) = crate::audits::thing(id) else { return Ok(None) };
         self.0.store.brand_of_thing(caller.tenant, thing, uuid).await
     }

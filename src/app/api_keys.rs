@@ -156,12 +156,7 @@ pub async fn create(app: &App, caller: &Caller, wanted: Wanted<'_>) -> Answer<Ke
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn rotate(
-    app: &App,
-    caller: &Caller,
-    id: ApiKeyId,
-    grace: Duration,
-) -> Answer<KeyView> {
+pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId, grace: Duration) -> Answer<KeyView> {
     let slugs = slugs(app, caller).await?;
     let Some(old) = find(app, caller, id).await? else { return Ok(Err(nowhere(id))) };
     if let Some(refused) = too_much(caller, &old.access) {
@@ -292,12 +287,7 @@ fn words(access: &Access) -> String {
     format!("{role}{brands}{}", scopes.unwrap_or_default())
 }
 
-fn view(
-    app: &App,
-    caller: &Caller,
-    key: &ApiKey,
-    slugs: &BTreeMap<String, BrandId>,
-) -> KeyView {
+fn view(app: &App, caller: &Caller, key: &ApiKey, slugs: &BTreeMap<String, BrandId>) -> KeyView {
     let slug = |id: BrandId| {
         let known = slugs.iter().find(|(_, one)| **one == id);
         known.map_or_else(|| id.to_string(), |(slug, _)| slug.clone())
@@ -317,9 +307,7 @@ fn view(
         brands: key.access.brands.iter().map(|(id, role)| (slug(*id), role.as_str())).collect(),
         scopes: scopes.map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect()),
         status,
-        requests_per_minute: key
-            .requests_per_minute
-            .unwrap_or(app.0.settings.requests_per_minute),
+        requests_per_minute: key.requests_per_minute.unwrap_or(app.0.settings.requests_per_minute),
         created_at: key.created_at,
         expires_at: key.expires_at,
         last_used_at: key.last_used_at,

@@ -12,8 +12,8 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, keys, post, retry, review,
-    roles, sim as sim_command, slots, status, why,
+    accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, keys, post, retry,
+    review, roles, sim as sim_command, slots, status, why,
 };
 use std::process::ExitCode;
 

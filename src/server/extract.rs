@@ -3,8 +3,8 @@
 //! Invariant: a body has a limit in bytes and in time, and nothing a caller sends is a fault.
 
 use crate::envelope::{Denied, Refusal};
-use app::caller::Caller;
 use app::Refused;
+use app::caller::Caller;
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;

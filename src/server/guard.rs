@@ -307,7 +307,10 @@ mod tests {
             assert!(is_read || !may_view || route == "/v1/posts/validate", "{method} {route}");
         }
         for (method, route, _) in &ROUTES {
-            assert!(all.contains(&(method.clone(), (*route).to_owned())), "{method} {route} is no route");
+            assert!(
+                all.contains(&(method.clone(), (*route).to_owned())),
+                "{method} {route} is no route"
+            );
         }
         assert_eq!(needed(&Method::GET, "/v1/novelties"), Scope::TenantWrite);
         assert_eq!(needed(&Method::POST, "/v1/posts/{id}/cancel"), Scope::PostsPublish);

@@ -2,8 +2,8 @@
 
 use crate::envelope::{Answered, Refusal, success};
 use crate::extract::{Authenticated, JsonBody, KeyAt, MaybeJson, fields, finish};
-use app::api_keys::{self, GRACE, GRACE_MAX, Wanted};
 use app::App;
+use app::api_keys::{self, GRACE, GRACE_MAX, Wanted};
 use axum::extract::State;
 use domain::access::{Role, Scope};
 use domain::rejection::{Rejection, Rule};

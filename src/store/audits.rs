@@ -143,11 +143,8 @@ impl Store {
             Thing::Account => "SELECT brand_id FROM accounts WHERE tenant_id = $1 AND id = $2",
             Thing::Asset | Thing::ApiKey => return Ok(None),
         };
-        let row = sqlx::query(asked)
-            .bind(tenant.uuid())
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await?;
+        let row =
+            sqlx::query(asked).bind(tenant.uuid()).bind(id).fetch_optional(&self.pool).await?;
         row.as_ref().map(|row| convert::id(row, "brand_id")).transpose()
     }
 
@@ -155,11 +152,7 @@ impl Store {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn owners(
-        &self,
-        thing: Thing,
-        ids: &[Uuid],
-    ) -> Result<Vec<(Uuid, TenantId)>, Fault> {
+    pub async fn owners(&self, thing: Thing, ids: &[Uuid]) -> Result<Vec<(Uuid, TenantId)>, Fault> {
         let asked = match thing {
             Thing::Post => "SELECT id, tenant_id FROM posts WHERE id = ANY($1)",
             Thing::Delivery => "SELECT id, tenant_id FROM deliveries WHERE id = ANY($1)",

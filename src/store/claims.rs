@@ -146,7 +146,10 @@ async fn claim_all(
 
 /// Waits for whoever carries out the same request. `false` when that takes too long.
 async fn wait(tx: &mut Transaction<'static, Postgres>, new: &NewPost<'_>) -> Result<bool, Fault> {
-    sqlx::query("SELECT set_config('lock_timeout', $1, true)").bind(WAIT).execute(&mut **tx).await?;
+    sqlx::query("SELECT set_config('lock_timeout', $1, true)")
+        .bind(WAIT)
+        .execute(&mut **tx)
+        .await?;
     for claim in new.claims {
         let waited = sqlx::query(
             "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text || ':' || $2::text, 0))",

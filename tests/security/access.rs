@@ -64,7 +64,10 @@ async fn a_key_lives_from_its_giving_out_to_its_end_and_the_audit_knows() {
     assert_eq!((second.status, &second.data()["replaces"]), (201, &made["id"]), "{second:?}");
     assert_eq!(second.data()["role"], "editor");
     let young = owner.with_key(second.data()["key"].as_str().unwrap());
-    assert_eq!((app.get("/v1/posts").await.status, young.get("/v1/posts").await.status), (200, 200));
+    assert_eq!(
+        (app.get("/v1/posts").await.status, young.get("/v1/posts").await.status),
+        (200, 200)
+    );
     let pressed = owner.post(&rotate, &json!({})).await;
     assert_eq!((pressed.status, &pressed.body["error"]), (409, &json!("key_replaced")));
     let over = "UPDATE api_keys SET expires_at = clock_timestamp() WHERE id = $1";
@@ -85,8 +88,9 @@ async fn a_key_lives_from_its_giving_out_to_its_end_and_the_audit_knows() {
 
     let audit = owner.get("/v1/audit").await;
     let rows = audit.data().as_array().unwrap().iter();
-    let rows: Vec<(&str, &str)> =
-        rows.map(|row| (row["action"].as_str().unwrap(), row["subject"].as_str().unwrap())).collect();
+    let rows: Vec<(&str, &str)> = rows
+        .map(|row| (row["action"].as_str().unwrap(), row["subject"].as_str().unwrap()))
+        .collect();
     let (first, last) = (id(&made), id(second.data()));
     let expected = [("key.revoke", last), ("key.rotate", first), ("key.create", first)];
     assert_eq!(rows, expected);
@@ -127,7 +131,8 @@ async fn a_contributor_of_a_brand_writes_for_approval_there_and_sees_nothing_els
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         scene.draft(body)
     };
-    let other = theirs.post(json!({"text": "x", "accounts": [foreign.id], "scheduledAt": FAR})).await;
+    let other =
+        theirs.post(json!({"text": "x", "accounts": [foreign.id], "scheduledAt": FAR})).await;
     let wanted = json!({"label": "writer", "brands": {&mine.brand: "contributor"}});
     let (_, writer) = create(&owner, wanted).await;
 

@@ -95,9 +95,13 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Order::First { tenant, label, config, data } => {
             let config = ring::config(config.as_deref(), data.as_deref())?;
             telemetry::init(&config.log)?;
-            let (id, key) = app::api_keys::first(&ring::open(&config).await?, tenant, label).await?;
+            let (id, key) =
+                app::api_keys::first(&ring::open(&config).await?, tenant, label).await?;
             let shown = json!({ "id": id, "key": key, "tenant": tenant });
-            (vec![key, format!("{id}, owner of {tenant:?}. Keep it; it is not shown again.")], shown)
+            (
+                vec![key, format!("{id}, owner of {tenant:?}. Keep it; it is not shown again.")],
+                shown,
+            )
         }
         _ => obey(&Client::new(&Place::find()?)?, order).await?,
     };

@@ -80,7 +80,7 @@ pub struct KeyView {
 }
 
 /// The stored form of a key that an owner is to have.
-pub(crate) fn owner(key: &str, label: &str) -> NewApiKey {
+pub fn owner(key: &str, label: &str) -> NewApiKey {
     NewApiKey {
         id: rng::id(),
         sha256: base::digest::sha256(key.as_bytes()),

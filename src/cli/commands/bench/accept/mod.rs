@@ -11,13 +11,16 @@ use super::cpu;
 use super::queue::rig::Rig;
 use super::queue::rounded;
 use crate::say::say;
-use base::digest::{sha256, sha256_hex};
+use app::api_keys::owner;
+use base::digest::sha256_hex;
 use base::{Context, Fault, clock};
+use domain::id::TenantId;
 use load::{Load, Report};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
+use store::api_keys::NewApiKey;
 use store::seeds::Seat;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
@@ -67,9 +70,8 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
 async fn measure(arguments: &Arguments, rig: &Rig) -> Result<Value, Fault> {
     let seat = Seat { account: Uuid::from_u128(8), tenant: Uuid::from_u128(7) };
     rig.store.sow_accounts(PLATFORM, &[seat]).await?;
-    rig.store
-        .add_api_key(domain::id::TenantId::new(seat.tenant), &sha256(KEY.as_bytes()), "bench")
-        .await?;
+    let unlimited = NewApiKey { requests_per_minute: Some(0), ..owner(KEY, "bench") };
+    rig.store.add_api_key(TenantId::new(seat.tenant), &unlimited, "bench").await?;
     let (ours_at, bare_at) = (free().await?, free().await?);
     let mut ours = rig.serve(ours_at).await?;
     let mut bare = bare_server(rig, bare_at, seat)?;

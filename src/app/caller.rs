@@ -3,11 +3,10 @@
 use crate::App;
 use crate::api_keys::{self, Written};
 use base::Fault;
-use base::digest::hex;
+use base::digest::{hex, sha256};
 use domain::access::{Access, Lack, Scope};
 use domain::capability::Profile;
 use domain::id::{ApiKeyId, BrandId, TenantId};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use store::api_keys::NewApiKey;
 use store::tenants::Tenant;
@@ -98,8 +97,8 @@ impl App {
             Written::Mistyped => return Ok(Err(Closed::Mistyped)),
             Written::Otherwise => return Ok(Err(Closed::Unknown)),
         }
-        let sha256 = Sha256::digest(key.as_bytes());
-        let Some(shown) = self.0.store.api_key_shown(&sha256).await? else {
+        let sha256 = sha256(key.as_bytes());
+        let Some(shown) = self.0.shown.call(sha256).await? else {
             return Ok(Err(Closed::Unknown));
         };
         let key = shown.key;

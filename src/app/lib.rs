@@ -81,6 +81,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use store::accepts::{ACCEPTED_AT_ONCE_MAX, Accepted, NewPost};
+use store::api_keys::Shown;
 use store::deliveries::Loaded;
 use store::intents::{Intended, Intent};
 use store::jobs::{Job, JobKind};
@@ -171,6 +172,7 @@ struct Inner {
     premises: Batcher<(TenantId, Option<String>), Premises>,
     posts: Batcher<(TenantId, PostId), Option<Post>>,
     accepts: Batcher<NewPost, Accepted>,
+    shown: Batcher<[u8; 32], Option<Shown>>,
     turns: turns::Turns,
     renewals: tokio::sync::Semaphore,
     unmapped: unmapped::Unmapped,
@@ -214,6 +216,11 @@ impl App {
             let store = showing.clone();
             async move { store.posts_named(asked).await }.boxed()
         });
+        let letting_in = store.clone();
+        let shown = Batcher::spawn("shown", BATCH_MAX, 4, move |asked| {
+            let store = letting_in.clone();
+            async move { store.api_keys_shown(asked).await }.boxed()
+        });
         let keys = Keys::new(store.clone(), ring);
         let unmapped = unmapped::Unmapped::spawn(store.clone());
         Self(Arc::new(Inner {
@@ -230,6 +237,7 @@ impl App {
             premises,
             posts,
             accepts,
+            shown,
             turns: turns::Turns::default(),
             renewals: tokio::sync::Semaphore::new(refresh::AT_ONCE_MAX),
             unmapped,

@@ -119,7 +119,7 @@ pub(crate) async fn validate_as(
             Ok(Ok(Checked { draft, brand: brand.id, targets, warnings: problems }))
         }
         _ => {
-            note_strangers(app, caller, &draft, (&accounts, &assets)).await?;
+            note_strangers(app, caller, &draft, (&accounts[..], &assets)).await?;
             Ok(Err(Refused::Invalid(problems)))
         }
     }

@@ -10,6 +10,7 @@ use domain::time::Timestamp;
 use serde_json::{Value, json};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
+use std::collections::HashMap;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -63,6 +64,7 @@ pub struct NewApiKey {
 }
 
 /// A key that was shown, and whom it lets in.
+#[derive(Clone)]
 pub struct Shown {
     /// The tenant.
     pub tenant: Tenant,
@@ -105,28 +107,35 @@ const COLUMNS: &str = "k.id AS key_id, k.label, k.hint, k.role, k.scopes, k.requ
         AS brand_roles";
 
 impl Store {
-    /// The key of this SHA-256, be it live or not, with its tenant.
+    /// The keys of these SHA-256, be they live or not, each with its tenant, in the order asked.
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn api_key_shown(&self, sha256: &[u8]) -> Result<Option<Shown>, Fault> {
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "SELECT t.id, t.profile, {COLUMNS},
+    pub async fn api_keys_shown(&self, asked: Vec<[u8; 32]>) -> Result<Vec<Option<Shown>>, Fault> {
+        let mut digests: Vec<&[u8]> = asked.iter().map(<[u8; 32]>::as_slice).collect();
+        digests.sort_unstable();
+        digests.dedup();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT t.id, t.profile, k.sha256, {COLUMNS},
                  coalesce(k.last_used_at < clock_timestamp() - $2::text::interval, true)
                      AS is_use_old
-             FROM api_keys k JOIN tenants t ON t.id = k.tenant_id WHERE k.sha256 = $1"
+             FROM api_keys k JOIN tenants t ON t.id = k.tenant_id WHERE k.sha256 = ANY($1)"
         )))
-        .bind(sha256)
+        .bind(digests)
         .bind(USED_EVERY)
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let served_by = convert::word(&row, "profile", profile)?;
-        Ok(Some(Shown {
-            tenant: Tenant { id: convert::id(&row, "id")?, profile: served_by },
-            key: key_of(&row)?,
-            is_use_old: row.try_get("is_use_old")?,
-        }))
+        let mut found: HashMap<Vec<u8>, Shown> = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let served_by = convert::word(row, "profile", profile)?;
+            let shown = Shown {
+                tenant: Tenant { id: convert::id(row, "id")?, profile: served_by },
+                key: key_of(row)?,
+                is_use_old: row.try_get("is_use_old")?,
+            };
+            found.insert(row.try_get("sha256")?, shown);
+        }
+        Ok(asked.iter().map(|sha256| found.get(sha256.as_slice()).cloned()).collect())
     }
 
     /// Writes down that a key is used, once a minute, whoever asks.

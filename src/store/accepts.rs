@@ -104,7 +104,10 @@ impl Store {
 }
 
 /// Inserts posts whose names are theirs; the wake-up of each by its id.
-async fn insert(db: &mut PgConnection, posts: &[&NewPost]) -> Result<HashMap<Uuid, Job>, Fault> {
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    posts: &[&NewPost],
+) -> Result<HashMap<Uuid, Job>, Fault> {
     if posts.is_empty() {
         return Ok(HashMap::new());
     }

@@ -21,7 +21,8 @@ pub struct Arguments {
 pub struct Work {
     #[command(flatten)]
     common: Arguments,
-    /// The roles of this process, separated by commas; all without it.
+    /// The roles of this process, separated by commas; all without it. There are relay, fan-out,
+    /// publish, reconcile, refresh, repost and sweep, and a fleet needs every one of them.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     roles: Vec<String>,
     /// The platforms it publishes on, separated by commas; all without it.
@@ -49,6 +50,13 @@ pub async fn serve(arguments: &Arguments) -> Result<(), Fault> {
 pub async fn work(arguments: &Work) -> Result<(), Fault> {
     let duties = duties(arguments)?;
     let config = start(&arguments.common)?;
+    let undone = undone(&duties);
+    if !undone.is_empty() {
+        tracing::warn!(
+            undone = undone.join(", "),
+            "this process leaves work to others: without another one that does it, it is not done"
+        );
+    }
     let shutdown = shutdown::on_signal()?;
     Fleet::wire(&config).await?.work(&duties, shutdown).await
 }
@@ -90,9 +98,55 @@ fn duties(arguments: &Work) -> Result<Duties, Fault> {
     Ok(duties)
 }
 
+/// What a process with these duties leaves to others: roles, and platforms it does not publish on.
+fn undone(duties: &Duties) -> Vec<String> {
+    let all = wire::all_duties();
+    let roles = all.roles.iter().filter(|role| !duties.roles.contains(role));
+    let roles = roles.map(|role| format!("the role {role}"));
+    let publishes = duties.roles.contains(&Role::Publish);
+    let platforms = all.platforms.iter().filter(|name| !duties.platforms.contains(name));
+    let platforms = platforms.filter(|_| publishes).map(|name| format!("publishing on {name}"));
+    roles.chain(platforms).collect()
+}
+
 fn role(name: &str) -> Result<Role, Fault> {
     Role::parse(name).ok_or_else(|| {
         let all: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
         Fault::new(format!("no role {name:?}; there are: {}", all.join(", ")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Args;
+
+    fn of(roles: &[&str], platforms: &[&str]) -> Vec<String> {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let common = Arguments { config: None };
+        let work = Work { common, roles: owned(roles), platforms: owned(platforms) };
+        undone(&duties(&work).unwrap())
+    }
+
+    // case: W-undone
+    #[test]
+    fn a_process_tells_what_it_leaves_to_others() {
+        assert_eq!(of(&[], &[]), Vec::<String>::new());
+        let told = of(&["publish", "fan-out", "relay", "sweep", "reconcile", "refresh"], &[]);
+        assert_eq!(told, ["the role repost"]);
+        let told = of(&[], &["x", "threads"]);
+        assert!(told.iter().all(|one| one.starts_with("publishing on ")) && told.len() == 3);
+        assert!(!of(&["relay"], &["x"]).iter().any(|one| one.starts_with("publishing")));
+    }
+
+    // case: W-undone
+    #[test]
+    fn the_help_names_every_role() {
+        let command = Work::augment_args(clap::Command::new("work"));
+        let roles = command.get_arguments().find(|one| one.get_id() == "roles").unwrap();
+        let told = roles.get_help().unwrap().to_string();
+        for role in Role::ALL {
+            assert!(told.contains(role.as_str()), "{role} is not in {told:?}");
+        }
+    }
 }

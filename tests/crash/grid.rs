@@ -9,6 +9,7 @@ use crate::support::scene::Way;
 use crate::support::worker::Worker;
 use crate::support::{Account, Api, Fleet, Scene, api, eventually, files, say, turn};
 use base::clock;
+use futures::future::join_all;
 use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -116,11 +117,9 @@ impl<'f> Grid<'f> {
         let scene = Scene::on(fleet, "grid").await;
         let ways: BTreeSet<Way> = kinds.iter().map(|kind| kind.way()).collect();
         let most = if end == End::Die { ACCOUNTS } else { ACCOUNTS_STOPPED };
-        let mut accounts = Vec::new();
-        for at in 0..most {
-            let way = ways.iter().cycle().nth(at).expect("a kind has a way");
-            accounts.push(scene.connect_on(*way, "grid").await);
-        }
+        let ways_in_turn = ways.iter().cycle().take(most);
+        let connected = ways_in_turn.map(|way| scene.connect_on(*way, "grid"));
+        let accounts = stream::iter(connected).buffered(POSTED_AT_ONCE).collect().await;
         let picture = scene.api.upload(files::jpeg(1_080, 1_080), "a.jpg").await;
         let film = scene.api.upload(files::film(10), "a.mp4").await;
         let folder = fleet.root().join("passages");
@@ -134,19 +133,20 @@ impl<'f> Grid<'f> {
     /// asked once more whether it is ready, and no other post may pass there: the shortest counts.
     async fn scout(&mut self, kinds: &[Kind]) -> Vec<(Kind, Extent)> {
         self.crew.tend();
-        let mut extents = Vec::new();
-        for (number, kind) in kinds.iter().enumerate() {
+        let grid = &*self;
+        let extents = kinds.iter().enumerate().map(async |(number, kind)| {
             let mut ways = Vec::new();
             for scout in 0..SCOUTS {
                 let cell = Cell { number: number + scout, kind: *kind, point: "scout", passage: 0 };
-                let mut draft = self.draft(&cell);
-                draft["text"] = format!("Scout {number} {scout}, {}", self.scene.brand).into();
-                let post = self.scene.post(draft).await;
-                self.scene.published(&post).await;
-                ways.push(extent(&self.scene.whole(&post).await));
+                let mut draft = grid.draft(&cell);
+                draft["text"] = format!("Scout {number} {scout}, {}", grid.scene.brand).into();
+                let post = grid.scene.post(draft).await;
+                grid.scene.published(&post).await;
+                ways.push(extent(&grid.scene.whole(&post).await));
             }
-            extents.push((*kind, Extent::shortest(&ways)));
-        }
+            (*kind, Extent::shortest(&ways))
+        });
+        let extents = join_all(extents).await;
         self.crew.dismiss_all();
         // A later look at a film is not what this is about, and a relay that has told of it passes
         // over what is due before.

@@ -22,14 +22,14 @@ async fn schedule(arguments: &[&str]) -> Value {
 // case: S-bench
 #[tokio::test]
 async fn none_of_the_posts_of_a_bench_is_early_lost_or_twice() {
-    let asked = ["--deferred", "20000", "--rate", "200", "--seconds", "3", "--same-second", "1000"];
+    let asked = ["--deferred", "5000", "--rate", "200", "--seconds", "2", "--same-second", "1000"];
     let figures = schedule(&[&asked[..], &["--lanes", "400"]].concat()).await;
     say(format_args!("bench schedule: {figures}"));
     for none in ["early", "lost", "twice", "deferred_in_redis"] {
         assert_eq!(figures[none], 0, "{none}");
     }
-    // 200 a second for three seconds, 1,000 at once, and 100 a second beside them.
-    assert_eq!(figures["published"], 600 + 1_000 + 600, "{figures}");
+    // 200 a second for two seconds, 1,000 at once, and 100 a second beside them.
+    assert_eq!(figures["published"], 400 + 1_000 + 400, "{figures}");
     for figure in ["p50_ms", "p99_ms", "redis_bytes_per_job", "relay_walk_ms"] {
         assert!(figures[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure}");
     }

@@ -13,11 +13,11 @@ use std::time::Duration;
 /// Clients of their own connections that cancel.
 const CLIENTS: usize = 8;
 /// Posts on their way to their due time at once.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 32;
 /// From the order of a post to its due time, at least and at most, in milliseconds.
 const AHEAD_MS: [i64; 2] = [700, 1_300];
 /// By how much the aim moves after each race, against the side that has won it.
-const STEP_MS: i64 = 4;
+const STEP_MS: i64 = 8;
 /// A cancel leaves so far from the aim at most, to either side.
 const SPREAD_MS: i64 = 30;
 /// Each side wins at least this part of the races, or they were not met.
@@ -90,25 +90,29 @@ async fn run(scene: &Scene<'_>, accounts: &[Account], posts: usize) {
         .collect()
         .await;
 
-    for race in races.iter().filter(|race| race.won == Won::Worker) {
-        scene.published(&race.post).await;
-    }
+    let left = races.iter().filter(|race| race.won == Won::Worker);
+    stream::iter(left)
+        .for_each_concurrent(CLIENTS, async |race| {
+            scene.published(&race.post).await;
+        })
+        .await;
     let mut out: BTreeMap<String, usize> = BTreeMap::new();
     for accepted in scene.sim.accepted("x").await {
         *out.entry(accepted.text).or_default() += 1;
     }
-    let mut cancelled = 0;
-    for race in &races {
-        let writes = out.get(race.post["text"].as_str().unwrap()).copied().unwrap_or(0);
-        match race.won {
-            Won::Worker => assert_eq!(writes, 1, "{}", race.post),
-            Won::Cancel => {
-                cancelled += 1;
-                assert_eq!(writes, 0, "it was cancelled, and is out: {}", race.post);
-                assert_eq!(scene.show(&race.post).await["status"], "cancelled");
+    stream::iter(&races)
+        .for_each_concurrent(CLIENTS, async |race| {
+            let writes = out.get(race.post["text"].as_str().unwrap()).copied().unwrap_or(0);
+            match race.won {
+                Won::Worker => assert_eq!(writes, 1, "{}", race.post),
+                Won::Cancel => {
+                    assert_eq!(writes, 0, "it was cancelled, and is out: {}", race.post);
+                    assert_eq!(scene.show(&race.post).await["status"], "cancelled");
+                }
             }
-        }
-    }
+        })
+        .await;
+    let cancelled = races.iter().filter(|race| race.won == Won::Cancel).count();
     let aim = aim_ms.load(Ordering::Relaxed);
     say(format_args!(
         "cancel against claim: {posts} races, {cancelled} cancelled, {} published, even {aim} ms \
@@ -121,11 +125,8 @@ async fn run(scene: &Scene<'_>, accounts: &[Account], posts: usize) {
 }
 
 async fn accounts(scene: &Scene<'_>, count: usize) -> Vec<Account> {
-    let mut accounts = Vec::new();
-    for _ in 0..count {
-        accounts.push(scene.connect_on(X, "race").await);
-    }
-    accounts
+    let connected = (0..count).map(|_| scene.connect_on(X, "race"));
+    stream::iter(connected).buffer_unordered(CLIENTS).collect().await
 }
 
 // case: R-cancel

@@ -69,7 +69,10 @@ async fn a_published_delivery_tells_its_attempt_call_and_end() {
 // case: T-look
 #[tokio::test]
 async fn look_ups_tell_what_they_showed() {
-    let whole = tried("looked", Some(json!({"kind": "resetBeforeAccept"}))).await;
+    let (whole, seen) = tokio::join!(
+        tried("looked", Some(json!({"kind": "resetBeforeAccept"}))),
+        tried("seen", Some(json!({"kind": "acceptThenReset"}))),
+    );
     let expected = [
         "publish begun",
         "publish intent tweets.create absent",
@@ -89,7 +92,7 @@ async fn look_ups_tell_what_they_showed() {
         "publish decision published -> publish",
     ];
     assert_eq!(briefs(&whole), expected, "{whole}");
-    let whole = tried("seen", Some(json!({"kind": "acceptThenReset"}))).await;
+    let whole = seen;
     let told = lines(&whole);
     let look = &told.iter().find(|(_, line)| line["kind"] == "look").unwrap().1;
     assert_eq!(look["verdict"], "found");

@@ -79,6 +79,16 @@ async fn aside(app: &App, claimed: &Claimed, row: &Loaded) -> Result<Option<Outc
     Ok(None)
 }
 
+/// Its post is held, and it waits with it. What is out, or may be, is carried to its end whatever
+/// its post waits for.
+async fn is_at_rest(app: &App, row: &Loaded) -> Result<bool, Fault> {
+    let at = |is_part_out| Now { status: row.status, is_part_out };
+    if !at(false).is_at_rest() {
+        return Ok(false);
+    }
+    Ok(at(app.0.store.is_part_out(row.id).await?).is_at_rest())
+}
+
 /// What gathering came to.
 pub(crate) enum Assembled<'a> {
     /// Everything is there.
@@ -118,9 +128,7 @@ impl<'a> Attempt<'a> {
                 return Ok(Begun::Over(Outcome::Release));
             }
         }
-        // What may be out is settled whatever its post waits for.
-        let at = Now { status: row.status, is_part_out: false };
-        if row.stage != Stage::Live && at.is_at_rest() {
+        if row.stage != Stage::Live && is_at_rest(app, &row).await? {
             // Whoever lets the post go owes it a new wake-up.
             app.0.store.drop_job(kind, claimed.subject, claimed.generation).await?;
             return Ok(Begun::Over(Outcome::Done));

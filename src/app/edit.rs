@@ -5,14 +5,14 @@
 //! written, or stands against it (`domain::edit`).
 
 use crate::caller::Caller;
-use crate::order::{at_release, nowhere, owed, told, wrong_stage};
-use crate::show::{self, PostView, UnreachedView};
+use crate::order::{at_release, nowhere, owed, told, unreached, wrong_stage};
+use crate::show::{self, PostView};
 use crate::validate::{Anew, Checked, validate_as};
 use crate::{Answer, App, Refused, slots};
 use base::rng;
 use domain::capability::Profile;
 use domain::delivery::Status;
-use domain::edit::{Way, Wish, Words, edited, recheck};
+use domain::edit::{Now, Way, Wish, Words, edited, recheck};
 use domain::id::{AccountId, DeliveryId, PostId};
 use domain::post::Stage;
 use domain::request::{Change, Draft, written};
@@ -38,9 +38,9 @@ struct Plan {
     moves: Vec<Move>,
     added: Vec<(DeliveryId, AccountId, &'static str)>,
     /// Those that stand against it.
-    refused: Vec<(DeliveryId, Status)>,
+    refused: Vec<(DeliveryId, Now)>,
     /// Those that keep what was written.
-    spared: Vec<UnreachedView>,
+    spared: Vec<(DeliveryId, Now)>,
     /// Some are to be checked by a fan-out.
     is_checked: bool,
     /// A failed one goes on.
@@ -140,6 +140,13 @@ async fn write(
             Err(none) => return Ok(Err(slots::refusal(&draft.brand_slug, none))),
         };
     }
+    if let Some(accounts) = revived(&turn, &draft, &targets, (change, goal)) {
+        draft = match turn.reclaim(&draft, &accounts).await? {
+            Ok(Some(place)) => place.fill(&draft),
+            Ok(None) => draft,
+            Err(none) => return Ok(Err(slots::refusal(&draft.brand_slug, none))),
+        };
+    }
     let post = &turn.post;
     if goal == Goal::Release
         && let Err(refused) = at_release(&draft, post)
@@ -153,7 +160,7 @@ async fn write(
     if let Some(refused) = plan.refusal(post.stage, goal) {
         return Ok(Err(refused));
     }
-    let Plan { moves, added, spared: unreached, is_checked, .. } = plan;
+    let Plan { moves, added, spared, is_checked, .. } = plan;
     let stage = if goal == Goal::Release { Stage::Live } else { post.stage };
     let (id, actor) = (post.id, caller.actor());
     let action = match goal {
@@ -183,7 +190,28 @@ async fn write(
     app.wake(&jobs).await;
     tracing::info!(post = %id, actor, action, revision, "a post is changed");
     let shown = show::post(app, caller, id).await?;
+    let unreached = spared.into_iter().map(|(id, now)| unreached(id, now)).collect();
     Ok(shown.map(|view| PostView { unreached, warnings, ..view }))
+}
+
+/// The accounts on which some of a post goes on at the time it had; `None` where none does, or the
+/// change names another time.
+fn revived(
+    turn: &Turn,
+    draft: &Draft,
+    targets: &[(AccountId, &'static str)],
+    (change, goal): (&Change, Goal),
+) -> Option<Vec<AccountId>> {
+    let is_same = draft.scheduled_at == turn.post.draft.scheduled_at;
+    let of = |status| turn.standing.iter().filter(move |one| one.now.status == status);
+    let stays = |account: &AccountId| of(Status::Failed).any(|one| one.account == *account);
+    let accounts: Vec<AccountId> = match (goal, readdresses(change, goal)) {
+        (Goal::Release, _) | (Goal::Edit, false) => return None,
+        (Goal::Edit, true) if targets.iter().all(|(account, _)| stays(account)) => return None,
+        (_, true) => targets.iter().map(|(account, _)| *account).collect(),
+        (Goal::Retry, false) => of(Status::Failed).map(|one| one.account).collect(),
+    };
+    Some(accounts).filter(|accounts| is_same && !accounts.is_empty())
 }
 
 /// The change says anew on which accounts the post goes out.
@@ -251,11 +279,11 @@ fn plan(
             spares,
         };
         let Some((words, way)) = edited(one.now, wish) else {
-            plan.refused.push((one.id, one.now.status));
+            plan.refused.push((one.id, one.now));
             continue;
         };
         if edited(one.now, Wish { spares: false, ..wish }).is_none() {
-            plan.spared.push(UnreachedView { id: one.id, status: one.now.status });
+            plan.spared.push((one.id, one.now));
         }
         plan.is_retried |= one.now.status == Status::Failed && way == Way::Check;
         let stays_unchecked = way == Way::Stay && one.now.status == Status::Validating;
@@ -330,9 +358,8 @@ impl Plan {
         let takes = |one: &Move| one.status.is_some() || one.words == Words::New;
         let is_taken = self.moves.iter().any(takes) || !self.added.is_empty();
         if stage == Stage::Live && !self.spared.is_empty() && !is_taken {
-            let spared: Vec<_> = self.spared.iter().map(|one| (one.id, one.status)).collect();
             let message =
-                format!("Nothing is left that could take this change: {}.", told(&spared));
+                format!("Nothing is left that could take this change: {}.", told(&self.spared));
             return Some(Refused::Conflict { code: "too_late", message });
         }
         None

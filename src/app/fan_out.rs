@@ -18,20 +18,13 @@ use store::accounts::Account;
 use store::crashes::Culprit;
 use store::deliveries::Shown;
 use store::jobs::{Arm, JobKind};
-use store::posts::Planned;
+use store::posts::{Facts, FanOut, Planned};
 
 /// Checks a post once more and schedules its deliveries.
 pub async fn fan_out(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
     let ended = plan_and_commit(app, claimed, &mut place).await;
-    place.leave(app, claimed).await;
-    match ended {
-        Ok(outcome) => outcome,
-        Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "fan-out failed; it is tried again");
-            Outcome::Release
-        }
-    }
+    place.end(app, claimed, ended).await.unwrap_or(Outcome::Release)
 }
 
 async fn plan_and_commit(
@@ -46,24 +39,17 @@ async fn plan_and_commit(
         Stay::Later(outcome) => return Ok(outcome),
         Stay::Never => return give_up(app, claimed).await,
     }
-    let Some(turn) = app.0.store.begin_fan_out(id, claimed.generation).await? else {
+    let Some(mut turn) = app.0.store.begin_fan_out(id, claimed.generation).await? else {
         return Ok(Outcome::Done);
     };
-    let profile = app.0.store.tenant(turn.tenant).await?.profile;
+    let facts = facts(&mut turn).await?;
     let waiting = turn.post.deliveries.iter().filter(|d| d.status == Status::Validating);
-    let waiting: Vec<&Shown> = waiting.collect();
-    let ids: Vec<_> = waiting.iter().map(|d| d.account).collect();
-    let accounts = app.0.store.accounts(turn.tenant, &ids).await?;
-    let mut plan = Vec::with_capacity(waiting.len());
-    let mut assets = validate::assets_of(app, turn.tenant, &turn.post.draft).await?;
-    for own in waiting.iter().filter_map(|delivery| delivery.draft.as_ref()) {
-        assets.extend(validate::assets_of(app, turn.tenant, own).await?);
-    }
+    let mut plan = Vec::new();
     for delivery in waiting {
         let draft = delivery.draft.as_ref().unwrap_or(&turn.post.draft);
-        let account = accounts.iter().find(|account| account.id == delivery.account);
+        let account = facts.accounts.iter().find(|account| account.id == delivery.account);
         let failure = match account {
-            Some(account) => objection(account, profile, draft, &assets),
+            Some(account) => objection(account, facts.profile, draft, &facts.assets),
             None => Some(show::failure(&Failure::Auth {
                 revoked: true,
                 detail: "the account is not there any more".to_owned(),
@@ -87,6 +73,17 @@ async fn plan_and_commit(
         tracing::warn!(post = %id, "Redis was not told of new deliveries; the sweep will");
     }
     Ok(Outcome::Done)
+}
+
+/// What its deliveries are checked against, those that say something else than their post too.
+async fn facts(turn: &mut FanOut) -> Result<Facts, Fault> {
+    let waiting = turn.post.deliveries.iter().filter(|d| d.status == Status::Validating);
+    let (mut accounts, mut files) = (Vec::new(), validate::assets_of(&turn.post.draft));
+    for delivery in waiting {
+        accounts.push(delivery.account);
+        files.extend(delivery.draft.iter().flat_map(validate::assets_of));
+    }
+    turn.facts(&accounts, &files).await
 }
 
 /// Ends a post whose fan-out ended three processes: none of its deliveries goes on.

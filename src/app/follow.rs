@@ -60,14 +60,7 @@ fn arm(app: &App, address: Address<'_>, delivery: DeliveryId, due_at: Timestamp)
 pub async fn follow(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
     let ended = work(app, claimed, &mut place).await;
-    place.leave(app, claimed).await;
-    match ended {
-        Ok(outcome) => outcome,
-        Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "a look faulted; tried again");
-            Outcome::ReleaseFor(LOOKS[0])
-        }
-    }
+    place.end(app, claimed, ended).await.unwrap_or(Outcome::ReleaseFor(LOOKS[0]))
 }
 
 async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {

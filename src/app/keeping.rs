@@ -127,15 +127,9 @@ pub async fn refresh(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
     crash::point_of("refresh.after_claim", claimed.subject);
     let ended = work(app, claimed, &mut place).await;
-    place.leave(app, claimed).await;
+    let ended = place.end(app, claimed, ended).await;
     crash::point_of("refresh.before_ack", claimed.subject);
-    match ended {
-        Ok(outcome) => outcome,
-        Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "a refresh faulted; tried again");
-            Outcome::ReleaseFor(AGAIN)
-        }
-    }
+    ended.unwrap_or(Outcome::ReleaseFor(AGAIN))
 }
 
 async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {

@@ -100,8 +100,7 @@ async fn carry_out(
         Order::Hold | Order::Unschedule | Order::Archive | Order::Cancel => Due::Same,
     };
     let refused = turn.standing.iter().filter(|one| step(order, one.now) == Step::Refuse);
-    let unreached = refused.map(|one| UnreachedView { id: one.id, status: one.now.status });
-    let unreached: Vec<UnreachedView> = unreached.collect();
+    let unreached = refused.map(|one| unreached(one.id, one.now)).collect();
     let moves: Vec<Move> = turn.standing.iter().filter_map(|one| moved(order, one, due)).collect();
     let timeless = Draft { scheduled_at: None, ..post.draft.clone() };
     let draft = (order == Order::Unschedule).then_some(&timeless);
@@ -199,7 +198,7 @@ fn refusal(turn: &Turn, order: Order, against: Against) -> Refused {
         return wrong_stage(what, turn.post.stage);
     }
     let refuses = turn.standing.iter().filter(|one| step(order, one.now) == Step::Refuse);
-    let named: Vec<_> = refuses.map(|one| (one.id, one.now.status)).collect();
+    let named: Vec<_> = refuses.map(|one| (one.id, one.now)).collect();
     if named.is_empty() {
         let message = format!("{what}: every delivery of this one has ended.");
         return Refused::Conflict { code: "too_late", message };
@@ -215,15 +214,24 @@ pub(crate) fn wrong_stage(what: &str, stage: Stage) -> Refused {
 }
 
 /// Deliveries and where they stand, in words.
-pub(crate) fn told(deliveries: &[(DeliveryId, Status)]) -> String {
+pub(crate) fn told(deliveries: &[(DeliveryId, Now)]) -> String {
     const NAMED_MAX: usize = 5;
     let named = deliveries.iter().take(NAMED_MAX);
-    let named: Vec<String> =
-        named.map(|(id, status)| format!("delivery {id} is {status}")).collect();
+    let named: Vec<String> = named
+        .map(|(id, Now { status, is_part_out })| match status.is_ended() || !is_part_out {
+            true => format!("delivery {id} is {status}"),
+            false => format!("delivery {id} is {status}, and a part of it is out"),
+        })
+        .collect();
     match deliveries.len().saturating_sub(NAMED_MAX) {
         0 => named.join(", "),
         more => format!("{}, and {more} more", named.join(", ")),
     }
+}
+
+/// What a change could not reach.
+pub(crate) fn unreached(id: DeliveryId, now: Now) -> UnreachedView {
+    UnreachedView { id, status: now.status }
 }
 
 /// There is no such post.

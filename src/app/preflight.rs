@@ -70,14 +70,7 @@ pub(crate) async fn look_again(app: &App, account: AccountId) {
 pub async fn look(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
     let ended = work(app, claimed, &mut place).await;
-    place.leave(app, claimed).await;
-    match ended {
-        Ok(outcome) => outcome,
-        Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "a look faulted; tried again");
-            Outcome::ReleaseFor(AGAIN)
-        }
-    }
+    place.end(app, claimed, ended).await.unwrap_or(Outcome::ReleaseFor(AGAIN))
 }
 
 async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {

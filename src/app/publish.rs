@@ -26,14 +26,7 @@ const WORK_MAX: Duration = Duration::from_secs(30);
 pub async fn publish(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
     let ended = work(app, claimed, &mut place).await;
-    place.leave(app, claimed).await;
-    match ended {
-        Ok(outcome) => outcome,
-        Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "publishing faulted; tried again");
-            keys::rest(&fault)
-        }
-    }
+    place.end(app, claimed, ended).await.unwrap_or_else(|fault| keys::rest(&fault))
 }
 
 async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {

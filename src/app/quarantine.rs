@@ -106,12 +106,23 @@ impl Place {
         Ok(Stay::Here)
     }
 
-    /// The handler came to an end in good order. A panic and the hard end do not come by here.
-    pub async fn leave(self, app: &App, claimed: &Claimed) {
-        let Some(culprit) = self.alone else { return };
-        if let Err(fault) = app.0.store.end_alone(culprit, claimed.epoch).await {
-            tracing::warn!(%fault, subject = %claimed.subject, "it may count as a death");
+    /// The handler came to an end in good order. A panic and the hard end do not come by here. A
+    /// fault is told here, and whoever gets it back says when the job is tried again.
+    pub async fn end(
+        self,
+        app: &App,
+        claimed: &Claimed,
+        ended: Result<Outcome, Fault>,
+    ) -> Result<Outcome, Fault> {
+        let Claimed { queue, subject, epoch, .. } = claimed;
+        if let Some(culprit) = self.alone
+            && let Err(fault) = app.0.store.end_alone(culprit, *epoch).await
+        {
+            tracing::warn!(%fault, %subject, "it may count as a death");
         }
+        ended.inspect_err(|fault| {
+            tracing::error!(%fault, %queue, %subject, "a job faulted; it is tried again");
+        })
     }
 }
 

@@ -25,14 +25,7 @@ const PAGES_MAX: u32 = 20;
 pub async fn reconcile(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
     let ended = work(app, claimed, &mut place).await;
-    place.leave(app, claimed).await;
-    match ended {
-        Ok(outcome) => outcome,
-        Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "asking faulted; it is tried again");
-            keys::rest(&fault)
-        }
-    }
+    place.end(app, claimed, ended).await.unwrap_or_else(|fault| keys::rest(&fault))
 }
 
 async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {

@@ -328,7 +328,8 @@ pub async fn ensure_brand(
     zone: Option<&TimeZone>,
 ) -> Result<Value, Fault> {
     let id = base::rng::id();
-    let brand = app.0.store.ensure_brand(caller.tenant, id, (slug, name), zone).await?;
+    let (tenant, actor) = (caller.tenant, caller.actor());
+    let brand = app.0.store.ensure_brand(tenant, id, (slug, name), (zone, &actor)).await?;
     Ok(brand_view(&brand))
 }
 

@@ -147,6 +147,14 @@ pub(crate) async fn preview(app: &App, slug: &str, wanted: Wanted<'_>) -> Answer
     Ok(place.map_err(|none| refusal(slug, none)))
 }
 
+/// What is said of a post whose slot was given to another, once it goes on in the next free one.
+pub(crate) fn moved(from: Timestamp) -> String {
+    format!(
+        "Its slot at {from} was given to another post while nothing of this one went on, so it \
+         goes out in the next free one."
+    )
+}
+
 /// Why a post has no slot, and what its sender can do.
 pub(crate) fn refusal(slug: &str, none: NoPlace) -> Refused {
     let rejection = match none {

@@ -5,10 +5,9 @@
 
 use crate::caller::Caller;
 use crate::{Answer, App, Refused, slots};
-use base::Fault;
 use domain::capability::{self, Profile};
 use domain::content::{AssetFacts, Content};
-use domain::id::{AccountId, AssetId, BrandId, TenantId};
+use domain::id::{AccountId, AssetId, BrandId};
 use domain::local::TimeZone;
 use domain::post::Begin;
 use domain::rejection::{Rejection, RejectionType, Rule};
@@ -85,7 +84,7 @@ pub(crate) async fn validate_as(
         Some(kept) => accounts.iter().filter(|account| kept.contains(&account.id)).collect(),
         None => targets(&draft, &accounts, brand.is_some(), &mut problems),
     };
-    let assets = assets_of(app, caller.tenant, &draft).await?;
+    let assets = app.0.store.assets(caller.tenant, &assets_of(&draft)).await?;
     let named = draft.platforms.iter().filter(|_| anew.kept.is_none()).map(String::as_str);
     let addressed: BTreeSet<&str> =
         targets.iter().map(|account| account.platform.as_str()).chain(named).collect();
@@ -189,12 +188,8 @@ pub(crate) fn check(
     capability::check(platform.name(), platform.capabilities(profile, kind), content, assets)
 }
 
-/// The facts of every file that a draft names, wherever it names it.
-pub(crate) async fn assets_of(
-    app: &App,
-    tenant: TenantId,
-    draft: &Draft,
-) -> Result<BTreeMap<AssetId, AssetFacts>, Fault> {
+/// Every file that a draft names, wherever it names it.
+pub(crate) fn assets_of(draft: &Draft) -> Vec<AssetId> {
     let mut ignored = Vec::new();
     let mut ids: BTreeSet<AssetId> = draft.media.iter().map(|media| media.id).collect();
     for platform in platforms::ALL {
@@ -204,7 +199,7 @@ pub(crate) async fn assets_of(
             &mut ignored,
         )));
     }
-    app.0.store.assets(tenant, &ids.into_iter().collect::<Vec<_>>()).await
+    ids.into_iter().collect()
 }
 
 /// The accounts that a draft addresses.

@@ -37,14 +37,7 @@ pub(crate) fn arm(
 pub async fn tell(app: &App, claimed: &Claimed) -> Outcome {
     let Some(mut place) = Place::take(app).await else { return Outcome::Release };
     let ended = work(app, claimed, &mut place).await;
-    place.leave(app, claimed).await;
-    match ended {
-        Ok(outcome) => outcome,
-        Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "nobody was told; tried again");
-            Outcome::Release
-        }
-    }
+    place.end(app, claimed, ended).await.unwrap_or(Outcome::Release)
 }
 
 async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome, Fault> {

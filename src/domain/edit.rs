@@ -44,9 +44,19 @@ impl Now {
         }
     }
 
-    /// It has not ended, and stands between two calls.
+    /// It has not ended, and nothing of it goes on that a person could not stop: a chain of which
+    /// a part is out is under way between two calls too, unless it failed and is yet to be checked.
     pub const fn is_at_rest(self) -> bool {
-        matches!(self.status, Status::Validating | Status::Scheduled | Status::Ready)
+        match self.status {
+            Status::Validating => true,
+            Status::Scheduled | Status::Ready => !self.is_part_out,
+            Status::Sending
+            | Status::Reconciling
+            | Status::Review
+            | Status::Published
+            | Status::Failed
+            | Status::Cancelled => false,
+        }
     }
 }
 
@@ -78,7 +88,7 @@ pub const fn step(order: Order, now: Now) -> Step {
         Order::Unschedule => Step::Refuse,
         Order::Archive if now.status.is_ended() => Step::Keep,
         Order::Archive => Step::Refuse,
-        Order::Cancel if now.is_at_rest() => Step::To(Event::Cancel),
+        Order::Cancel if now.is_free() => Step::To(Event::Cancel),
         Order::Cancel if matches!(now.status, Status::Cancelled) => Step::Keep,
         Order::Cancel => Step::Refuse,
     }
@@ -280,8 +290,12 @@ mod tests {
     #[test]
     fn an_order_is_refused_by_what_it_cannot_reach() {
         for now in all() {
-            let under_way =
-                matches!(now.status, Status::Sending | Status::Reconciling | Status::Review);
+            let under_way = match now.status {
+                Status::Scheduled | Status::Ready => now.is_part_out,
+                status => {
+                    matches!(status, Status::Sending | Status::Reconciling | Status::Review)
+                }
+            };
             assert_eq!(step(Order::Hold, now) == Step::Refuse, under_way, "{now:?}");
             assert_eq!(step(Order::Archive, now) == Step::Refuse, !now.status.is_ended());
             for order in [Order::Release, Order::Unschedule, Order::Cancel] {
@@ -290,6 +304,19 @@ mod tests {
                 }
             }
         }
+        // What is out, or a part of it, is neither taken back, nor held, nor checked again.
+        for status in [Status::Scheduled, Status::Ready] {
+            let out = Now { status, is_part_out: true };
+            for order in [Order::Hold, Order::Unschedule, Order::Cancel] {
+                assert_eq!(step(order, out), Step::Refuse, "{order:?} {out:?}");
+            }
+            assert_eq!(step(Order::Release, out), Step::Keep);
+        }
+        // What failed behind its first part waits for its check, and can be kept from it.
+        let retried = Now { status: Status::Validating, is_part_out: true };
+        assert_eq!(step(Order::Hold, retried), Step::Keep);
+        assert_eq!(step(Order::Release, retried), Step::To(Event::Recheck));
+        assert_eq!(step(Order::Cancel, retried), Step::Refuse);
         let free = Now { status: Status::Scheduled, is_part_out: false };
         let out = Now { status: Status::Published, is_part_out: true };
         assert_eq!(stage_after(Stage::Live, Order::Hold, &[free, out]), Ok(Stage::Held));

@@ -6,8 +6,8 @@ use base::{Context, Fault};
 use domain::account::Status;
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 /// An account as it is stored.
@@ -111,6 +111,21 @@ pub(crate) fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!("{COLUMNS} {rest}"))
 }
 
+/// Accounts by id, those that exist.
+pub(crate) async fn accounts(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    ids: &[AccountId],
+) -> Result<Vec<Account>, Fault> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query(select("WHERE a.tenant_id = $1 AND a.id = ANY($2)"))
+        .bind(tenant.uuid())
+        .bind(ids)
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(account_of).collect()
+}
+
 impl Store {
     /// The accounts of a brand, by platform and handle.
     ///
@@ -140,13 +155,7 @@ impl Store {
         tenant: TenantId,
         ids: &[AccountId],
     ) -> Result<Vec<Account>, Fault> {
-        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-        let rows = sqlx::query(select("WHERE a.tenant_id = $1 AND a.id = ANY($2)"))
-            .bind(tenant.uuid())
-            .bind(ids)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(account_of).collect()
+        accounts(&mut *self.pool.acquire().await?, tenant, ids).await
     }
 
     /// Writes down what the platform told of an account after it was connected.

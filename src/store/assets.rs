@@ -4,6 +4,7 @@ use crate::{Store, convert};
 use base::Fault;
 use domain::content::AssetFacts;
 use domain::id::{AssetId, TenantId};
+use sqlx::PgConnection;
 use sqlx::types::Json;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -32,16 +33,25 @@ impl Store {
         tenant: TenantId,
         ids: &[AssetId],
     ) -> Result<BTreeMap<AssetId, AssetFacts>, Fault> {
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-        let rows = sqlx::query("SELECT facts FROM assets WHERE tenant_id = $1 AND id = ANY($2)")
-            .bind(tenant.uuid())
-            .bind(ids)
-            .fetch_all(&self.pool)
-            .await?;
-        let facts = rows.iter().map(|row| convert::json::<AssetFacts>(row, "facts"));
-        facts.map(|facts| facts.map(|facts| (facts.id, facts))).collect()
+        assets(&mut *self.pool.acquire().await?, tenant, ids).await
     }
+}
+
+/// The facts of those of `ids` that exist.
+pub(crate) async fn assets(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    ids: &[AssetId],
+) -> Result<BTreeMap<AssetId, AssetFacts>, Fault> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query("SELECT facts FROM assets WHERE tenant_id = $1 AND id = ANY($2)")
+        .bind(tenant.uuid())
+        .bind(ids)
+        .fetch_all(db)
+        .await?;
+    let facts = rows.iter().map(|row| convert::json::<AssetFacts>(row, "facts"));
+    facts.map(|facts| facts.map(|facts| (facts.id, facts))).collect()
 }

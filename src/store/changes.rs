@@ -4,6 +4,7 @@
 //! Invariant: the post is locked first, then its deliveries in the order of their ids. An intent
 //! that was committed before is seen here; one that comes later meets a new revision.
 
+use crate::deeds::{self, Deed};
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::posts::{Post, post_of, shown_deliveries};
 use crate::slots::{self, NoPlace, Place, Wanted};
@@ -16,15 +17,20 @@ use domain::post::{Hold, Stage};
 use domain::request::Draft;
 use serde_json::Value;
 use sqlx::types::Json;
-use sqlx::{PgConnection, Postgres, Row, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, Transaction};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
+
+/// A part of a delivery `d` is out: a call that is sent once came through.
+pub(crate) const IS_PART_OUT: &str = "(d.remote_id IS NOT NULL
+    OR EXISTS (SELECT FROM attempts t WHERE t.delivery_id = d.id
+        AND (t.outcome = 'found' OR t.outcome = 'replied' AND t.http_status < 300)))";
 
 /// A post locked with its deliveries, for a change.
 pub struct Turn {
     _turn: OwnedSemaphorePermit,
-    tx: Transaction<'static, Postgres>,
-    tenant: TenantId,
+    pub(crate) tx: Transaction<'static, Postgres>,
+    pub(crate) tenant: TenantId,
     /// The post.
     pub post: Post,
     /// Where its deliveries stand.
@@ -134,28 +140,34 @@ impl Store {
         post.deliveries = shown_deliveries(&mut tx, &[id.uuid()]).await?;
         Ok(Some(Turn { _turn: turn, tx, tenant, post, standing }))
     }
+
+    /// A part of a delivery is out.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn is_part_out(&self, id: DeliveryId) -> Result<bool, Fault> {
+        let sql = format!("SELECT {IS_PART_OUT} AS is_out FROM deliveries d WHERE d.id = $1");
+        let asked = sqlx::query(AssertSqlSafe(sql)).bind(id.uuid());
+        let row = asked.fetch_optional(&self.pool).await?;
+        row.map_or(Ok(false), |row| Ok(row.try_get("is_out")?))
+    }
 }
 
 /// Locks the deliveries of a post. What a Postgres that went back may have forgotten counts as
 /// being asked for. A call that came through has brought a part out.
-async fn lock(db: &mut PgConnection, post: PostId) -> Result<Vec<Standing>, Fault> {
+pub(crate) async fn lock(db: &mut PgConnection, post: PostId) -> Result<Vec<Standing>, Fault> {
     // The count is made behind the locks, where no call is settled any more.
     sqlx::query("SELECT 1 FROM deliveries WHERE post_id = $1 ORDER BY id FOR UPDATE")
         .bind(post.uuid())
         .execute(&mut *db)
         .await?;
-    let rows = sqlx::query(
+    let sql = format!(
         "SELECT id, account_id, platform, checkpoint, CASE WHEN ask_from IS NOT NULL
                  AND status IN ('validating', 'scheduled', 'ready') THEN 'reconciling'
-             ELSE status END AS status,
-             remote_id IS NOT NULL OR EXISTS (SELECT FROM attempts t WHERE t.delivery_id = d.id
-                 AND (t.outcome = 'found' OR t.outcome = 'replied' AND t.http_status < 300))
-                 AS is_part_out
-         FROM deliveries d WHERE post_id = $1 ORDER BY id",
-    )
-    .bind(post.uuid())
-    .fetch_all(db)
-    .await?;
+             ELSE status END AS status, {IS_PART_OUT} AS is_part_out
+         FROM deliveries d WHERE post_id = $1 ORDER BY id"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(post.uuid()).fetch_all(db).await?;
     let read = |row| {
         let (status, is_part_out) =
             (convert::word(row, "status", Status::parse)?, row.try_get("is_part_out")?);
@@ -317,19 +329,8 @@ async fn note(
     write: &Write<'_>,
 ) -> Result<(), Fault> {
     let ((actor, action, reason), (before, after)) = (write.audit, &write.notes);
-    sqlx::query(
-        "INSERT INTO audit (tenant_id, actor, action, subject, reason, before, after)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(tenant.uuid())
-    .bind(actor)
-    .bind(action)
-    .bind(post.to_string())
-    .bind(reason)
-    .bind(Json(before))
-    .bind(Json(after))
-    .execute(&mut *db)
-    .await?;
+    let subject = &post.to_string();
+    deeds::note(db, tenant, Deed { actor, action, subject, reason, before, after }).await?;
     let Some((kind, data)) = &write.event else { return Ok(()) };
     sqlx::query("INSERT INTO events (tenant_id, kind, subject, data) VALUES ($1, $2, $3, $4)")
         .bind(tenant.uuid())

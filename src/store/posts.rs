@@ -1,13 +1,14 @@
-//! Posts: accepted, shown, fanned out, taken back and tried again.
+//! Posts: accepted, shown and fanned out.
 
-use crate::changes;
+use crate::accounts::{self, Account};
 use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::slots::{self, NoPlace, Wanted};
-use crate::{Store, convert};
+use crate::{Store, assets, changes, convert, tenants};
 use base::Fault;
-use domain::delivery::Status;
-use domain::id::{AccountId, BrandId, DeliveryId, PostId, TenantId};
+use domain::capability::Profile;
+use domain::content::AssetFacts;
+use domain::id::{AccountId, AssetId, BrandId, DeliveryId, PostId, TenantId};
 use domain::post::{Begin, Hold, Stage};
 use domain::request::Draft;
 use domain::time::Timestamp;
@@ -16,7 +17,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// A post as it is stored.
@@ -90,6 +91,16 @@ pub struct Planned {
     pub look: Option<Arm>,
 }
 
+/// What a fan-out checks a post against.
+pub struct Facts {
+    /// The table of capabilities of its tenant.
+    pub profile: Profile,
+    /// The accounts that are there.
+    pub accounts: Vec<Account>,
+    /// The files that are there.
+    pub assets: BTreeMap<AssetId, AssetFacts>,
+}
+
 /// A post locked for its fan-out.
 pub struct FanOut {
     tx: sqlx::Transaction<'static, sqlx::Postgres>,
@@ -97,19 +108,6 @@ pub struct FanOut {
     pub tenant: TenantId,
     /// What was written, and its deliveries.
     pub post: Post,
-}
-
-/// What a change of many deliveries came to.
-#[derive(Debug, Clone, Default)]
-pub struct Changed {
-    /// The deliveries that were changed.
-    pub done: Vec<DeliveryId>,
-    /// Those that were not, with the state that stood against it.
-    pub refused: Vec<(DeliveryId, Status)>,
-    /// The wake-ups that are owed now.
-    pub jobs: Vec<Job>,
-    /// The stage of the post, where it stands against all of it.
-    pub stage: Option<Stage>,
 }
 
 pub(crate) fn post_of(row: &PgRow) -> Result<Post, Fault> {
@@ -343,97 +341,28 @@ impl Store {
         post.deliveries = shown_deliveries(&mut tx, &[id.uuid()]).await?;
         Ok(Some(FanOut { tx, tenant, post }))
     }
-
-    /// Takes back what has not left yet.
-    ///
-    /// # Errors
-    /// When Postgres fails. `Ok(None)` when there is no such post.
-    pub async fn cancel(&self, tenant: TenantId, id: PostId) -> Result<Option<Changed>, Fault> {
-        let _turn = self.turn().await?;
-        let mut tx = self.pool.begin().await?;
-        let Some(stage) = lock_post(&mut tx, tenant, id).await? else { return Ok(None) };
-        let rows = lock_deliveries(&mut tx, id).await?;
-        let mut changed = Changed::default();
-        for (delivery, status) in rows {
-            match status.after(domain::delivery::Event::Cancel) {
-                Some(_) => changed.done.push(delivery),
-                None if status == Status::Cancelled => {}
-                None => changed.refused.push((delivery, status)),
-            }
-        }
-        let done: Vec<Uuid> = changed.done.iter().map(|id| id.uuid()).collect();
-        sqlx::query(
-            "UPDATE deliveries SET status = 'cancelled', revision = revision + 1,
-                 updated_at = clock_timestamp() WHERE id = ANY($1)",
-        )
-        .bind(&done)
-        .execute(&mut *tx)
-        .await?;
-        // A draft has nothing that could stand against it.
-        if changed.refused.is_empty() || stage == Stage::Draft {
-            changed.refused.clear();
-            sqlx::query(
-                "UPDATE posts SET stage = 'cancelled', revision = revision + 1, hold_reason = NULL,
-                     held_at = NULL, updated_at = clock_timestamp()
-                 WHERE id = $1 AND stage NOT IN ('cancelled', 'archived')",
-            )
-            .bind(id.uuid())
-            .execute(&mut *tx)
-            .await?;
-            jobs::disarm(&mut tx, JobKind::FanOut, &[id.uuid()]).await?;
-            slots::free(&mut tx, id).await?;
-            jobs::disarm(&mut tx, JobKind::Waiting, &[id.uuid()]).await?;
-            changes::tell(&mut tx, id).await?;
-        }
-        jobs::disarm(&mut tx, JobKind::Publish, &done).await?;
-        tx.commit().await?;
-        Ok(Some(changed))
-    }
-
-    /// Sends the failed deliveries of a post through fan-out again.
-    ///
-    /// # Errors
-    /// When Postgres fails. `Ok(None)` when there is no such post.
-    pub async fn retry(
-        &self,
-        tenant: TenantId,
-        id: PostId,
-        fan_out: Arm,
-    ) -> Result<Option<Changed>, Fault> {
-        let _turn = self.turn().await?;
-        let mut tx = self.pool.begin().await?;
-        let Some(stage) = lock_post(&mut tx, tenant, id).await? else { return Ok(None) };
-        let mut changed = Changed::default();
-        if stage != Stage::Live {
-            changed.stage = Some(stage);
-            return Ok(Some(changed));
-        }
-        for (delivery, status) in lock_deliveries(&mut tx, id).await? {
-            match status.after(domain::delivery::Event::Retry) {
-                Some(_) => changed.done.push(delivery),
-                None => changed.refused.push((delivery, status)),
-            }
-        }
-        if changed.done.is_empty() {
-            return Ok(Some(changed));
-        }
-        let done: Vec<Uuid> = changed.done.iter().map(|id| id.uuid()).collect();
-        // The checkpoint stays: segments of a chain that are out are not sent again.
-        sqlx::query(
-            "UPDATE deliveries SET status = 'validating', revision = revision + 1, attempts = 0,
-                 auth_refusals = 0, failure = NULL, failed_stage = NULL,
-                 updated_at = clock_timestamp() WHERE id = ANY($1)",
-        )
-        .bind(&done)
-        .execute(&mut *tx)
-        .await?;
-        changed.jobs = jobs::arm(&mut tx, &[fan_out]).await?;
-        tx.commit().await?;
-        Ok(Some(changed))
-    }
 }
 
 impl FanOut {
+    /// What the checks need beside the post: the table of capabilities, the accounts of those that
+    /// are to be checked, and these files. All of it comes over the connection of the lock, for
+    /// whoever holds one and waits for another waits for ever once all of a pool do.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn facts(
+        &mut self,
+        accounts: &[AccountId],
+        files: &[AssetId],
+    ) -> Result<Facts, Fault> {
+        let tenant = self.tenant;
+        Ok(Facts {
+            profile: tenants::tenant(&mut self.tx, tenant).await?.profile,
+            accounts: accounts::accounts(&mut self.tx, tenant, accounts).await?,
+            assets: assets::assets(&mut self.tx, tenant, files).await?,
+        })
+    }
+
     /// Writes the plan, takes the fan-out's wake-up away, and returns the wake-ups owed now.
     ///
     /// # Errors
@@ -462,37 +391,4 @@ impl FanOut {
         self.tx.commit().await?;
         Ok(owed)
     }
-}
-
-async fn lock_post(
-    db: &mut PgConnection,
-    tenant: TenantId,
-    id: PostId,
-) -> Result<Option<Stage>, Fault> {
-    let row = sqlx::query("SELECT stage FROM posts WHERE tenant_id = $1 AND id = $2 FOR UPDATE")
-        .bind(tenant.uuid())
-        .bind(id.uuid())
-        .fetch_optional(db)
-        .await?;
-    row.map(|row| convert::word(&row, "stage", Stage::parse)).transpose()
-}
-
-/// Locks the deliveries of a post. What a Postgres that went back may have forgotten counts as
-/// being asked for.
-async fn lock_deliveries(
-    db: &mut PgConnection,
-    post: PostId,
-) -> Result<Vec<(DeliveryId, Status)>, Fault> {
-    let rows = sqlx::query(
-        "SELECT id, CASE WHEN ask_from IS NOT NULL
-                 AND status IN ('validating', 'scheduled', 'ready') THEN 'reconciling'
-             ELSE status END AS status
-         FROM deliveries WHERE post_id = $1 ORDER BY id FOR UPDATE",
-    )
-    .bind(post.uuid())
-    .fetch_all(db)
-    .await?;
-    rows.iter()
-        .map(|row| Ok((convert::id(row, "id")?, convert::word(row, "status", Status::parse)?)))
-        .collect()
 }

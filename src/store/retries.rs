@@ -1,13 +1,16 @@
 //! Deliveries that failed for a common cause: counted, and sent again in one action.
 
+use crate::deeds::{self, Deed};
 use crate::jobs::{self, Arm, Job};
-use crate::{Store, convert};
+use crate::slots::NoPlace;
+use crate::{Store, convert, reclaims};
 use base::Fault;
+use domain::delivery::Status;
 use domain::id::{AccountId, DeliveryId, PostId, TenantId};
+use domain::post::Stage;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 use sqlx::postgres::PgRow;
-use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row};
 use uuid::Uuid;
 
@@ -108,7 +111,73 @@ pub struct Retried {
     pub last: Option<PostId>,
 }
 
+/// What trying the failed deliveries of one post again came to.
+#[derive(Debug, Clone)]
+pub enum Again {
+    /// Its stage stands against it.
+    Stage(Stage),
+    /// None of them has failed.
+    Nothing,
+    /// Its slot was given to another post, and there is no other one.
+    NoPlace(NoPlace),
+    /// They go on.
+    Done {
+        /// The wake-ups that are owed now.
+        jobs: Vec<Job>,
+        /// When it was due before it was given another slot.
+        moved_from: Option<Timestamp>,
+    },
+}
+
 impl Store {
+    /// Sends the failed deliveries of a post through fan-out again. One that stood in a slot which
+    /// was given to another meanwhile takes the next free one.
+    ///
+    /// # Errors
+    /// When Postgres fails. `Ok(None)` when there is no such post.
+    pub async fn retry(
+        &self,
+        tenant: TenantId,
+        id: PostId,
+        (actor, fan_out): (&str, Arm),
+    ) -> Result<Option<Again>, Fault> {
+        let Some(mut turn) = self.begin_change(tenant, id).await? else { return Ok(None) };
+        if turn.post.stage != Stage::Live {
+            return Ok(Some(Again::Stage(turn.post.stage)));
+        }
+        let failed = turn.standing.iter().filter(|one| one.now.status == Status::Failed);
+        let (ids, accounts): (Vec<Uuid>, Vec<AccountId>) =
+            failed.map(|one| (one.id.uuid(), one.account)).unzip();
+        if ids.is_empty() {
+            return Ok(Some(Again::Nothing));
+        }
+        let draft = turn.post.draft.clone();
+        let place = match turn.reclaim(&draft, &accounts).await? {
+            Ok(place) => place,
+            Err(none) => return Ok(Some(Again::NoPlace(none))),
+        };
+        // The checkpoint stays: segments of a chain that are out are not sent again.
+        sqlx::query(
+            "UPDATE deliveries SET status = 'validating', revision = revision + 1, attempts = 0,
+                 auth_refusals = 0, failure = NULL, failed_stage = NULL,
+                 updated_at = clock_timestamp() WHERE id = ANY($1)",
+        )
+        .bind(&ids)
+        .execute(&mut *turn.tx)
+        .await?;
+        let moved_from = turn.post.scheduled_at.filter(|_| place.is_some());
+        if let Some(place) = place {
+            reclaims::ended(&turn).move_to(&mut turn.tx, place).await?;
+        }
+        let jobs = jobs::arm(&mut turn.tx, &[fan_out]).await?;
+        let (subject, asked) = (id.to_string(), json!({}));
+        let (action, reason) = ("post.retry", "through the API");
+        let mandate = Mandate { actor, action, subject: &subject, reason, asked: &asked };
+        note(&mut turn.tx, tenant, mandate, ids.len()).await?;
+        turn.tx.commit().await?;
+        Ok(Some(Again::Done { jobs, moved_from }))
+    }
+
     /// Counts failed deliveries by platform, type and why they are not sent again.
     ///
     /// # Errors
@@ -156,18 +225,22 @@ impl Store {
         let Some(last) = posts.last().copied().map(PostId::new) else {
             return Ok(Retried::default());
         };
-        // Behind the locks of the posts: whoever retried them meanwhile has won. The checkpoint
-        // stays, so segments of a chain that are out are not sent again.
-        let sql = format!(
-            "WITH found AS (
-                 SELECT d.id {FOUND} AND {HELD_BACK} IS NULL AND d.post_id = ANY($10)
-                 ORDER BY d.id FOR UPDATE OF d)
-             UPDATE deliveries d SET status = 'validating', revision = revision + 1, attempts = 0,
-                 auth_refusals = 0, failure = NULL, failed_stage = NULL,
-                 updated_at = clock_timestamp()
-             FROM found WHERE d.id = found.id RETURNING d.id, d.post_id"
-        );
-        let rows = sought.bind(&sql).bind(&posts).fetch_all(&mut *tx).await?;
+        let lost = reclaims::lost(&mut tx, sought.tenant, &posts).await?;
+        let is_lost = |id: &Uuid| lost.iter().any(|(ended, _)| ended.post().uuid() == *id);
+        let kept: Vec<Uuid> = posts.iter().copied().filter(|id| !is_lost(id)).collect();
+        let mut rows = again(&mut tx, sought, &kept).await?;
+        // One after the other, so that each sees the slots of those before it.
+        for (ended, accounts) in lost {
+            let place = match ended.reclaim(&mut tx, &accounts).await? {
+                Ok(place) => place,
+                // It stays failed, and is counted among what is left.
+                Err(_) => continue,
+            };
+            rows.extend(again(&mut tx, sought, &[ended.post().uuid()]).await?);
+            if let Some(place) = place {
+                ended.move_to(&mut tx, place).await?;
+            }
+        }
         let done: Vec<DeliveryId> =
             rows.iter().map(|row| convert::id(row, "id")).collect::<Result<_, _>>()?;
         if done.is_empty() {
@@ -219,6 +292,25 @@ fn failed_of(row: &PgRow) -> Result<Failed, Fault> {
     })
 }
 
+/// Sends what is meant of these locked posts again: whoever retried them meanwhile has won. The
+/// checkpoint stays, so segments of a chain that are out are not sent again.
+async fn again(
+    tx: &mut PgConnection,
+    sought: Sought<'_>,
+    posts: &[Uuid],
+) -> Result<Vec<PgRow>, Fault> {
+    let sql = format!(
+        "WITH found AS (
+             SELECT d.id {FOUND} AND {HELD_BACK} IS NULL AND d.post_id = ANY($10)
+             ORDER BY d.id FOR UPDATE OF d)
+         UPDATE deliveries d SET status = 'validating', revision = revision + 1, attempts = 0,
+             auth_refusals = 0, failure = NULL, failed_stage = NULL,
+             updated_at = clock_timestamp()
+         FROM found WHERE d.id = found.id RETURNING d.id, d.post_id"
+    );
+    Ok(sought.bind(&sql).bind(posts).fetch_all(tx).await?)
+}
+
 /// Writes who sent how much again.
 async fn note(
     db: &mut PgConnection,
@@ -226,18 +318,7 @@ async fn note(
     mandate: Mandate<'_>,
     count: usize,
 ) -> Result<(), Fault> {
-    sqlx::query(
-        "INSERT INTO audit (tenant_id, actor, action, subject, reason, before, after)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(tenant.uuid())
-    .bind(mandate.actor)
-    .bind(mandate.action)
-    .bind(mandate.subject)
-    .bind(mandate.reason)
-    .bind(Json(mandate.asked))
-    .bind(Json(json!({ "retried": count })))
-    .execute(db)
-    .await?;
-    Ok(())
+    let Mandate { actor, action, subject, reason, asked: before } = mandate;
+    let after = &json!({ "retried": count });
+    deeds::note(db, tenant, Deed { actor, action, subject, reason, before, after }).await
 }

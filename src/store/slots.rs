@@ -3,6 +3,7 @@
 //! Whoever places a post holds its brand's row until the end of his transaction, so placements of
 //! one brand come one after the other; that a slot has one post is a unique index beside it.
 
+use crate::deeds::{self, Deed};
 use crate::{Store, convert};
 use base::Fault;
 use domain::id::{AccountId, BrandId, PostId, TenantId};
@@ -191,18 +192,10 @@ impl Store {
             Some(account) => ("account.slots", account.to_string()),
             None => ("brand.slots", owner.brand.to_string()),
         };
-        sqlx::query(
-            "INSERT INTO audit (tenant_id, actor, action, subject, reason, before, after)
-             VALUES ($1, $2, $3, $4, 'set through the API', $5, $6)",
-        )
-        .bind(owner.tenant.uuid())
-        .bind(actor)
-        .bind(action)
-        .bind(subject)
-        .bind(Json(json!({ "slots": old.week })))
-        .bind(Json(json!({ "slots": week })))
-        .execute(&mut *tx)
-        .await?;
+        let (subject, reason) = (&subject, "set through the API");
+        let (before, after) = (&json!({ "slots": old.week }), &json!({ "slots": week }));
+        let deed = Deed { actor, action, subject, reason, before, after };
+        deeds::note(&mut tx, owner.tenant, deed).await?;
         tx.commit().await?;
         slots_of(&row).map(Ok)
     }
@@ -245,11 +238,7 @@ pub(crate) async fn take(
     post: PostId,
     wanted: Wanted<'_>,
 ) -> Result<Result<Place, NoPlace>, Fault> {
-    sqlx::query("SELECT 1 FROM brands WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE")
-        .bind(wanted.tenant.uuid())
-        .bind(wanted.brand.uuid())
-        .execute(&mut *tx)
-        .await?;
+    lock_brands(tx, &[wanted.brand.uuid()]).await?;
     let place = match find(tx, wanted, post.uuid()).await? {
         Ok(place) => place,
         Err(none) => return Ok(Err(none)),
@@ -277,6 +266,15 @@ pub(crate) async fn take(
     .execute(tx)
     .await?;
     Ok(Ok(place))
+}
+
+/// Locks brands against placements until the end of the transaction.
+pub(crate) async fn lock_brands(tx: &mut PgConnection, brands: &[Uuid]) -> Result<(), Fault> {
+    sqlx::query("SELECT 1 FROM brands WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE")
+        .bind(brands)
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Gives the slot of a post back, if it has one.

@@ -1,12 +1,14 @@
 //! Tenants, their keys and their brands.
 
 use crate::data_keys::{self, NewDataKey};
+use crate::deeds::{self, Deed};
 use crate::{Store, convert};
 use base::Fault;
 use domain::capability::Profile;
 use domain::id::{BrandId, TenantId};
 use domain::local::TimeZone;
-use sqlx::Row;
+use serde_json::json;
+use sqlx::{PgConnection, Row};
 
 /// A tenant.
 #[derive(Clone)]
@@ -36,6 +38,12 @@ fn profile(word: &str) -> Option<Profile> {
         "extended" => Some(Profile::Extended),
         _ => None,
     }
+}
+
+/// A tenant by its id.
+pub(crate) async fn tenant(db: &mut PgConnection, id: TenantId) -> Result<Tenant, Fault> {
+    let asked = sqlx::query("SELECT id, profile FROM tenants WHERE id = $1").bind(id.uuid());
+    Store::tenant_of(&asked.fetch_one(db).await?)
 }
 
 impl Store {
@@ -68,11 +76,7 @@ impl Store {
     /// # Errors
     /// When Postgres fails or there is none.
     pub async fn tenant(&self, id: TenantId) -> Result<Tenant, Fault> {
-        let row = sqlx::query("SELECT id, profile FROM tenants WHERE id = $1")
-            .bind(id.uuid())
-            .fetch_one(&self.pool)
-            .await?;
-        Self::tenant_of(&row)
+        tenant(&mut *self.pool.acquire().await?, id).await
     }
 
     fn tenant_of(row: &sqlx::postgres::PgRow) -> Result<Tenant, Fault> {
@@ -118,7 +122,8 @@ impl Store {
     }
 
     /// Creates a brand, or renames the one with this slug. Without a zone it keeps the one it has,
-    /// UTC at first.
+    /// UTC at first. Another zone moves all that its people plan, so whoever sets it is written
+    /// down.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -127,8 +132,15 @@ impl Store {
         tenant: TenantId,
         id: BrandId,
         (slug, name): (&str, &str),
-        zone: Option<&TimeZone>,
+        (zone, actor): (Option<&TimeZone>, &str),
     ) -> Result<Brand, Fault> {
+        let mut tx = self.pool.begin().await?;
+        let old = sqlx::query(
+            "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1 AND slug = $2
+             FOR NO KEY UPDATE",
+        );
+        let old = old.bind(tenant.uuid()).bind(slug).fetch_optional(&mut *tx).await?;
+        let old = old.as_ref().map(Self::brand_of).transpose()?;
         let row = sqlx::query(
             "INSERT INTO brands AS b (id, tenant_id, slug, name, time_zone)
              VALUES ($1, $2, $3, $4, coalesce($5, 'UTC'))
@@ -141,9 +153,22 @@ impl Store {
         .bind(slug)
         .bind(name)
         .bind(zone.map(TimeZone::name))
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *tx)
         .await?;
-        Self::brand_of(&row)
+        let brand = Self::brand_of(&row)?;
+        if let Some(old) = old.filter(|old| old.time_zone != brand.time_zone) {
+            let deed = Deed {
+                actor,
+                action: "brand.time_zone",
+                subject: &brand.id.to_string(),
+                reason: "through the API",
+                before: &json!({ "timeZone": old.time_zone.name() }),
+                after: &json!({ "timeZone": brand.time_zone.name() }),
+            };
+            deeds::note(&mut tx, tenant, deed).await?;
+        }
+        tx.commit().await?;
+        Ok(brand)
     }
 
     /// A brand by its slug.

@@ -45,12 +45,11 @@ impl Duty {
         }
     }
 
-    /// Few connections, for there are many processes; a fan-out looks things up beside its
-    /// transaction.
+    /// Few connections, for there are many processes.
     const fn connections(self) -> &'static str {
         match self {
-            Self::Publish(_) => "1",
-            Self::Clock | Self::Relay | Self::FanOut => "2",
+            Self::Publish(_) | Self::FanOut => "1",
+            Self::Clock | Self::Relay => "2",
             Self::Door => "4",
         }
     }

@@ -1,6 +1,8 @@
 //! What is late follows the rule of its post, late ones of an account leave apart, and what is on
 //! time keeps its time meanwhile.
 
+mod hours;
+
 use crate::support::scene::deliveries;
 use crate::support::worker::Worker;
 use crate::support::{Account, Fleet, Scene, eventually, files, say};

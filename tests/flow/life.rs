@@ -1,6 +1,7 @@
 //! A post is drafted, held, changed, put back, put away and told of, until it leaves.
 
 mod changing;
+mod parts;
 mod racing;
 mod telling;
 
@@ -17,7 +18,7 @@ fn path(post: &Value, what: &str) -> String {
 }
 
 /// Changes a post as it was last seen.
-async fn patch(scene: &Scene<'_>, post: &Value, mut change: Value) -> Answer {
+pub(super) async fn patch(scene: &Scene<'_>, post: &Value, mut change: Value) -> Answer {
     if change.get("revision").is_none() {
         change["revision"] = scene.show(post).await["revision"].clone();
     }
@@ -28,12 +29,12 @@ async fn hold(scene: &Scene<'_>, post: &Value, reason: &str) -> Answer {
     scene.api.post(&path(post, "/hold"), &json!({"reason": reason})).await
 }
 
-fn uuid(post: &Value) -> uuid::Uuid {
+pub(super) fn uuid(post: &Value) -> uuid::Uuid {
     post["id"].as_str().unwrap().parse::<PostId>().unwrap().uuid()
 }
 
 /// The events of a post, oldest first.
-async fn events(scene: &Scene<'_>, post: &Value) -> Vec<String> {
+pub(super) async fn events(scene: &Scene<'_>, post: &Value) -> Vec<String> {
     let asked = sqlx::query_scalar(
         "SELECT kind FROM events WHERE subject = $1 AND kind NOT LIKE '%at_risk' ORDER BY id",
     );
@@ -100,7 +101,7 @@ async fn a_held_post_leaves_when_it_is_released_and_not_before() {
         (&born["status"], &born["hold"]["reason"]),
         (&json!("held"), &json!("render_pending"))
     );
-    let body = json!({"text": "Due", "accounts": [account.id], "scheduledAt": later(8)});
+    let body = json!({"text": "Due", "accounts": [account.id], "scheduledAt": later(3_600)});
     let due = scene.post(body).await;
     scheduled(&scene, &due).await;
     for reason in ["approval", "billing_hold", "billing_hold"] {
@@ -113,10 +114,11 @@ async fn a_held_post_leaves_when_it_is_released_and_not_before() {
     let why = scene.whole(&due).await["why"].to_string();
     assert!(why.contains("held back"), "{why}");
     // Its time passes, of which its owner is told; what is due after it goes out.
-    let body = json!({"text": "After", "accounts": [account.id], "scheduledAt": later(9)});
+    patch(&scene, &due, json!({"scheduledAt": later(1)})).await.data();
+    let body = json!({"text": "After", "accounts": [account.id], "scheduledAt": later(2)});
     scene.published(&scene.post(body).await).await;
     assert_eq!(scene.texts(&account).await, ["After"]);
-    let told = ["post.scheduled", "post.held", "post.waiting"];
+    let told = ["post.scheduled", "post.held", "post.edited", "post.waiting"];
     crate::support::eventually("its owner is told", Duration::from_secs(30), async || {
         let events = events(&scene, &due).await;
         if events == told { Ok(()) } else { Err(format!("{events:?}")) }
@@ -131,7 +133,7 @@ async fn a_held_post_leaves_when_it_is_released_and_not_before() {
     texts.sort_unstable();
     assert_eq!(texts, ["After", "Due", "Held"]);
     assert_eq!(events(&scene, &born).await, ["post.held", "post.released", "post.published"]);
-    let order = ["post.hold", "post.hold", "post.release"];
+    let order = ["post.hold", "post.hold", "post.edit", "post.release"];
     assert_eq!(audit(&scene, &due).await, order);
     let late = hold(&scene, &due, "approval").await;
     assert_eq!((late.status, &late.body["error"]), (409, &json!("too_late")));
@@ -143,7 +145,7 @@ async fn what_is_released_after_its_last_moment_does_not_go_out() {
     let (scene, account) = Scene::with_account("over").await;
     let body = json!({
         "text": "Over", "accounts": [account.id], "hold": "approval",
-        "notAfter": base::clock::now() + Duration::from_secs(4),
+        "notAfter": base::clock::now() + Duration::from_secs(2),
     });
     let post = scene.post(body).await;
     let refused = crate::support::eventually("it is over", Duration::from_secs(20), async || {

@@ -28,6 +28,7 @@ mod list;
 mod media;
 mod owners;
 mod poll;
+mod pool;
 mod preflight;
 mod races;
 mod refused;

@@ -1,5 +1,7 @@
 //! Posts that name no time stand in the slots of their brand or account, one in each.
 
+mod again;
+
 use crate::support::api::Answer;
 use crate::support::{Account, Scene};
 use base::clock;
@@ -81,7 +83,11 @@ async fn a_post_goes_out_at_the_second_of_its_slot_by_the_clocks_of_its_brand() 
     let (scene, account) = Scene::with_account("queued").await;
     let zone = TimeZone::named("Asia/Kolkata").unwrap();
     let brand = json!({"slug": scene.brand, "name": "Queued", "timeZone": zone.name()});
-    assert_eq!(scene.api.post("/v1/brands", &brand).await.data()["timeZone"], zone.name());
+    let set = scene.api.post("/v1/brands", &brand).await.data().clone();
+    assert_eq!(set["timeZone"], zone.name());
+    // Once more changes nothing, so nobody is noted for it.
+    scene.api.post("/v1/brands", &brand).await.data();
+    assert_eq!(audit(&scene, &set).await, ["brand.time_zone"]);
     let soon = Timestamp::from_seconds(clock::now().ms() / 1_000 + 4);
     let local = zone.wall(soon).unwrap().to_string();
     let (_, time) = local.split_once('T').unwrap();
@@ -208,12 +214,16 @@ async fn an_account_has_slots_of_its_own_where_it_goes_alone() {
     let shown = scene.api.get(&format!("/v1/brands/{}/slots", scene.brand)).await;
     assert_eq!(shown.data()["next"][0]["at"], json!(brand[2]));
     assert_eq!(scene.api.get("/v1/brands/nobody/slots").await.status, 404);
-    assert_eq!(audit(&scene, &account).await, ["account.slots"]);
+    assert_eq!(audit(&scene, &json!({"id": account.id})).await, ["account.slots"]);
 }
 
-async fn audit(scene: &Scene<'_>, account: &Account) -> Vec<String> {
+async fn audit(scene: &Scene<'_>, subject: &Value) -> Vec<String> {
     let asked = sqlx::query_scalar("SELECT action FROM audit WHERE subject = $1 ORDER BY id");
-    asked.bind(&account.id).fetch_all(&mut scene.fleet.postgres().await).await.unwrap()
+    asked
+        .bind(subject["id"].as_str().unwrap())
+        .fetch_all(&mut scene.fleet.postgres().await)
+        .await
+        .unwrap()
 }
 
 // case: Z-horizon

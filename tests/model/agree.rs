@@ -205,8 +205,9 @@ impl Pair {
             }
             18 => {
                 let is_done = self.ledger.cancel(id);
-                let changed = self.store.cancel(self.tenant, self.ids[&id].1).await.unwrap();
-                assert_eq!(!changed.unwrap().done.is_empty(), is_done, "cancelling {id}");
+                let post = self.ids[&id].1;
+                let cancelled = self.store.cancel(self.tenant, post, "model").await.unwrap();
+                assert_eq!(!cancelled.unwrap().done.is_empty(), is_done, "cancelling {id}");
             }
             _ => self.go_back().await,
         }

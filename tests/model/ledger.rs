@@ -287,7 +287,9 @@ impl Ledger {
     /// Takes a delivery back; false when it is too late.
     pub fn cancel(&mut self, id: Id) -> bool {
         let Some(row) = self.rows.get_mut(&id) else { return false };
-        if row.ask_from.is_some() || row.status.after(Event::Cancel).is_none() {
+        // What was found out stays out, whatever waits for its next step.
+        let is_part_out = row.remote_id.is_some() || row.ledger.contains(&Some(Outcome::Found));
+        if is_part_out || row.ask_from.is_some() || row.status.after(Event::Cancel).is_none() {
             return false;
         }
         row.status = Status::Cancelled;

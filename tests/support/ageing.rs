@@ -90,6 +90,8 @@ pub async fn let_pass(fleet: &Fleet, by: Duration) {
         "UPDATE gates SET until_at = until_at - $1 * interval '1 millisecond'",
         "UPDATE deliveries SET published_at = published_at - $1 * interval '1 millisecond',
              due_at = due_at - $1 * interval '1 millisecond'",
+        "UPDATE posts SET scheduled_at = scheduled_at - $1 * interval '1 millisecond',
+             not_after = not_after - $1 * interval '1 millisecond'",
         "UPDATE jobs SET due_at = due_at - $1 * interval '1 millisecond',
              armed_at = clock_timestamp(), generation = nextval('job_generation')",
     ] {

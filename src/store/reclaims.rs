@@ -48,7 +48,7 @@ impl Turn {
 
 impl Ended {
     /// The same, behind the lock of its brand.
-    async fn reclaim(
+    pub(crate) async fn reclaim(
         &self,
         tx: &mut PgConnection,
         accounts: &[AccountId],
@@ -70,6 +70,11 @@ impl Ended {
         let (tenant, brand, not_after) = (self.tenant, self.brand, self.draft.not_after);
         let place = slots::take(tx, self.post, Wanted { tenant, brand, accounts, not_after });
         Ok(place.await?.map(|place| Some(place).filter(|place| place.at != at)))
+    }
+
+    /// Which post it is.
+    pub(crate) const fn post(&self) -> PostId {
+        self.post
     }
 
     /// Writes that it goes out in another slot: what was made ready for the old time is made anew,
@@ -126,15 +131,14 @@ pub(crate) fn ended(turn: &Turn) -> Ended {
     }
 }
 
-/// Of posts that are locked and about to be tried again: those that go into another slot, and those
-/// that find none.
-pub(crate) async fn reclaim_all(
+/// Those of some locked posts that lost their slot to others, and the accounts on which they have
+/// failed. Their brands are locked.
+pub(crate) async fn lost(
     tx: &mut PgConnection,
     tenant: TenantId,
     posts: &[Uuid],
-) -> Result<(Vec<(Ended, Place)>, Vec<Uuid>), Fault> {
-    let rows = sqlx::query(
-        "SELECT p.id, p.brand_id, p.draft, p.revision, ARRAY(
+) -> Result<Vec<(Ended, Vec<AccountId>)>, Fault> {
+    let asked = "SELECT p.id, p.brand_id, p.draft, p.revision, ARRAY(
              SELECT account_id FROM deliveries WHERE post_id = p.id AND status = 'failed')
              AS accounts
          FROM posts p
@@ -142,15 +146,18 @@ pub(crate) async fn reclaim_all(
              AND p.scheduled_at > clock_timestamp()
              AND NOT EXISTS (SELECT FROM deliveries d WHERE d.post_id = p.id
                  AND d.status NOT IN ('failed', 'cancelled'))
-         ORDER BY p.brand_id, p.id",
-    )
-    .bind(posts)
-    .fetch_all(&mut *tx)
-    .await?;
-    let brands = rows.iter().map(|row| row.try_get("brand_id")).collect::<Result<Vec<_>, _>>()?;
+             AND NOT EXISTS (SELECT FROM placements o
+                 WHERE o.post_id = p.id AND o.slot_at = p.scheduled_at AND NOT $2)
+         ORDER BY p.id";
+    // Who may have lost theirs, and behind the locks of their brands who has.
+    let all = sqlx::query(asked).bind(posts).bind(true).fetch_all(&mut *tx).await?;
+    let brands = all.iter().map(|row| row.try_get("brand_id")).collect::<Result<Vec<_>, _>>()?;
+    if brands.is_empty() {
+        return Ok(Vec::new());
+    }
     slots::lock_brands(tx, &brands).await?;
-    let (mut moved, mut placeless) = (Vec::new(), Vec::new());
-    for row in &rows {
+    let rows = sqlx::query(asked).bind(posts).bind(false).fetch_all(tx).await?;
+    let read = |row| {
         let ended = Ended {
             tenant,
             brand: convert::id(row, "brand_id")?,
@@ -159,12 +166,7 @@ pub(crate) async fn reclaim_all(
             revision: row.try_get("revision")?,
         };
         let accounts: Vec<Uuid> = row.try_get("accounts")?;
-        let accounts: Vec<AccountId> = accounts.into_iter().map(AccountId::new).collect();
-        match ended.reclaim(tx, &accounts).await? {
-            Ok(Some(place)) => moved.push((ended, place)),
-            Ok(None) => {}
-            Err(_) => placeless.push(ended.post.uuid()),
-        }
-    }
-    Ok((moved, placeless))
+        Ok((ended, accounts.into_iter().map(AccountId::new).collect()))
+    };
+    rows.iter().map(read).collect()
 }

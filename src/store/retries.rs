@@ -225,27 +225,26 @@ impl Store {
         let Some(last) = posts.last().copied().map(PostId::new) else {
             return Ok(Retried::default());
         };
-        let (moved, placeless) = reclaims::reclaim_all(&mut tx, sought.tenant, &posts).await?;
-        let posts: Vec<Uuid> = posts.into_iter().filter(|id| !placeless.contains(id)).collect();
-        // Behind the locks of the posts: whoever retried them meanwhile has won. The checkpoint
-        // stays, so segments of a chain that are out are not sent again.
-        let sql = format!(
-            "WITH found AS (
-                 SELECT d.id {FOUND} AND {HELD_BACK} IS NULL AND d.post_id = ANY($10)
-                 ORDER BY d.id FOR UPDATE OF d)
-             UPDATE deliveries d SET status = 'validating', revision = revision + 1, attempts = 0,
-                 auth_refusals = 0, failure = NULL, failed_stage = NULL,
-                 updated_at = clock_timestamp()
-             FROM found WHERE d.id = found.id RETURNING d.id, d.post_id"
-        );
-        let rows = sought.bind(&sql).bind(&posts).fetch_all(&mut *tx).await?;
+        let lost = reclaims::lost(&mut tx, sought.tenant, &posts).await?;
+        let is_lost = |id: &Uuid| lost.iter().any(|(ended, _)| ended.post().uuid() == *id);
+        let kept: Vec<Uuid> = posts.iter().copied().filter(|id| !is_lost(id)).collect();
+        let mut rows = again(&mut tx, sought, &kept).await?;
+        // One after the other, so that each sees the slots of those before it.
+        for (ended, accounts) in lost {
+            let place = match ended.reclaim(&mut tx, &accounts).await? {
+                Ok(place) => place,
+                // It stays failed, and is counted among what is left.
+                Err(_) => continue,
+            };
+            rows.extend(again(&mut tx, sought, &[ended.post().uuid()]).await?);
+            if let Some(place) = place {
+                ended.move_to(&mut tx, place).await?;
+            }
+        }
         let done: Vec<DeliveryId> =
             rows.iter().map(|row| convert::id(row, "id")).collect::<Result<_, _>>()?;
         if done.is_empty() {
             return Ok(Retried { last: Some(last), ..Retried::default() });
-        }
-        for (ended, place) in moved {
-            ended.move_to(&mut tx, place).await?;
         }
         let mut changed: Vec<PostId> =
             rows.iter().map(|row| convert::id(row, "post_id")).collect::<Result<_, _>>()?;
@@ -291,6 +290,25 @@ fn failed_of(row: &PgRow) -> Result<Failed, Fault> {
         first_due_at: convert::time(row, "first")?,
         last_due_at: convert::time(row, "last")?,
     })
+}
+
+/// Sends what is meant of these locked posts again: whoever retried them meanwhile has won. The
+/// checkpoint stays, so segments of a chain that are out are not sent again.
+async fn again(
+    tx: &mut PgConnection,
+    sought: Sought<'_>,
+    posts: &[Uuid],
+) -> Result<Vec<PgRow>, Fault> {
+    let sql = format!(
+        "WITH found AS (
+             SELECT d.id {FOUND} AND {HELD_BACK} IS NULL AND d.post_id = ANY($10)
+             ORDER BY d.id FOR UPDATE OF d)
+         UPDATE deliveries d SET status = 'validating', revision = revision + 1, attempts = 0,
+             auth_refusals = 0, failure = NULL, failed_stage = NULL,
+             updated_at = clock_timestamp()
+         FROM found WHERE d.id = found.id RETURNING d.id, d.post_id"
+    );
+    Ok(sought.bind(&sql).bind(posts).fetch_all(tx).await?)
 }
 
 /// Writes who sent how much again.

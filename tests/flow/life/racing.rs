@@ -11,9 +11,10 @@ use std::time::Duration;
 const RACES: usize = 60;
 /// Accounts, so that posts do not wait for each other.
 const ACCOUNTS: usize = 6;
-/// A change is sent at an instant of this window around the due time: a busy machine intends late.
-const BEFORE_MS: u64 = 200;
-const WINDOW_MS: u64 = 1_000;
+/// A change is sent at an instant of this window around the due time: a busy machine is slow with
+/// intents and with changes.
+const BEFORE_MS: u64 = 700;
+const WINDOW_MS: u64 = 1_400;
 
 /// Enqueues posts that fall due soon, and has `change` meet each at its time.
 async fn meet<'s>(

@@ -145,9 +145,8 @@ impl Outbound {
             Host::Ipv6(address) => Some(IpAddr::V6(address)),
             Host::Domain(_) => None,
         };
-        match address {
-            Some(address) => look(&self.allow, is_inside, address)?,
-            None => {}
+        if let Some(address) = address {
+            look(&self.allow, is_inside, address)?;
         }
         Ok((url, is_inside))
     }

@@ -81,11 +81,8 @@ pub fn wants(patterns: &[String], kind: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(is_it)
 }
 
-/// Looks at a pattern: a kind, as `post.published`, or a family, as `post.*`.
-///
-/// # Errors
-/// When it can never be met.
-pub fn check_pattern(field: &str, pattern: &str) -> Result<(), Rejection> {
+/// What is wrong with a pattern that is no kind, as `post.published`, and no family, as `post.*`.
+pub fn fault_of_pattern(field: &str, pattern: &str) -> Option<Rejection> {
     let is_word = |word: &str| {
         !word.is_empty()
             && word.len() <= 40
@@ -95,13 +92,13 @@ pub fn check_pattern(field: &str, pattern: &str) -> Result<(), Rejection> {
         .split_once('.')
         .is_some_and(|(family, rest)| FAMILIES.contains(&family) && (rest == "*" || is_word(rest)));
     if is_known {
-        return Ok(());
+        return None;
     }
     let message = format!("`{field}` names no kind of event.");
     let families: Vec<String> = FAMILIES.iter().map(|family| format!("{family}.*")).collect();
-    Err(Rejection::request(Rule::OutOfRange, field, message)
-        .bounds(families, pattern)
-        .resolve("Name a kind, as `post.published`, or a family, as `post.*`."))
+    let rejection = Rejection::request(Rule::OutOfRange, field, message);
+    let resolution = "Name a kind, as `post.published`, or a family, as `post.*`.";
+    Some(rejection.bounds(families, pattern).resolve(resolution))
 }
 
 /// The number of an event, as everybody outside sees it: `evt_` and 16 hexadecimal digits, so that
@@ -207,10 +204,10 @@ mod tests {
             assert!(wants(&[], kind));
         }
         for good in ["post.*", "delivery.remote_deleted", "account.paused", "webhook.disabled"] {
-            assert_eq!(check_pattern("events[0]", good), Ok(()), "{good}");
+            assert_eq!(fault_of_pattern("events[0]", good), None, "{good}");
         }
         for bad in ["*", "post", "post.", "posts.*", "post.Published", "post.*.x", "", ".", "a.b"] {
-            assert_eq!(check_pattern("events[0]", bad).unwrap_err().field, "events[0]", "{bad}");
+            assert_eq!(fault_of_pattern("events[0]", bad).unwrap().field, "events[0]", "{bad}");
         }
     }
 

@@ -10,7 +10,7 @@ use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use domain::rejection::{Rejection, Rule, excerpt};
 use domain::request::Fields;
-use domain::webhook::{EventId, check_pattern};
+use domain::webhook::{EventId, fault_of_pattern};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -67,7 +67,7 @@ fn read(asked: &Map<String, Value>) -> Result<(Place, Filter<'_>, u32), Refusal>
         fields.reject(rejection);
     }
     let kind = fields.text("type");
-    if let Some(Err(rejection)) = kind.map(|kind| check_pattern("type", kind)) {
+    if let Some(rejection) = kind.and_then(|kind| fault_of_pattern("type", kind)) {
         fields.reject(rejection);
     }
     let subject = fields.text("subject");

@@ -9,7 +9,7 @@ use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use domain::rejection::{Rejection, Rule};
 use domain::request::Fields;
-use domain::webhook::{EventId, PATTERNS_MAX, check_pattern};
+use domain::webhook::{EventId, PATTERNS_MAX, fault_of_pattern};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -187,7 +187,7 @@ fn read(body: &Value, is_new: bool) -> Result<Asked, Refusal> {
         fields.too_many("events", PATTERNS_MAX, count);
     }
     for (place, pattern) in events.iter().flatten().enumerate() {
-        if let Err(rejection) = check_pattern(&format!("events[{place}]"), pattern) {
+        if let Some(rejection) = fault_of_pattern(&format!("events[{place}]"), pattern) {
             fields.reject(rejection);
         }
     }

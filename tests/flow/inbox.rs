@@ -9,6 +9,9 @@ use crate::support::{Account, Scene};
 use base::rng;
 use serde_json::{Value, json};
 
+/// What an entry holds, whatever that is.
+type Fields<'a> = &'a [(&'a str, &'a [u8])];
+
 /// A key of its own.
 fn key() -> String {
     rng::uuid().to_string()
@@ -62,7 +65,7 @@ async fn whatever_is_added_is_answered_and_holds_up_nothing() {
     let (large, deep) = (vec![b'a'; 3 * 1024 * 1024], "[".repeat(200_000));
     let key = key();
     let key = key.as_bytes();
-    let poison: [(&[(&str, &[u8])], &str); 12] = [
+    let poison: [(Fields<'_>, &str); 12] = [
         (&[("post", good.as_bytes())], "key"),
         (&[("key", key)], "post"),
         (&[("key", b""), ("post", good.as_bytes())], "key"),

@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 /// A use is written down this long after the last one that was, at the soonest.
 const USED_EVERY: &str = "1 minute";
+/// Who acts where no key does: whoever has the database.
+pub const OPERATOR: &str = "operator";
 
 /// A key as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -394,6 +396,6 @@ async fn note(
     states: (&Value, &Value),
 ) -> Result<(), Fault> {
     let subject = id.to_string();
-    let reason = "through the API";
+    let reason = if actor == OPERATOR { "by command" } else { "through the API" };
     audits::write(db, Note { tenant, actor, action, subject: &subject, reason, states }).await
 }

@@ -93,7 +93,7 @@ pub enum Replaced {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Revoked {
     /// It opens nothing any more.
-    Done(ApiKey),
+    Done(Box<ApiKey>),
     /// There is no such key.
     Nowhere,
     /// Nobody could give out keys after it.
@@ -254,7 +254,7 @@ impl Store {
             .await?;
         let Some(key) = lock(&mut tx, tenant, id).await? else { return Ok(Revoked::Nowhere) };
         if key.revoked_at.is_some() {
-            return Ok(Revoked::Done(key));
+            return Ok(Revoked::Done(Box::new(key)));
         }
         let other = sqlx::query(
             "SELECT 1 FROM api_keys WHERE tenant_id = $1 AND id <> $2 AND role = 'owner'
@@ -280,7 +280,7 @@ impl Store {
         let after = json!({ "revokedAt": revoked_at });
         note(&mut tx, (tenant, actor), ("key.revoke", id), (&before, &after)).await?;
         tx.commit().await?;
-        Ok(Revoked::Done(ApiKey { revoked_at, ..key }))
+        Ok(Revoked::Done(Box::new(ApiKey { revoked_at, ..key })))
     }
 }
 

@@ -18,7 +18,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use store::api_keys::{ApiKey, NewApiKey, Replaced, Revoked};
+use store::api_keys::{ApiKey, NewApiKey, OPERATOR, Replaced, Revoked};
 
 /// A key that was replaced serves on for a day, unless something else is said.
 pub const GRACE: Duration = Duration::from_secs(24 * 3_600);
@@ -105,7 +105,7 @@ pub async fn first(keys: &Keys, tenant: &str, label: &str) -> Result<(ApiKeyId, 
     let key = text::fresh();
     let new = owner(&key, label);
     let tenant = keys.ensure_tenant(rng::id(), tenant).await?;
-    keys.store().add_api_key(tenant.id, &new, "operator").await?;
+    keys.store().add_api_key(tenant.id, &new, OPERATOR).await?;
     Ok((new.id, key))
 }
 

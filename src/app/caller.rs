@@ -8,7 +8,7 @@ use domain::access::{Access, Lack, Scope};
 use domain::capability::Profile;
 use domain::id::{ApiKeyId, BrandId, TenantId};
 use std::sync::Arc;
-use store::api_keys::NewApiKey;
+use store::api_keys::{NewApiKey, OPERATOR};
 use store::tenants::Tenant;
 
 /// A caller that was let in.
@@ -124,6 +124,6 @@ impl App {
         // A tenant that exists already keeps its key: opening it proves that the ring fits.
         self.data_key(tenant.id).await?;
         let new = NewApiKey { requests_per_minute: Some(0), ..api_keys::owner(key, "dev") };
-        self.0.store.add_api_key(tenant.id, &new, "operator").await
+        self.0.store.add_api_key(tenant.id, &new, OPERATOR).await
     }
 }

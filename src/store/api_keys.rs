@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 /// A use is written down this long after the last one that was, at the soonest.
 const USED_EVERY: &str = "1 minute";
+/// Who acts where no key does: whoever has the database.
+pub const OPERATOR: &str = "operator";
 
 /// A key as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +93,7 @@ pub enum Replaced {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Revoked {
     /// It opens nothing any more.
-    Done(ApiKey),
+    Done(Box<ApiKey>),
     /// There is no such key.
     Nowhere,
     /// Nobody could give out keys after it.
@@ -252,7 +254,7 @@ impl Store {
             .await?;
         let Some(key) = lock(&mut tx, tenant, id).await? else { return Ok(Revoked::Nowhere) };
         if key.revoked_at.is_some() {
-            return Ok(Revoked::Done(key));
+            return Ok(Revoked::Done(Box::new(key)));
         }
         let other = sqlx::query(
             "SELECT 1 FROM api_keys WHERE tenant_id = $1 AND id <> $2 AND role = 'owner'
@@ -278,7 +280,7 @@ impl Store {
         let after = json!({ "revokedAt": revoked_at });
         note(&mut tx, (tenant, actor), ("key.revoke", id), (&before, &after)).await?;
         tx.commit().await?;
-        Ok(Revoked::Done(ApiKey { revoked_at, ..key }))
+        Ok(Revoked::Done(Box::new(ApiKey { revoked_at, ..key })))
     }
 }
 
@@ -394,6 +396,6 @@ async fn note(
     states: (&Value, &Value),
 ) -> Result<(), Fault> {
     let subject = id.to_string();
-    let reason = "through the API";
+    let reason = if actor == OPERATOR { "by command" } else { "through the API" };
     audits::write(db, Note { tenant, actor, action, subject: &subject, reason, states }).await
 }

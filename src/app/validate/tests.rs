@@ -13,7 +13,7 @@ use uuid::Uuid;
 #[expect(dead_code, reason = "more of it is used where it lies")]
 mod chance;
 
-const POSTS: u64 = 30_000;
+const POSTS: u64 = 100_000;
 /// Side by side.
 const PARTS: u64 = 4;
 const SEED: u64 = 20_261_126;

@@ -151,7 +151,8 @@ async fn put(app: &App, new: NewPost, place: Option<Wanted<'_>>) -> Result<Accep
 fn name_taken((code, field): (&'static str, &str), id: PostId, way: &str) -> Refused {
     let message = format!("Another request under this {field} became post {id}.");
     let why = Rejection::request(Rule::Conflict, field, message);
-    Refused::NameTaken { code, why: why.bounds("one request", id.to_string()).resolve(way) }
+    let why = Box::new(why.bounds("one request", id.to_string()).resolve(way));
+    Refused::NameTaken { code, why }
 }
 
 async fn read_back(app: &App, caller: &Caller, id: PostId) -> Result<PostView, Fault> {

@@ -35,7 +35,7 @@ pub fn refusal(caller: &Caller, lack: Lack) -> Refused {
         ),
     };
     let why = Rejection::request(Rule::NotSupported, field, message).bounds(limit, actual);
-    Refused::Forbidden { code: "forbidden", why: why.resolve(way) }
+    Refused::Forbidden { code: "forbidden", why: Box::new(why.resolve(way)) }
 }
 
 /// Refuses whoever may write and not publish, where a post is not waiting for somebody's word.
@@ -49,7 +49,7 @@ pub(crate) fn refuse_live(caller: &Caller, brand: BrandId, stage: Stage) -> Opti
     let Refused::Forbidden { code, why } = refusal(caller, lack) else { return None };
     let way = "Write it with \"draft\": true or \"hold\": \"approval\", and have it released by a \
                key with `posts:publish`.";
-    Some(Refused::Forbidden { code, why: why.resolve(way) })
+    Some(Refused::Forbidden { code, why: Box::new(why.resolve(way)) })
 }
 
 impl Caller {

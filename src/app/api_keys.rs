@@ -270,7 +270,7 @@ fn too_much(caller: &Caller, access: &Access) -> Option<Refused> {
     let rejection = Rejection::request(Rule::TooMuch, "role", message)
         .bounds(words(&caller.access), words(access))
         .resolve("Ask an owner for it, or give out a key with fewer roles and scopes.");
-    Some(Refused::Forbidden { code: "beyond_your_key", why: rejection })
+    Some(Refused::Forbidden { code: "beyond_your_key", why: Box::new(rejection) })
 }
 
 /// An access in a few words.

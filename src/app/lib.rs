@@ -123,14 +123,14 @@ pub enum Refused {
         /// A stable code.
         code: &'static str,
         /// What is missing, and the way out.
-        why: Rejection,
+        why: Box<Rejection>,
     },
     /// Another request has its name: its Idempotency-Key, or its own reference.
     NameTaken {
         /// A stable code.
         code: &'static str,
         /// Which name, and what became of the other.
-        why: Rejection,
+        why: Box<Rejection>,
     },
 }
 

@@ -109,11 +109,11 @@ impl From<Refused> for Refusal {
             Refused::NotFound(message) => Self::new(StatusCode::NOT_FOUND, "not_found", message),
             Refused::Conflict { code, message } => Self::new(StatusCode::CONFLICT, code, message),
             Refused::Forbidden { code, why } => {
-                Self::new(StatusCode::FORBIDDEN, code, why.message.clone()).with(why)
+                Self::new(StatusCode::FORBIDDEN, code, why.message.clone()).with(*why)
             }
             Refused::NameTaken { code, why } => {
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
-                Self::new(status, code, why.message.clone()).with(why)
+                Self::new(status, code, why.message.clone()).with(*why)
             }
         }
     }

@@ -20,6 +20,7 @@ use domain::id::{AccountId, DeliveryId, PostId, TenantId};
 use domain::repost::Past;
 use domain::time::Timestamp;
 use queue::{Claimed, Outcome};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use store::copies::{Then, Turn};
 use store::crashes::Culprit;
@@ -129,7 +130,8 @@ async fn make(
     let mut draft = series.copy(&turn.post.draft, (id, number), &targets);
     draft.scheduled_at = (at > now).then_some(at);
     let fresh = |(account, platform): &(AccountId, &'static str)| {
-        (rng::id::<domain::id::Delivery>(), *account, *platform)
+        let delivery: DeliveryId = rng::id();
+        (delivery, *account, *platform)
     };
     let deliveries: Vec<(DeliveryId, AccountId, &'static str)> =
         targets.iter().map(fresh).collect();
@@ -159,11 +161,14 @@ async fn make(
 /// What is owed of an origin after the copies in `past`.
 fn look(series: &Series, profile: Profile, turn: &Turn, past: &[Past]) -> Owed {
     let number = u32::try_from(past.len() + 1).unwrap_or(u32::MAX);
-    let fits = |place: &copies::Place| {
-        platforms::find(&place.platform).is_some_and(|platform| {
-            words::said_before(platform, profile, (series, &turn.post.draft), number).is_none()
+    let platforms: BTreeSet<&str> = turn.places.iter().map(|one| one.platform.as_str()).collect();
+    let takes = |name: &&str| {
+        platforms::find(name).is_some_and(|platform| {
+            words::fits(platform, profile, (series, &turn.post.draft), number)
         })
     };
+    let taking: BTreeSet<&str> = platforms.into_iter().filter(takes).collect();
+    let fits = |place: &copies::Place| taking.contains(place.platform.as_str());
     let origin = (turn.post.stage, turn.places.as_slice());
     owed(&series.rule, origin, past, fits, turn.post.now)
 }

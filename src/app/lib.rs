@@ -82,8 +82,7 @@ use vault::KeyRing;
 /// The names of the queues.
 pub mod queues {
     pub use crate::targets::{
-        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, REPUBLISH, WAITING,
-        publish_queue,
+        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, REPUBLISH, WAITING, publish_queue,
     };
 }
 

@@ -337,9 +337,8 @@ async fn past(db: &mut PgConnection, origin: PostId) -> Result<Vec<Past>, Fault>
     .bind(origin.uuid())
     .fetch_all(db)
     .await?;
-    let past = |row: &PgRow| {
-        Ok(Past { ended_at: convert::time(row, "ended_at")?, is_shown: false })
-    };
+    let past =
+        |row: &PgRow| Ok(Past { ended_at: convert::time(row, "ended_at")?, is_shown: false });
     rows.iter().map(past).collect()
 }
 

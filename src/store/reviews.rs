@@ -114,9 +114,10 @@ impl End {
                 ..bare(Status::Ready, Outcome::Found, vec![wake])
             },
             Self::Send { wake } => bare(Status::Ready, Outcome::Absent, vec![wake]),
-            Self::Drop { failure } => {
-                Columns { failure: Some(failure), ..bare(Status::Failed, Outcome::Absent, Vec::new()) }
-            }
+            Self::Drop { failure } => Columns {
+                failure: Some(failure),
+                ..bare(Status::Failed, Outcome::Absent, Vec::new())
+            },
         }
     }
 }

@@ -82,15 +82,10 @@ async fn reposts_cancelled_after_a_death_over_one_end_and_what_was_heard_is_take
     let path = format!("/v1/deliveries/{id}/reposts/cancel");
     let cancelled = scene.api.post(&path, &json!({})).await;
     assert_eq!(cancelled.status, 200, "{cancelled:?}");
-    let over = scene
-        .until(&post, "it is settled", |shown| count(shown, "cancelled") == 1)
-        .await;
+    let over = scene.until(&post, "it is settled", |shown| count(shown, "cancelled") == 1).await;
     assert_eq!(over["deliveries"][0]["repostsEnded"]["reason"], "cancelled", "{over}");
     let routes = scene.accepted(&account).await.into_iter().map(|one| one.route);
-    assert_eq!(
-        routes.collect::<Vec<_>>(),
-        ["tweets.create", "retweets.create", "retweets.delete"]
-    );
+    assert_eq!(routes.collect::<Vec<_>>(), ["tweets.create", "retweets.create", "retweets.delete"]);
     let nothing = "SELECT count(*) FROM jobs WHERE kind = 'repost' AND subject = $1";
     let nothing = sqlx::query_scalar::<_, i64>(nothing).bind(id.uuid());
     assert_eq!(nothing.fetch_one(&mut fleet.postgres().await).await.unwrap(), 0);

@@ -73,10 +73,14 @@ async fn copies_go_out_by_their_rule_each_a_post_of_its_own() {
     let made = |shown: &Value| copies(shown).len() == 1;
     let shown = scene.until(&post, "the first is made", made).await;
     assert_eq!(scene.texts(&x).await.len(), 1, "not before its time");
-    let copy = scene.api.get(&format!("/v1/posts/{}", copies(&shown)[0]["postId"].as_str().unwrap()));
+    let copy =
+        scene.api.get(&format!("/v1/posts/{}", copies(&shown)[0]["postId"].as_str().unwrap()));
     let copy = copy.await.data().clone();
     assert_eq!(copy["copyOf"], json!({"postId": post["id"], "number": 1}));
-    assert_eq!((&copy["text"], &copy["scheduledAt"]), (&json!(second), &copies(&shown)[0]["dueAt"]));
+    assert_eq!(
+        (&copy["text"], &copy["scheduledAt"]),
+        (&json!(second), &copies(&shown)[0]["dueAt"])
+    );
     age_copies(scene.fleet, &post, Duration::from_secs(60)).await;
     out(&scene, &post, 1).await;
 
@@ -108,7 +112,8 @@ async fn three_days_are_made_up_for_by_one_copy_and_one_under_way_is_not_piled_u
     };
     order("pause").await;
     age_copies(scene.fleet, &post, DAY).await;
-    let waits = |shown: &Value| copies(shown).len() == 2 && shown["republish"]["nextAt"].is_string();
+    let waits =
+        |shown: &Value| copies(shown).len() == 2 && shown["republish"]["nextAt"].is_string();
     let before = scene.until(&post, "the second waits", waits).await["republish"]["nextAt"].clone();
     age_copies(scene.fleet, &post, DAY).await;
     let passed = |shown: &Value| at(&shown["republish"]["nextAt"]) > at(&before);
@@ -229,9 +234,8 @@ async fn a_rule_can_be_changed_until_the_post_is_out() {
         "republish": {"times": 2, "every": null, "after": "P2D"},
     });
     let path = format!("/v1/posts/{}", post["id"].as_str().unwrap());
-    let patched = crate::support::api::send(
-        scene.api.request(reqwest::Method::PATCH, &path).json(&patch),
-    );
+    let patched =
+        crate::support::api::send(scene.api.request(reqwest::Method::PATCH, &path).json(&patch));
     patched.await.data();
     let is_owed = |shown: &Value| shown["republish"]["nextAt"].is_string();
     let shown = scene.until(&post, "a copy is owed", is_owed).await;

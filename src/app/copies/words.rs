@@ -13,28 +13,36 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use store::accounts::Account;
 
-/// What in the wording of copy `number` was said before on a platform that does not take that.
-pub(super) fn said_before(
+/// A platform takes the wording of copy `number`: it takes any, or this was not said before.
+pub(super) fn fits(
     platform: &dyn Platform,
     profile: Profile,
     (series, origin): (&Series, &Draft),
     number: u32,
-) -> Option<String> {
+) -> bool {
     let rule = repeats(platform, profile, origin);
     if rule == Repeats::Free {
-        return None;
+        return true;
     }
-    let content = |number| content(platform, profile, &series.wording(origin, number));
-    let earlier: Vec<Content> = (0..number).map(content).collect();
-    repeated(rule, &earlier, &content(number))
+    let mut said = contents(platform, profile, (series, origin), number);
+    let copy = said.pop();
+    copy.is_some_and(|copy| repeated(rule, &said, &copy).is_none())
+}
+
+/// What the origin and the copies up to `number` say on a platform.
+fn contents(
+    platform: &dyn Platform,
+    profile: Profile,
+    (series, origin): (&Series, &Draft),
+    number: u32,
+) -> Vec<Content> {
+    let content =
+        |number| platform.content(profile, &series.wording(origin, number), &mut Vec::new());
+    (0..=number).map(content).collect()
 }
 
 fn repeats(platform: &dyn Platform, profile: Profile, draft: &Draft) -> Repeats {
     platform.capabilities(profile, platform.default_account_kind(draft)).repeats
-}
-
-fn content(platform: &dyn Platform, profile: Profile, draft: &Draft) -> Content {
-    platform.content(profile, draft, &mut Vec::new())
 }
 
 /// What is wrong with the copies of a post that goes to these platforms.
@@ -55,24 +63,28 @@ pub(crate) fn problems(
     }
     // What cannot be read was told of already.
     let Some(series) = copies::of(draft, &platforms::names()) else { return Vec::new() };
+    let last = u32::try_from(series.variations.len()).unwrap_or(u32::MAX);
     let mut found = Vec::new();
-    for (platform, place) in
-        addressed.iter().flat_map(|one| (0..series.variations.len()).map(move |n| (*one, n)))
-    {
-        let number = u32::try_from(place + 1).unwrap_or(u32::MAX);
-        let field = format!("republish.variations[{place}]");
-        let copy = series.wording(draft, number);
+    for platform in addressed.iter().copied() {
+        let rule = repeats(platform, profile, draft);
+        let said = contents(platform, profile, (&series, draft), last);
         let own = check_platform(platform, profile, draft, targets, assets);
-        let of_copy = check_platform(platform, profile, &copy, targets, assets);
-        // What is wrong with the post itself is told there.
-        for problem in of_copy.into_iter().filter(|problem| !own.contains(problem)) {
-            found.push(Rejection { field: format!("{field}.{}", problem.field), ..problem });
+        for (number, content) in (1..).zip(said.iter().skip(1)) {
+            let field = format!("republish.variations[{}]", number - 1);
+            let copy = series.wording(draft, number);
+            let of_copy = check_platform(platform, profile, &copy, targets, assets);
+            // What is wrong with the post itself is told there.
+            for problem in of_copy.into_iter().filter(|problem| !own.contains(problem)) {
+                found.push(Rejection { field: format!("{field}.{}", problem.field), ..problem });
+            }
+            let earlier = said.iter().take(usize::try_from(number).unwrap_or(usize::MAX));
+            let earlier: Vec<Content> = earlier.cloned().collect();
+            if let Some(again) = repeated(rule, &earlier, content) {
+                found.push(alike(platform, rule, field, again));
+            }
         }
-        if let Some(again) = said_before(platform, profile, (&series, draft), number) {
-            found.push(alike(platform, repeats(platform, profile, draft), field, again));
-        }
+        found.extend(too_often(platform, profile, draft, &series));
     }
-    found.extend(addressed.iter().filter_map(|one| too_often(*one, profile, draft, &series)));
     found
 }
 
@@ -86,7 +98,8 @@ fn alike(platform: &dyn Platform, rule: Repeats, field: String, again: String) -
             "Word it otherwise: links, tags, case and punctuation alone make no difference.",
         ),
     };
-    let message = format!("On {name} each copy needs {wanted}; this one says what was said before.");
+    let message =
+        format!("On {name} each copy needs {wanted}; this one says what was said before.");
     Rejection::content(name, Rule::Conflict, field, message).bounds(wanted, again).resolve(way)
 }
 

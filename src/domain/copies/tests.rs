@@ -135,7 +135,11 @@ fn every_flaw_of_a_republish_rule_is_named() {
         (json!({"after": "P1D", "undoAfter": "P1D"}), "republish.undoAfter", Broken::UnknownField),
         (json!({"every": "P1D"}), "republish.times", Broken::Required),
         (json!({"after": "P1D", "variations": many}), "republish.variations", Broken::TooMuch),
-        (json!({"after": "P1D", "variations": ["a"]}), "republish.variations[0]", Broken::WrongType),
+        (
+            json!({"after": "P1D", "variations": ["a"]}),
+            "republish.variations[0]",
+            Broken::WrongType,
+        ),
         (
             json!({"after": "P1D", "variations": [{"txt": "a"}]}),
             "republish.variations[0].txt",

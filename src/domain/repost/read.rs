@@ -33,11 +33,7 @@ pub struct Bounds {
 }
 
 /// Reads a rule of a post that is due then; what is wrong with it is noted in `rule`.
-pub fn read(
-    rule: &mut Fields<'_>,
-    due_at: Option<Timestamp>,
-    bounds: &Bounds,
-) -> Option<Rule> {
+pub fn read(rule: &mut Fields<'_>, due_at: Option<Timestamp>, bounds: &Bounds) -> Option<Rule> {
     let given: Vec<&str> = WAYS.into_iter().filter(|way| rule.value(way).is_some()).collect();
     if given.len() != 1 {
         let field = rule.path(given.get(1).copied().unwrap_or("after"));
@@ -78,7 +74,8 @@ pub fn read(
         let first = due_at + after.or(every).unwrap_or(min_gap);
         if until < first {
             let field = rule.path("until");
-            let message = format!("`{field}` ({until}) lies before the first {} ({first}).", bounds.one);
+            let message =
+                format!("`{field}` ({until}) lies before the first {} ({first}).", bounds.one);
             let rejection = rule.broken(Broken::Conflict, field, message);
             let bounded = rejection.bounds(first.to_string(), until.to_string());
             rule.reject(bounded.resolve("Name a later instant, or leave it out."));

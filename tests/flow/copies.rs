@@ -73,9 +73,8 @@ async fn copies_go_out_by_their_rule_each_a_post_of_its_own() {
     let made = |shown: &Value| copies(shown).len() == 1;
     let shown = scene.until(&post, "the first is made", made).await;
     assert_eq!(scene.texts(&x).await.len(), 1, "not before its time");
-    let copy =
-        scene.api.get(&format!("/v1/posts/{}", copies(&shown)[0]["postId"].as_str().unwrap()));
-    let copy = copy.await.data().clone();
+    let path = format!("/v1/posts/{}", copies(&shown)[0]["postId"].as_str().unwrap());
+    let copy = scene.api.get(&path).await.data().clone();
     assert_eq!(copy["copyOf"], json!({"postId": post["id"], "number": 1}));
     assert_eq!(
         (&copy["text"], &copy["scheduledAt"]),

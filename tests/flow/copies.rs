@@ -204,7 +204,7 @@ async fn copies_are_opt_in_and_say_something_new_where_the_platform_wants_that()
     assert_eq!((told.0, told.2), (json!("republish.variations[0]"), json!("we are LIVE #now")));
     let long = json!([{"text": "x".repeat(281)}]);
     let told = refused(json!({"after": "P1D", "variations": long})).await;
-    assert_eq!(told, (json!("republish.variations[0].text"), json!(280), json!(281)));
+    assert_eq!(told, (json!("republish.variations[0].x.text"), json!(280), json!(281)));
 
     let plain = Scene::open("plain").await;
     let account = plain.connect_on(("threads", None), "plain").await;

@@ -247,8 +247,8 @@ async fn a_repost_is_one_of_the_posts_that_an_owner_allows_a_day() {
             let due = "SELECT to_char(due_at AT TIME ZONE 'UTC',
                 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM jobs WHERE kind = $1 AND subject = $2";
             let due = sqlx::query_scalar::<_, String>(due).bind(kind).bind(subject.uuid());
-            let due = due.fetch_one(&mut db).await.unwrap();
-            let at = Timestamp::parse(&due).unwrap();
+            let due = due.fetch_optional(&mut db).await.unwrap();
+            let at = Timestamp::parse(&due.ok_or_else(|| format!("no job {kind}"))?).unwrap();
             if at >= midnight { Ok(()) } else { Err(format!("{kind}: {at}")) }
         })
         .await;

@@ -99,6 +99,6 @@ pub(crate) async fn store(
 }
 
 async fn read_back(app: &App, caller: &Caller, id: PostId) -> Result<PostView, Fault> {
-    let post = app.0.store.post(caller.tenant, id).await?;
+    let post = app.0.posts.call((caller.tenant, id)).await?;
     Ok(show::view(app, &post.context("the post that was just stored is not there")?))
 }

@@ -63,7 +63,7 @@ use ::media::Library;
 use base::batch::Batcher;
 use base::http::Http;
 use base::{Context, Fault};
-use domain::id::DeliveryId;
+use domain::id::{DeliveryId, PostId, TenantId};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
 use futures::FutureExt;
@@ -76,6 +76,8 @@ use store::Store;
 use store::deliveries::Loaded;
 use store::intents::{Intended, Intent};
 use store::jobs::{Job, JobKind};
+use store::posts::Post;
+use store::premises::Premises;
 use store::settles::{Settle, Settled};
 use vault::KeyRing;
 
@@ -139,6 +141,8 @@ struct Inner {
     loads: Batcher<(JobKind, DeliveryId), Option<Loaded>>,
     intents: Batcher<Intent, Option<Intended>>,
     settles: Batcher<Settle, Option<Settled>>,
+    premises: Batcher<(TenantId, Option<String>), Premises>,
+    posts: Batcher<(TenantId, PostId), Option<Post>>,
     turns: turns::Turns,
     renewals: tokio::sync::Semaphore,
     unmapped: unmapped::Unmapped,
@@ -168,6 +172,15 @@ impl App {
             let store = settling.clone();
             async move { store.settle(batch).await }.boxed()
         });
+        let (checking, showing) = (store.clone(), store.clone());
+        let premises = Batcher::spawn("premises", BATCH_MAX, 4, move |asked| {
+            let store = checking.clone();
+            async move { store.premises(asked).await }.boxed()
+        });
+        let posts = Batcher::spawn("posts", BATCH_MAX, 4, move |asked| {
+            let store = showing.clone();
+            async move { store.posts_named(asked).await }.boxed()
+        });
         let keys = Keys::new(store.clone(), ring);
         let unmapped = unmapped::Unmapped::spawn(store.clone());
         Self(Arc::new(Inner {
@@ -180,6 +193,8 @@ impl App {
             loads,
             intents,
             settles,
+            premises,
+            posts,
             turns: turns::Turns::default(),
             renewals: tokio::sync::Semaphore::new(refresh::AT_ONCE_MAX),
             unmapped,

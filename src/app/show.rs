@@ -296,7 +296,7 @@ pub(crate) fn rejections(problems: &[Rejection]) -> Option<Value> {
 /// # Errors
 /// When Postgres fails.
 pub async fn post(app: &App, caller: &Caller, id: PostId) -> Answer<PostView> {
-    let post = app.0.store.post(caller.tenant, id).await?;
+    let post = app.0.posts.call((caller.tenant, id)).await?;
     Ok(post
         .as_ref()
         .map(|post| view(app, post))

@@ -17,7 +17,9 @@ use platforms::Platform;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use store::accounts::Account;
+use store::premises::Premises;
 
 /// A post that may be accepted.
 #[derive(Debug)]
@@ -56,22 +58,19 @@ pub(crate) async fn validate_as(
     body: &Value,
     anew: Anew<'_>,
 ) -> Answer<Checked> {
-    let now = app.0.store.time().await?;
+    let slug = slug_of(body).map(str::to_owned);
+    let Premises { now, brand } = app.0.premises.call((caller.tenant, slug)).await?;
     // Times without an offset are read by the clocks of the brand.
-    let brand = match slug_of(body) {
-        Some(slug) => app.0.store.brand(caller.tenant, slug).await?,
-        None => None,
-    };
-    let zone = brand.as_ref().map_or(TimeZone::UTC, |brand| brand.time_zone.clone());
+    let zone = brand.as_ref().map_or(TimeZone::UTC, |(brand, _)| brand.time_zone.clone());
     let (draft, mut problems) = request::read(body, &platforms::names(), now, &zone);
     let is_draft = anew.is_draft || draft.begin == Begin::Draft;
     if !body.is_object() {
         return Ok(Err(Refused::Invalid(problems)));
     }
     let accounts = match &brand {
-        Some(brand) => app.0.store.accounts_of_brand(caller.tenant, brand.id).await?,
+        Some((_, accounts)) => Arc::clone(accounts),
         // A slug that is missing was told of already.
-        None if draft.brand_slug.is_empty() => Vec::new(),
+        None if draft.brand_slug.is_empty() => Arc::default(),
         None => {
             problems.push(missing(
                 "brandSlug",
@@ -79,7 +78,7 @@ pub(crate) async fn validate_as(
                 "There is no brand with this slug.",
                 "Create it with POST /v1/brands, or correct the slug.",
             ));
-            Vec::new()
+            Arc::default()
         }
     };
     let targets = match anew.kept {
@@ -112,7 +111,9 @@ pub(crate) async fn validate_as(
     }
     problems.extend(copies::problems(&addressed, caller.profile, &draft, (&targets, &assets)));
     match brand {
-        Some(brand) if problems.is_empty() || is_draft && problems.iter().all(is_incomplete) => {
+        Some((brand, _))
+            if problems.is_empty() || is_draft && problems.iter().all(is_incomplete) =>
+        {
             let targets = targets
                 .iter()
                 .filter_map(|a| platforms::find(&a.platform).map(|p| (a.id, p.name())))

@@ -60,7 +60,7 @@ impl Store {
             posts.push((at.timestamp_micros(), post_of(row)?));
         }
         let ids: Vec<Uuid> = posts.iter().map(|(_, post)| post.id.uuid()).collect();
-        for delivery in shown_deliveries(&mut db, window.tenant, &ids).await? {
+        for delivery in shown_deliveries(&mut db, &ids).await? {
             if let Some((_, post)) = posts.iter_mut().find(|(_, post)| post.id == delivery.post) {
                 post.deliveries.push(delivery);
             }

@@ -132,7 +132,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let mut post = post_of(&row)?;
         let standing = lock(&mut tx, id).await?;
-        post.deliveries = shown_deliveries(&mut tx, tenant, &[id.uuid()]).await?;
+        post.deliveries = shown_deliveries(&mut tx, &[id.uuid()]).await?;
         Ok(Some(Turn { _turn: turn, tx, tenant, post, standing }))
     }
 }

@@ -37,8 +37,13 @@ impl Store {
     pub async fn time(&self) -> Result<Timestamp, Fault> {
         let row = sqlx::query("SELECT clock_timestamp() AS now").fetch_one(&self.pool).await;
         let now = convert::time(&row.context("asking Postgres for the time")?, "now")?;
-        self.heard.hear(now);
+        self.heard(now);
         Ok(now)
+    }
+
+    /// Carries the database's clock on from this.
+    pub(crate) fn heard(&self, now: Timestamp) {
+        self.heard.hear(now);
     }
 
     /// The database's clock, carried on from when it was heard last: at each connection, and with

@@ -36,6 +36,7 @@ pub mod overviews;
 pub mod pauses;
 pub mod posts;
 pub mod preflights;
+pub mod premises;
 pub mod refusals;
 pub mod reseals;
 pub mod retries;

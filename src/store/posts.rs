@@ -17,6 +17,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A post as it is stored.
@@ -132,9 +133,9 @@ pub(crate) fn post_of(row: &PgRow) -> Result<Post, Fault> {
     })
 }
 
+/// The deliveries of posts that were read under their tenant.
 pub(crate) async fn shown_deliveries(
     db: &mut PgConnection,
-    tenant: TenantId,
     posts: &[Uuid],
 ) -> Result<Vec<Shown>, Fault> {
     let rows = sqlx::query(
@@ -156,9 +157,8 @@ pub(crate) async fn shown_deliveries(
                      'platform:' || d.platform)
              ORDER BY until_at DESC LIMIT 1
          ) g ON true
-         WHERE d.tenant_id = $1 AND d.post_id = ANY($2) ORDER BY d.platform, a.handle, d.id",
+         WHERE d.post_id = ANY($1) ORDER BY d.platform, a.handle, d.id",
     )
-    .bind(tenant.uuid())
     .bind(posts)
     .fetch_all(&mut *db)
     .await?;
@@ -224,23 +224,53 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn post(&self, tenant: TenantId, id: PostId) -> Result<Option<Post>, Fault> {
+        Ok(self.posts_named(vec![(tenant, id)]).await?.pop().flatten())
+    }
+
+    /// Posts with their deliveries, in the order asked, many in two statements.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn posts_named(
+        &self,
+        asked: Vec<(TenantId, PostId)>,
+    ) -> Result<Vec<Option<Post>>, Fault> {
         let mut db = self.pool.acquire().await?;
-        let row = sqlx::query(
-            "SELECT id, brand_id, stage, hold_reason, held_at, revision, draft, scheduled_at,
-                 created_at, clock_timestamp() AS now
-             FROM posts WHERE tenant_id = $1 AND id = $2",
+        let (tenants, ids): (Vec<Uuid>, Vec<Uuid>) =
+            asked.iter().map(|(tenant, id)| (tenant.uuid(), id.uuid())).unzip();
+        let rows = sqlx::query(
+            "SELECT p.id, p.tenant_id, p.brand_id, p.stage, p.hold_reason, p.held_at, p.revision,
+                 p.draft, p.scheduled_at, p.created_at, clock_timestamp() AS now
+             FROM UNNEST($1::uuid[], $2::uuid[]) AS asked (tenant_id, id)
+             JOIN posts p ON p.id = asked.id AND p.tenant_id = asked.tenant_id",
         )
-        .bind(tenant.uuid())
-        .bind(id.uuid())
-        .fetch_optional(&mut *db)
+        .bind(tenants)
+        .bind(ids)
+        .fetch_all(&mut *db)
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let mut post = post_of(&row)?;
-        post.deliveries = shown_deliveries(&mut db, tenant, &[id.uuid()]).await?;
-        if post.draft.republish.is_some() {
-            post.republished = copies_of(&mut db, &[id.uuid()]).await?.remove(&id);
+        // Another tenant may ask for the same post, and is told that there is none.
+        let mut posts: HashMap<PostId, (TenantId, Post)> = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let post = post_of(row)?;
+            posts.insert(post.id, (convert::id(row, "tenant_id")?, post));
         }
-        Ok(Some(post))
+        let found: Vec<Uuid> = posts.keys().map(|id| id.uuid()).collect();
+        for delivery in shown_deliveries(&mut db, &found).await? {
+            if let Some((_, post)) = posts.get_mut(&delivery.post) {
+                post.deliveries.push(delivery);
+            }
+        }
+        let origins = posts.iter().filter(|(_, (_, post))| post.draft.republish.is_some());
+        let origins: Vec<Uuid> = origins.map(|(id, _)| id.uuid()).collect();
+        for (id, republished) in copies_of(&mut db, &origins).await? {
+            if let Some((_, post)) = posts.get_mut(&id) {
+                post.republished = Some(republished);
+            }
+        }
+        let of = |(tenant, id): &(TenantId, PostId)| {
+            posts.get(id).filter(|(owner, _)| owner == tenant).map(|(_, post)| post.clone())
+        };
+        Ok(asked.iter().map(of).collect())
     }
 
     /// Posts of a tenant, newest first, those before `before`.
@@ -267,7 +297,7 @@ impl Store {
         .await?;
         let mut posts = rows.iter().map(post_of).collect::<Result<Vec<_>, _>>()?;
         let ids: Vec<Uuid> = posts.iter().map(|p| p.id.uuid()).collect();
-        for delivery in shown_deliveries(&mut db, tenant, &ids).await? {
+        for delivery in shown_deliveries(&mut db, &ids).await? {
             if let Some(post) = posts.iter_mut().find(|p| p.id == delivery.post) {
                 post.deliveries.push(delivery);
             }
@@ -304,7 +334,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let tenant = convert::id(&row, "tenant_id")?;
         let mut post = post_of(&row)?;
-        post.deliveries = shown_deliveries(&mut tx, tenant, &[id.uuid()]).await?;
+        post.deliveries = shown_deliveries(&mut tx, &[id.uuid()]).await?;
         Ok(Some(FanOut { tx, tenant, post }))
     }
 

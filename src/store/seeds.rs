@@ -5,6 +5,7 @@ use crate::{Store, convert};
 use base::Fault;
 use domain::request::Draft;
 use domain::time::Timestamp;
+use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -128,6 +129,55 @@ impl Store {
     /// When Postgres fails.
     pub async fn survey(&self) -> Result<(), Fault> {
         sqlx::query("ANALYZE posts, deliveries, jobs").execute(&self.pool).await?;
+        Ok(())
+    }
+}
+
+/// A post as a server would store it that checks nothing.
+#[derive(Debug, Clone)]
+pub struct BarePost {
+    /// Its id.
+    pub id: Uuid,
+    /// The id of its delivery.
+    pub delivery: Uuid,
+    /// What was written.
+    pub draft: Value,
+    /// The key that makes it safe to ask again.
+    pub key: Option<String>,
+    /// SHA-256 of the request.
+    pub sha256: String,
+}
+
+impl Store {
+    /// Inserts the rows of a post, its delivery, its key and its wake-up in one statement.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn insert_bare(&self, seat: Seat, post: BarePost) -> Result<(), Fault> {
+        sqlx::query(
+            "WITH k AS (
+                 INSERT INTO idempotency_keys (tenant_id, key, request_sha256, post_id)
+                 SELECT $2, $5, $6, $1 WHERE $5 IS NOT NULL
+             ), p AS (
+                 INSERT INTO posts (id, tenant_id, brand_id, stage, draft, scheduled_at)
+                 VALUES ($1, $2, $2, 'live', $4, '2099-01-01T09:00:00Z')
+             ), d AS (
+                 INSERT INTO deliveries (id, tenant_id, post_id, account_id, platform, status,
+                     due_at)
+                 VALUES ($7, $2, $1, $3, 'x', 'validating', '2099-01-01T09:00:00Z')
+             )
+             INSERT INTO jobs (kind, queue, subject, shard, fair_group, lane, due_at)
+             VALUES ('fan_out', 'fan_out', $1, 0, $2::text, $2::text, clock_timestamp())",
+        )
+        .bind(post.id)
+        .bind(seat.tenant)
+        .bind(seat.account)
+        .bind(Json(post.draft))
+        .bind(post.key)
+        .bind(post.sha256)
+        .bind(post.delivery)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 }

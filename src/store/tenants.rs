@@ -191,7 +191,7 @@ impl Store {
         rows.iter().map(Self::brand_of).collect()
     }
 
-    fn brand_of(row: &sqlx::postgres::PgRow) -> Result<Brand, Fault> {
+    pub(crate) fn brand_of(row: &sqlx::postgres::PgRow) -> Result<Brand, Fault> {
         Ok(Brand {
             id: convert::id(row, "id")?,
             slug: row.try_get("slug")?,

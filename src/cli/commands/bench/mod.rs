@@ -1,5 +1,6 @@
 //! `postfleet bench`: measures the fleet against a bare loop, and the queue alone.
 
+mod accept;
 mod bare;
 mod cpu;
 mod publish;
@@ -40,11 +41,16 @@ enum Work {
     Crash(queue::crash::Arguments),
     /// Scheduled posts beside a great many that are due later: how late their calls leave.
     Schedule(schedule::Arguments),
+    /// Posts created through the API, beside a bare server that inserts the same rows.
+    Accept(accept::Arguments),
     /// How long it takes to count 25,000 characters as X does.
     Text(text::Arguments),
     /// A worker process of the other benches.
     #[command(hide = true)]
     Worker(queue::worker::Arguments),
+    /// The bare server of the bench of acceptance.
+    #[command(hide = true)]
+    BareAcceptor(accept::bare::Arguments),
     /// A worker process of the bench of schedules.
     #[command(hide = true)]
     Publisher(schedule::publisher::Arguments),
@@ -66,6 +72,8 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
         Work::Crash(arguments) => queue::crash::run(arguments).await,
         Work::Memory(arguments) => queue::memory::run(arguments).await,
         Work::Schedule(arguments) => schedule::run(arguments).await,
+        Work::Accept(arguments) => accept::run(arguments).await,
+        Work::BareAcceptor(arguments) => accept::bare::run(arguments).await,
         Work::Publisher(arguments) => schedule::publisher::run(arguments).await,
         Work::Text(arguments) => text::run(arguments),
         Work::Worker(arguments) => queue::worker::run(arguments).await,

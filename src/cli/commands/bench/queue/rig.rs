@@ -7,6 +7,7 @@ use crate::dev::{self, Private};
 use base::{Context, Fault, clock, rng};
 use domain::time::Timestamp;
 use queue::{Queue, Wakeup};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -129,29 +130,48 @@ impl Rig {
     /// # Errors
     /// It does not start.
     pub async fn relay(&self, roles: &str) -> Result<Child, Fault> {
+        self.fleet()?.args(["work", "--roles", roles]).spawn().context("starting a relay")
+    }
+
+    /// The API alone, in a process of its own.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn serve(&self, at: SocketAddr) -> Result<Child, Fault> {
+        self.fleet()?
+            .arg("serve")
+            .env("POSTFLEET__SERVER__LISTEN", at.to_string())
+            .env("POSTFLEET__SERVER__PRIVATE_LISTEN", "127.0.0.1:0")
+            .spawn()
+            .context("starting the API")
+    }
+
+    /// A process of the fleet on these servers.
+    fn fleet(&self) -> Result<Command, Fault> {
         let key_file = self.folder.join(format!("key-{}", rng::uuid()));
         vault::KeyRing::create(&key_file).context("making a key")?;
-        Command::new(std::env::current_exe()?)
-            .args(["work", "--roles", roles])
+        let mut command = Command::new(std::env::current_exe()?);
+        command
             .env("POSTFLEET__STORE__URL", &self.private.postgres_url)
             .env("POSTFLEET__QUEUE__URL", &self.private.redis_url)
             .env("POSTFLEET__VAULT__KEY_FILE", &key_file)
             .env("POSTFLEET__MEDIA__DIR", self.folder.join("media"))
             .env("POSTFLEET_LOG", "warn")
             .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .context("starting a relay")
+            .kill_on_drop(true);
+        Ok(command)
     }
 
     /// Processor time so far.
     pub fn spent(&self, workers: &Workers) -> Spent {
         let pids: Vec<u32> = workers.children.iter().filter_map(|(c, ..)| c.id()).collect();
-        let of = |process: Option<dev::process::Process>| {
-            cpu::of_trees(&process.map(|process| process.pid).into_iter().collect::<Vec<_>>())
-        };
-        let state = &self.private.state;
-        Spent([cpu::of_trees(&pids), of(state.redis.process), of(state.postgres.process)])
+        let redis = cpu_of(self.private.state.redis.process);
+        Spent([cpu::of_trees(&pids), redis, self.postgres_cpu()])
+    }
+
+    /// Processor time of Postgres so far.
+    pub fn postgres_cpu(&self) -> Duration {
+        cpu_of(self.private.state.postgres.process)
     }
 
     /// Pushes jobs; the number and instant of each go into its subject.
@@ -218,6 +238,10 @@ impl Rig {
         self.store.close().await;
         self.private.remove().await
     }
+}
+
+fn cpu_of(process: Option<dev::process::Process>) -> Duration {
+    cpu::of_trees(&process.map(|process| process.pid).into_iter().collect::<Vec<_>>())
 }
 
 /// The wake-up of a job: a lane after the other, each in the group of its tenant.

@@ -1,0 +1,95 @@
+//! What posts are checked against: their brands, and the accounts of these; many in two statements.
+
+use crate::accounts::{Account, account_of, select};
+use crate::tenants::Brand;
+use crate::{Store, convert};
+use base::Fault;
+use domain::id::TenantId;
+use domain::time::Timestamp;
+use sqlx::{PgConnection, Row};
+use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Accounts of one brand that are read at most.
+const ACCOUNTS_MAX: i64 = 10_000;
+
+/// What a post is checked against.
+#[derive(Debug, Clone)]
+pub struct Premises {
+    /// The present, by the database's clock.
+    pub now: Timestamp,
+    /// The brand of the slug, where there is one, with its accounts by platform and handle.
+    pub brand: Option<(Brand, Arc<[Account]>)>,
+}
+
+impl Store {
+    /// What posts of these tenants and brands' slugs are checked against, in the order asked. Who
+    /// asks twice of a brand is told the same.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn premises(
+        &self,
+        asked: Vec<(TenantId, Option<String>)>,
+    ) -> Result<Vec<Premises>, Fault> {
+        let mut db = self.pool.acquire().await?;
+        let (now, brands) = brands(&mut db, &asked).await?;
+        self.heard(now);
+        let ids: Vec<Uuid> = brands.values().map(|brand| brand.id.uuid()).collect();
+        let mut of_brands: HashMap<Uuid, Vec<Account>> = HashMap::new();
+        if !ids.is_empty() {
+            let rows = sqlx::query(select(
+                "JOIN UNNEST($1::uuid[]) AS asked (brand_id) ON asked.brand_id = a.brand_id
+                 ORDER BY a.platform, a.handle LIMIT $2",
+            ))
+            .bind(&ids)
+            .bind(ACCOUNTS_MAX.saturating_mul(i64::try_from(ids.len()).unwrap_or(i64::MAX)))
+            .fetch_all(&mut *db)
+            .await?;
+            for row in &rows {
+                let account = account_of(row)?;
+                of_brands.entry(account.brand_id.uuid()).or_default().push(account);
+            }
+        }
+        let accounts: HashMap<Uuid, Arc<[Account]>> =
+            of_brands.into_iter().map(|(brand, accounts)| (brand, accounts.into())).collect();
+        let of = |key: &(TenantId, Option<String>)| {
+            let brand = brands.get(&(key.0, key.1.as_deref()?))?.clone();
+            let accounts = accounts.get(&brand.id.uuid()).cloned().unwrap_or_default();
+            Some((brand, accounts))
+        };
+        Ok(asked.iter().map(|key| Premises { now, brand: of(key) }).collect())
+    }
+}
+
+/// The present, and the brands of these slugs that exist.
+async fn brands<'a>(
+    db: &mut PgConnection,
+    asked: &'a [(TenantId, Option<String>)],
+) -> Result<(Timestamp, HashMap<(TenantId, &'a str), Brand>), Fault> {
+    let mut keys: Vec<(TenantId, &str)> =
+        asked.iter().filter_map(|(tenant, slug)| Some((*tenant, slug.as_deref()?))).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    // One row at least, for its clock.
+    let rows = sqlx::query(
+        "SELECT clock_timestamp() AS now, asked.place, b.id, b.slug, b.name, b.time_zone
+         FROM (SELECT 1) AS one LEFT JOIN (
+             UNNEST($1::uuid[], $2::text[]) WITH ORDINALITY AS asked (tenant_id, slug, place)
+             JOIN brands b ON b.tenant_id = asked.tenant_id AND b.slug = asked.slug) ON true",
+    )
+    .bind(keys.iter().map(|(tenant, _)| tenant.uuid()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|(_, slug)| *slug).collect::<Vec<_>>())
+    .fetch_all(db)
+    .await?;
+    let mut found = HashMap::new();
+    let mut now = Timestamp::from_ms(0);
+    for row in &rows {
+        now = convert::time(row, "now")?;
+        let Some(place) = row.try_get::<Option<i64>, _>("place")? else { continue };
+        let key = usize::try_from(place - 1).ok().and_then(|place| keys.get(place));
+        found.extend(key.copied().zip(Some(Store::brand_of(row)?)));
+    }
+    Ok((now, found))
+}

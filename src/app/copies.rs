@@ -67,7 +67,7 @@ pub async fn republish(app: &App, claimed: &Claimed) -> Outcome {
     match ended {
         Ok(outcome) => outcome,
         Err(fault) => {
-            tracing::error!(%fault, subject = %claimed.subject, "a copy faulted; it is tried again");
+            tracing::error!(%fault, subject = %claimed.subject, "a copy faulted; tried again");
             Outcome::Release
         }
     }

@@ -1,8 +1,8 @@
 //! Copies of posts that are out: what is owed of an origin, the copies that were made, and what
 //! people change of that.
 //!
-//! Invariant: the origin is locked first. A copy, its deliveries, its fan-out and the wake-up of the
-//! next one are one transaction.
+//! Invariant: the origin is locked first. A copy, its deliveries, its fan-out and the wake-up of
+//! the next one are one transaction.
 
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::posts::{self, NewPost, Post, post_of};

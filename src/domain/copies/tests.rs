@@ -97,7 +97,9 @@ fn series(republish: &Value) -> (Draft, Series) {
 fn a_copy_says_its_variation_and_nothing_of_the_rule() {
     let (origin, series) = series(&json!({
         "every": "P7D", "until": "2026-12-24T00:00:00Z",
-        "variations": [{"text": "Still live"}, {"threads": {"text": "There", "replyControl": null}}],
+        "variations": [
+            {"text": "Still live"}, {"threads": {"text": "There", "replyControl": null}},
+        ],
     }));
     assert_eq!(series.rule.times, TIMES_MAX);
     let target = |n: u128, name| (Id::new(Uuid::from_u128(n)), name);

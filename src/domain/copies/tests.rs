@@ -70,10 +70,11 @@ fn a_copy_is_owed_where_the_origin_is_out_and_nothing_is_under_way() {
     assert_eq!(live(&[failed], &[]), Owed::Nowhere);
     assert_eq!(live(&[waits], &[]), Owed::NotOut);
     let two = [made(START + DAY), made(START + DAY * 2)];
-    assert_eq!(live(&[a.clone()], &two), Owed::Over(End::Done));
+    assert_eq!(live(std::slice::from_ref(&a), &two), Owed::Over(End::Done));
 
     let every = rule(Beat::EveryS(DAY.as_secs()), 9);
-    let asked = |stage, fits: bool, now| owed(&every, (stage, &[a.clone()]), &[], |_| fits, now);
+    let one = std::slice::from_ref(&a);
+    let asked = |stage, fits: bool, now| owed(&every, (stage, one), &[], |_| fits, now);
     assert_eq!(asked(Stage::Archived, true, at), Owed::Over(End::Archived));
     assert_eq!(asked(Stage::Cancelled, true, at), Owed::Over(End::Cancelled));
     assert_eq!(asked(Stage::Held, true, at), Owed::Wait(at + DAY));

@@ -73,6 +73,7 @@ pub async fn duplicate(
         scheduled_at: None,
         not_after: None,
         client_ref: None,
+        copy_of: None,
         ..post.draft
     };
     let checked = Checked { draft, brand: post.brand, targets: Vec::new(), warnings: Vec::new() };

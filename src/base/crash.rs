@@ -47,6 +47,8 @@ pub const REFRESH_POINTS: [&str; 7] = [
 
 /// The same on the way of a message to an endpoint.
 pub const WEBHOOK_POINTS: [&str; 2] = ["webhook.after_send", "webhook.after_commit"];
+/// The same on the way of a copy.
+pub const COPY_POINTS: [&str; 2] = ["copies.before_commit", "copies.after_commit"];
 
 /// Signals a process and waits until it stands still, so that no thread of it runs a step further.
 const STOP: &str = r#"kill -STOP "$0"; until grep -q '^State:.T' "/proc/$0/status"; do :; done"#;
@@ -157,7 +159,8 @@ pub fn point_of(name: &'static str, subject: Uuid) {
 }
 
 fn pass(name: &'static str, subject: Option<Uuid>) {
-    let is_known = || [&POINTS[..], &REFRESH_POINTS, &WEBHOOK_POINTS].concat().contains(&name);
+    let known = || POINTS.iter().chain(&REFRESH_POINTS).chain(&WEBHOOK_POINTS).chain(&COPY_POINTS);
+    let is_known = || known().any(|known| *known == name);
     debug_assert!(is_known(), "{name} is not in crash::POINTS");
     if let Some(armed) = ARMED.get() {
         armed.pass(name, subject);

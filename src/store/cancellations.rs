@@ -1,6 +1,7 @@
 //! Takes a post back, as far as it has not left.
 
 use crate::changes;
+use crate::copies;
 use crate::deeds::{self, Deed};
 use crate::jobs::{self, JobKind};
 use crate::{Store, convert, slots};
@@ -58,6 +59,9 @@ impl Store {
         .await?;
         let is_whole = cancelled.refused.is_empty() && end_post(&mut tx, id).await?;
         jobs::disarm(&mut tx, JobKind::Publish, &done).await?;
+        if !done.is_empty() {
+            copies::stop(&mut tx, (tenant, id)).await?;
+        }
         if is_whole || !done.is_empty() {
             let (before, after) = (
                 json!({ "stage": stage }),

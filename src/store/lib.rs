@@ -17,6 +17,7 @@ pub mod claims;
 mod clock;
 pub mod connections;
 pub mod convert;
+pub mod copies;
 pub mod crashes;
 pub mod credentials;
 pub mod damages;

@@ -1,6 +1,7 @@
 //! Posts: accepted, shown and fanned out.
 
 use crate::accounts::{self, Account};
+use crate::copies::{Republished, copies_of};
 use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::{Store, assets, convert, tenants};
@@ -39,6 +40,8 @@ pub struct Post {
     pub created_at: Timestamp,
     /// One per account.
     pub deliveries: Vec<Shown>,
+    /// What became of the rule by which it is published anew, where a person looks at it.
+    pub republished: Option<Republished>,
     /// The present, by the database's clock.
     pub now: Timestamp,
 }
@@ -88,6 +91,7 @@ pub(crate) fn post_of(row: &PgRow) -> Result<Post, Fault> {
         scheduled_at: convert::time_or_none(row, "scheduled_at")?,
         created_at: convert::time(row, "created_at")?,
         deliveries: Vec::new(),
+        republished: None,
         now: convert::time(row, "now")?,
     })
 }
@@ -168,6 +172,13 @@ impl Store {
                 post.deliveries.push(delivery);
             }
         }
+        let origins = posts.iter().filter(|(_, (_, post))| post.draft.republish.is_some());
+        let origins: Vec<Uuid> = origins.map(|(id, _)| id.uuid()).collect();
+        for (id, republished) in copies_of(&mut db, &origins).await? {
+            if let Some((_, post)) = posts.get_mut(&id) {
+                post.republished = Some(republished);
+            }
+        }
         let of = |(tenant, id): &(TenantId, PostId)| {
             posts.get(id).filter(|(owner, _)| owner == tenant).map(|(_, post)| post.clone())
         };
@@ -204,6 +215,12 @@ impl Store {
             if let Some(post) = posts.iter_mut().find(|p| p.id == delivery.post) {
                 post.deliveries.push(delivery);
             }
+        }
+        let origins = posts.iter().filter(|post| post.draft.republish.is_some());
+        let origins: Vec<Uuid> = origins.map(|post| post.id.uuid()).collect();
+        let mut republished = copies_of(&mut db, &origins).await?;
+        for post in &mut posts {
+            post.republished = republished.remove(&post.id);
         }
         Ok(posts)
     }

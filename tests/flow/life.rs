@@ -3,6 +3,7 @@
 mod changing;
 mod parts;
 mod racing;
+mod staged;
 mod telling;
 
 use crate::support::api::send;

@@ -12,6 +12,7 @@ mod cancel;
 mod chain;
 mod command;
 mod connecting;
+mod copies;
 mod counted;
 mod cut;
 mod cut_everywhere;

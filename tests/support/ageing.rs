@@ -259,8 +259,9 @@ pub async fn age_copies(fleet: &Fleet, post: &Value, by: Duration) {
     let mut tx = db.begin().await.unwrap();
     let series = "(SELECT $1::uuid UNION SELECT post_id FROM copies WHERE origin_id = $1)";
     for statement in [
-        // Whoever makes a copy holds this row.
+        // Whoever makes a copy, or fans one out, holds these rows.
         "SELECT FROM posts WHERE id = $1 AND $2 > 0 FOR UPDATE".to_owned(),
+        format!("SELECT FROM posts WHERE id IN {series} AND $2 > 0 ORDER BY id FOR UPDATE"),
         format!(
             "UPDATE deliveries SET published_at = published_at - $2 * interval '1 millisecond',
                  due_at = due_at - $2 * interval '1 millisecond' WHERE post_id IN {series}"

@@ -76,9 +76,9 @@ fn what_was_made_ready_goes_out_once_and_is_made_anew_where_it_has_ended() {
         });
     }
     println!("kept {kept:?}, made anew {anew:?}");
-    let soon = |platform| kept.borrow().contains(&(platform, SHORT));
-    assert!(["x", "instagram", "threads"].into_iter().all(soon), "{kept:?}");
-    let late = |platform| anew.borrow().contains(&(platform, LONG));
-    assert!(["x", "instagram", "threads", "youtube"].into_iter().all(late), "{anew:?}");
-    assert!(kept.borrow().iter().all(|(_, time)| *time == SHORT), "{kept:?}");
+    let (kept, anew) = (kept.into_inner(), anew.into_inner());
+    // What some keep for minutes, all of them make anew after weeks.
+    assert!(kept.len() >= 3 && kept.iter().all(|(_, time)| *time == SHORT), "{kept:?}");
+    assert!(kept.iter().all(|(name, _)| anew.contains(&(*name, LONG))), "{kept:?} {anew:?}");
+    assert!(anew.iter().filter(|(_, time)| *time == LONG).count() >= 4, "{anew:?}");
 }

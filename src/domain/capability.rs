@@ -5,6 +5,7 @@ mod check;
 pub use check::{assets_named, check};
 
 use crate::content::MediaKind;
+use crate::copies::Repeats;
 use serde::{Deserialize, Serialize};
 
 /// Which table of capabilities a tenant is served by.
@@ -126,6 +127,8 @@ pub struct Capabilities {
     pub alt_text_max: usize,
     /// The options that narrow the media further.
     pub formats: &'static [Format],
+    /// What it says of the same post once more.
+    pub repeats: Repeats,
 }
 
 impl Capabilities {

@@ -10,6 +10,7 @@ pub mod account;
 pub mod capability;
 pub mod cause;
 pub mod content;
+pub mod copies;
 pub mod courier;
 pub mod decision;
 pub mod delivery;

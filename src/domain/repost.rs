@@ -4,8 +4,10 @@
 //! outage let pass is made up for by one repost at most, never by a burst.
 
 mod quiet;
+mod read;
 
 pub use quiet::{Flaw, Quiet};
+pub use read::{Bounds, read};
 
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -10,6 +10,7 @@ pub use fields::{Fields, LIST_MAX, MEDIA_MAX};
 pub use moments::{Moment, read_moment, read_zone};
 
 use crate::content::MediaUse;
+use crate::copies::{self, CopyOf};
 use crate::id::AccountId;
 use crate::lateness::Late;
 use crate::local::{Local, TimeZone};
@@ -64,6 +65,12 @@ pub struct Draft {
     /// What else was said to a platform: the rest of its object, read by the platform's folder.
     /// A platform that was given an object has an entry, be it empty.
     pub options: BTreeMap<String, Map<String, Value>>,
+    /// How it is published anew, as it was written.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub republish: Option<Map<String, Value>>,
+    /// Of which post it is a copy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub copy_of: Option<CopyOf>,
     /// Where it begins. The post's own stage is what counts later.
     #[serde(skip)]
     pub begin: Begin,
@@ -109,6 +116,8 @@ pub fn read(
     let late = read_late(&mut fields, not_after);
     let schedule = read_schedule(&mut fields);
     let begin = read_begin(&mut fields);
+    let due_at = moment.as_ref().map(|moment| moment.at);
+    let republish = copies::read(&mut fields, due_at, platforms);
     fields.refuse(
         "repostOf",
         "A repost cannot be asked for by itself: LinkedIn, Instagram and YouTube let no program \
@@ -129,6 +138,8 @@ pub fn read(
         texts: BTreeMap::new(),
         medias: BTreeMap::new(),
         options: BTreeMap::new(),
+        republish,
+        copy_of: None,
         begin,
     };
     for platform in platforms {
@@ -289,7 +300,8 @@ fn past(name: &str, at: Timestamp, now: Timestamp, resolution: &str) -> Rejectio
         .resolve(resolution)
 }
 
-fn read_platform<'a>(fields: &mut Fields<'a>, platform: &'a str, draft: &mut Draft) {
+/// Reads what was said to a platform.
+pub(crate) fn read_platform<'a>(fields: &mut Fields<'a>, platform: &'a str, draft: &mut Draft) {
     let Some(mut object) = fields.object(platform) else { return };
     if let Some(text) = object.text("text") {
         draft.texts.insert(platform.to_owned(), text.to_owned());

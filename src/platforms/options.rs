@@ -5,7 +5,7 @@ mod repost;
 mod thread;
 
 pub use poll::Poll;
-pub(crate) use poll::{Open, PollRule, read_poll, required_number};
+pub(crate) use poll::{Open, PollRule, read_poll};
 pub(crate) use repost::read_reposts;
 pub(crate) use thread::read_thread;
 

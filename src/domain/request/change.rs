@@ -122,6 +122,8 @@ pub fn body(draft: &Draft) -> Value {
         texts,
         medias,
         options,
+        republish,
+        copy_of: _,
         begin: _,
     } = draft;
     let mut body = json!({
@@ -133,6 +135,9 @@ pub fn body(draft: &Draft) -> Value {
     }
     if let (Some(schedule), None) = (schedule, scheduled_at) {
         body["schedule"] = json!(schedule);
+    }
+    if let Some(republish) = republish {
+        body["republish"] = json!(republish);
     }
     for (platform, options) in options {
         let mut object = options.clone();
@@ -187,6 +192,8 @@ impl Draft {
         if !patch.contains_key("notAfter") {
             self.not_after = old.not_after;
         }
+        // A copy stays one, whatever it says.
+        self.copy_of = old.copy_of;
     }
 }
 

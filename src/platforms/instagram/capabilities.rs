@@ -3,6 +3,7 @@
 
 use domain::capability::{Capabilities, Counting, Format, MediaRule, Profile, TextRule};
 use domain::content::MediaKind;
+use domain::copies::Repeats;
 
 const MB: u64 = 1024 * 1024;
 
@@ -52,6 +53,7 @@ static SPEC: Capabilities = Capabilities {
     segments_max: 1,
     alt_text_max: 1_000,
     formats: &[REEL, FEED],
+    repeats: Repeats::Free,
 };
 
 /// A carousel mixes images and videos.

@@ -2,6 +2,7 @@
 //! APIs) and, where that is silent, third parties, said at the place.
 
 use domain::capability::{Capabilities, Counting, MediaRule, Profile, TextRule};
+use domain::copies::Repeats;
 
 /// The kind of an account that is a person.
 pub const PERSONAL: &str = "personal";
@@ -64,6 +65,8 @@ static SPEC_PERSONAL: Capabilities = Capabilities {
     segments_max: 1,
     alt_text_max: 4_086,
     formats: &[],
+    // A second post of the same words is refused as `DUPLICATE_POST`.
+    repeats: Repeats::Wording,
 };
 
 /// 700 was the limit of the old Shares API and is the product's table.

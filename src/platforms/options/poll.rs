@@ -101,7 +101,7 @@ fn bound(
 }
 
 /// A number that has to be there and inside its range; 0 when it is not.
-pub(crate) fn required_number(
+fn required_number(
     fields: &mut Fields<'_>,
     name: &'static str,
     range: RangeInclusive<u64>,

@@ -1,6 +1,7 @@
 //! What Threads takes: developers.facebook.com/docs/threads (overview, create-posts), 2026.
 
 use domain::capability::{Capabilities, Counting, MediaRule, Profile, TextRule};
+use domain::copies::Repeats;
 
 const MB: u64 = 1024 * 1024;
 
@@ -44,6 +45,7 @@ static SPEC: Capabilities = Capabilities {
     segments_max: 1,
     alt_text_max: 1_000,
     formats: &[],
+    repeats: Repeats::Free,
 };
 
 /// A carousel of up to 20 images and videos, mixed; a chain of replies to oneself.

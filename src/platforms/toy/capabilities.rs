@@ -1,6 +1,7 @@
 //! What the toy takes: texts of 100 characters.
 
 use domain::capability::{Capabilities, Counting, MediaRule, TextRule};
+use domain::copies::Repeats;
 
 /// The one table.
 pub(super) static TABLE: Capabilities = Capabilities {
@@ -14,4 +15,5 @@ pub(super) static TABLE: Capabilities = Capabilities {
     segments_max: 1,
     alt_text_max: 0,
     formats: &[],
+    repeats: Repeats::Free,
 };

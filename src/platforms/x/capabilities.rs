@@ -2,6 +2,7 @@
 //! twitter-text version 3. A megabyte is 1,048,576 bytes here, as X's own clients count.
 
 use domain::capability::{Capabilities, Counting, MediaRule, Profile, TextRule};
+use domain::copies::Repeats;
 
 /// The kind of an account with a subscription that includes long posts.
 const PREMIUM_KIND: &str = "premium";
@@ -68,6 +69,8 @@ static STANDARD: Capabilities = Capabilities {
     segments_max: 25,
     alt_text_max: 1_000,
     formats: &[],
+    // No duplicative or substantially similar posts, by X's automation rules (help.x.com, 2026).
+    repeats: Repeats::Wording,
 };
 
 /// 25,000 weighted characters and extended media, by the product's table and X's help pages.

@@ -2,6 +2,7 @@
 //! …/thumbnails/set, 2026. The text of a post is the video's description.
 
 use domain::capability::{Capabilities, Counting, MediaRule, Profile, TextRule};
+use domain::copies::Repeats;
 
 const MB: u64 = 1024 * 1024;
 
@@ -38,6 +39,8 @@ static TABLE: Capabilities = Capabilities {
     segments_max: 1,
     alt_text_max: 0,
     formats: &[],
+    // A film that its channel has is rejected as a duplicate (`rejectionReason`).
+    repeats: Repeats::Files,
 };
 
 /// The table of a profile.

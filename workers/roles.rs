@@ -16,6 +16,9 @@ const PREFLIGHT_CONCURRENCY: usize = 4;
 /// Reposts and deletions at once; each is a few small calls.
 const REPOST_CONCURRENCY: usize = 32;
 
+/// Copies made at once: each is one transaction, ahead of its time.
+const REPUBLISH_CONCURRENCY: usize = 4;
+
 /// Words about posts that wait for a person, at once: they are few and may come late.
 const WAITING_CONCURRENCY: usize = 4;
 
@@ -32,7 +35,7 @@ pub enum Role {
     Reconcile,
     /// Renews tokens, and looks ahead at what is due on accounts.
     Refresh,
-    /// Reposts, takes back and deletes what is out.
+    /// Reposts, takes back and deletes what is out, and makes copies of it.
     Repost,
     /// Looks after what is overdue.
     Sweep,
@@ -125,6 +128,10 @@ pub(crate) fn spawn(
             let options = WorkerOptions::new(app::queues::REPOST, REPOST_CONCURRENCY);
             serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
                 app::operate::operate(&app, &job).await
+            });
+            let options = WorkerOptions::new(app::queues::REPUBLISH, REPUBLISH_CONCURRENCY);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::copies::republish(&app, &job).await
             });
         }
         Role::Publish => {

@@ -1,7 +1,7 @@
 //! One lease's work on a delivery: what was loaded, where it stands, and how it is written back.
 
 use crate::keys::Purpose;
-use crate::material::Material;
+use crate::material::{Files, Material};
 use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
@@ -52,6 +52,8 @@ pub(crate) struct Attempt<'a> {
     pub grant: Grant,
     /// The account's turn, while an irreversible call of ours is under way or has failed.
     pub turn: Option<OwnedMutexGuard<()>>,
+    /// The next call begins to show the post anew, which its account's owner counts as a post.
+    pub is_shown_anew: bool,
     /// What people are told of it.
     pub log: Log,
     material: Material,
@@ -155,7 +157,9 @@ impl<'a> Attempt<'a> {
         let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
         let adapter = platform.adapter().context("a stored platform has no adapter")?;
         let content = platform.content(Profile::Extended, &row.draft, &mut Vec::new());
-        let material = Material::gather(app, &row, adapter, content).await?;
+        // What is done with a post that is out needs none of its files, which may be gone by then.
+        let files = if kind == JobKind::Repost { Files::Unneeded } else { Files::Needed };
+        let material = Material::gather(app, &row, adapter, (content, files)).await?;
         // What was found damaged is not looked at again.
         let grant = match &row.needs_reconnect {
             Some(reason) if row.is_damaged => {
@@ -186,6 +190,7 @@ impl<'a> Attempt<'a> {
             checkpoint_no: row.checkpoint_no,
             open: None,
             turn: None,
+            is_shown_anew: false,
             log: Log::default(),
             app,
             claimed,

@@ -14,6 +14,7 @@ pub mod cancel;
 pub mod capabilities;
 mod checkpoints;
 pub mod connect;
+pub mod copies;
 mod counters;
 mod courier;
 mod dead_end;
@@ -83,7 +84,7 @@ use vault::KeyRing;
 /// The names of the queues.
 pub mod queues {
     pub use crate::targets::{
-        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, WAITING, publish_queue,
+        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, REPUBLISH, WAITING, publish_queue,
     };
 }
 

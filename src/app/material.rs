@@ -10,6 +10,15 @@ use domain::time::Timestamp;
 use platforms::{AccountFacts, Adapter, Operation, View};
 use store::deliveries::Loaded;
 
+/// Whether the files of a post are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Files {
+    /// They are.
+    Needed,
+    /// They are not, and may be gone.
+    Unneeded,
+}
+
 /// The material of a delivery.
 pub(crate) struct Material {
     pub content: Content,
@@ -27,10 +36,13 @@ impl Material {
         app: &App,
         row: &Loaded,
         adapter: &dyn Adapter,
-        content: Content,
+        (content, files): (Content, Files),
     ) -> Result<Self, Fault> {
         let mut assets = Vec::new();
-        let named = capability::assets_named(&content);
+        let named = match files {
+            Files::Needed => capability::assets_named(&content),
+            Files::Unneeded => Vec::new(),
+        };
         let stored = app.0.store.assets(row.tenant, &named).await?;
         for id in named {
             assets.push(stored.get(&id).cloned().context("an asset is gone")?);

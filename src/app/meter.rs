@@ -109,12 +109,14 @@ pub(crate) fn own_keys(address: Address<'_>, own: Own) -> [String; 2] {
 }
 
 /// The limits that the account's owner has set, for the call that brings a post out or begins a
-/// chain. One that was intended before has been counted, unless that was on another day.
+/// chain. One that was intended before has been counted, unless that was on another day. A repost
+/// counts with its first call: what shows the post now is not taken back to wait for a new day.
 fn own(attempt: &Attempt<'_>, call: &Call) -> Vec<Quota> {
     let (row, now) = (&attempt.row, attempt.now());
     let begun_at = row.intended_at.filter(|at| *at >= Zone::Utc.last_midnight(now));
     let parts = attempt.adapter.publish().segments(&attempt.checkpoint, &row.handle);
-    if call.effect != Effect::Irreversible || begun_at.is_some() || !parts.is_empty() {
+    let is_new = call.effect == Effect::Irreversible && begun_at.is_none() && parts.is_empty();
+    if !is_new && !attempt.is_shown_anew {
         return Vec::new();
     }
     let [day, gap] = own_keys(attempt.address(), row.own);

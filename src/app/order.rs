@@ -68,7 +68,13 @@ pub async fn duplicate(
     let Some(post) = app.0.store.post(caller.tenant, id).await? else {
         return Ok(Err(nowhere(id)));
     };
-    let draft = Draft { begin: Begin::Draft, scheduled_at: None, not_after: None, ..post.draft };
+    let draft = Draft {
+        begin: Begin::Draft,
+        scheduled_at: None,
+        not_after: None,
+        copy_of: None,
+        ..post.draft
+    };
     let checked = Checked { draft, brand: post.brand, targets: Vec::new(), warnings: Vec::new() };
     accept::store(app, caller, checked, &json!({ "duplicate": id }), idempotency_key).await
 }

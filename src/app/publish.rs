@@ -3,7 +3,7 @@
 use crate::attempt::{Attempt, Begun};
 use crate::courier::{self, Ending};
 use crate::quarantine::Place;
-use crate::{App, follow, keys, operate, show};
+use crate::{App, copies, follow, keys, operate, show};
 use base::{Fault, crash};
 use domain::decision::decide;
 use domain::delivery::Status;
@@ -227,6 +227,7 @@ pub(crate) async fn end_published(
     }
     follow::owe(attempt).await;
     operate::owe(attempt).await;
+    copies::owe(attempt).await;
     settle.receipt = Some((receipt.remote_id, attempt.reachable(receipt.permalink)));
     settle.missed = attempt.published_late();
     let platform = attempt.row.platform.clone();

@@ -4,10 +4,10 @@
 //! behind an intent of its own.
 
 use crate::caller::Caller;
-use crate::material::Material;
+use crate::material::{Files, Material};
 use crate::reposts::address;
 use crate::why::DeliveryPage;
-use crate::{Answer, App, Refused, checkpoints, operate, show, targets, why};
+use crate::{Answer, App, Refused, checkpoints, copies, operate, show, targets, why};
 use base::text::clean;
 use base::{Context, Fault};
 use domain::capability::Profile;
@@ -127,8 +127,8 @@ async fn published(
     let content = platform.content(Profile::Extended, &row.draft, &mut Vec::new());
     let stated = Some(remote_id.clone());
     if content.segments.len() < 2 {
-        let wake = reposts(app, row);
-        return Ok(Ok((End::Published { remote_id, permalink, checkpoint: None, wake }, stated)));
+        let wakes = followed(app, row);
+        return Ok(Ok((End::Published { remote_id, permalink, checkpoint: None, wakes }, stated)));
     }
     Ok(adopted(app, row, adapter, (content, &remote_id)).await?.map(|end| (end, stated)))
 }
@@ -140,7 +140,7 @@ async fn adopted(
     adapter: &dyn Adapter,
     (content, remote_id): (Content, &str),
 ) -> Result<Result<End, Refused>, Fault> {
-    let material = Material::gather(app, row, adapter, content).await?;
+    let material = Material::gather(app, row, adapter, (content, Files::Needed)).await?;
     let view = material.view(row, row.now);
     let stored = match row.checkpoint.clone() {
         Some(stored) => {
@@ -172,8 +172,8 @@ async fn adopted(
     let end = match next {
         Step::Published(Receipt { remote_id, permalink }) => {
             let permalink = reachable(app, row, permalink);
-            let wake = reposts(app, row);
-            End::Published { remote_id, permalink, checkpoint: Some(checkpoint), wake }
+            let wakes = followed(app, row);
+            End::Published { remote_id, permalink, checkpoint: Some(checkpoint), wakes }
         }
         Step::Call(_) | Step::Wait(_) if row.stage == Stage::Live => {
             End::GoOn { checkpoint, wake: wake(app, row) }
@@ -245,9 +245,10 @@ fn reachable(app: &App, row: &Loaded, permalink: String) -> String {
 }
 
 /// What is owed of it once it is out.
-fn reposts(app: &App, row: &Loaded) -> Option<Arm> {
-    operate::rule_of(&row.platform, &row.draft)?;
-    Some(operate::arm(app, address(row), row.id, None))
+fn followed(app: &App, row: &Loaded) -> Vec<Arm> {
+    let rule = operate::rule_of(&row.platform, &row.draft);
+    let reposts = rule.map(|_| operate::arm(app, address(row), row.id, None));
+    reposts.into_iter().chain(copies::after(app, row, None)).collect()
 }
 
 fn wake(app: &App, row: &Loaded) -> Arm {

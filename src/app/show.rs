@@ -1,13 +1,16 @@
 //! Posts and deliveries as the API shows them.
 
+mod copies;
 mod operations;
 
+pub use copies::{CopiesView, CopyView};
 pub use operations::{EndView, OperationsView, RemovalView, RepostView};
 
 use crate::caller::Caller;
 use crate::{Answer, App, Refused};
 use base::Fault;
 use domain::capability::Profile;
+use domain::copies::CopyOf;
 use domain::delivery::Status;
 use domain::failure::Failure;
 use domain::id::{AccountId, DeliveryId, PostId};
@@ -57,6 +60,12 @@ pub struct PostView {
     pub created_at: Timestamp,
     /// One per account.
     pub deliveries: Vec<DeliveryView>,
+    /// Of a post with such a rule: what it was published anew as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub republish: Option<CopiesView>,
+    /// Of which post it is a copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<CopyOf>,
     /// What a draft that was just written still lacks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Rejection>,
@@ -179,6 +188,11 @@ pub fn view(app: &App, post: &Post) -> PostView {
             .iter()
             .map(|d| delivery(app, d, d.draft.as_ref().unwrap_or(&post.draft), post.now))
             .collect(),
+        republish: post.draft.republish.as_ref().map(|_| {
+            let republished = post.republished.clone().unwrap_or_default();
+            copies::view(&republished)
+        }),
+        copy_of: post.draft.copy_of,
         warnings: Vec::new(),
         unreached: Vec::new(),
     }

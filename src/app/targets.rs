@@ -18,6 +18,8 @@ pub const FOLLOW: &str = "follow";
 pub const PREFLIGHT: &str = "preflight";
 /// The queue of what is done with posts that are out.
 pub const REPOST: &str = "repost";
+/// The queue of copies of posts that are out.
+pub const REPUBLISH: &str = "republish";
 /// The queue of fan-outs.
 pub const FAN_OUT: &str = "fan_out";
 /// The queue of words about posts that wait for a person.
@@ -106,6 +108,13 @@ pub fn fan_out(tenant: TenantId, post: uuid::Uuid, shard: i16) -> Arm {
         lane: format!("post-{}", post.as_u128() % 16),
         due_at: None,
     }
+}
+
+/// The wake-up for the next copy of a post.
+pub fn republish(tenant: TenantId, post: uuid::Uuid, shard: i16, due_at: Timestamp) -> Arm {
+    let fan_out = fan_out(tenant, post, shard);
+    let queue = REPUBLISH.to_owned();
+    Arm { kind: JobKind::Republish, queue, due_at: Some(due_at), ..fan_out }
 }
 
 /// The wake-up for the word to whoever holds a post past its time.

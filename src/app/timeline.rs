@@ -90,6 +90,7 @@ const fn role(kind: JobKind) -> &'static str {
         | JobKind::FanOut
         | JobKind::Refresh
         | JobKind::Preflight
+        | JobKind::Republish
         | JobKind::Waiting => "publish",
     }
 }

@@ -4,7 +4,7 @@
 //! fan-out.
 
 use crate::caller::Caller;
-use crate::{Answer, App, Refused, slots};
+use crate::{Answer, App, Refused, copies, slots};
 use base::Fault;
 use domain::capability::{self, Profile};
 use domain::content::{AssetFacts, Content};
@@ -15,6 +15,7 @@ use domain::rejection::{Rejection, RejectionType, Rule};
 use domain::request::{self, Draft, is_incomplete};
 use platforms::Platform;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::accounts::Account;
@@ -100,14 +101,15 @@ pub(crate) async fn validate_as(
             problems.push(problem);
         }
     }
-    for name in addressed {
-        let Some(platform) = platforms::find(name) else { continue };
+    let addressed: Vec<_> = addressed.into_iter().filter_map(platforms::find).collect();
+    for platform in addressed.iter().copied() {
         for problem in check_platform(platform, caller.profile, &draft, &targets, &assets) {
             if !is_told(&problems, &problem) {
                 problems.push(problem);
             }
         }
     }
+    problems.extend(copies::problems(&addressed, caller.profile, &draft, (&targets, &assets)));
     match brand {
         Some((brand, _))
             if problems.is_empty() || is_draft && problems.iter().all(is_incomplete) =>
@@ -154,7 +156,7 @@ fn is_told(problems: &[Rejection], missing: &Rejection) -> bool {
 }
 
 /// Every violation of one platform's rules, for each kind of account that is addressed.
-fn check_platform(
+pub(crate) fn check_platform(
     platform: &'static dyn Platform,
     profile: Profile,
     draft: &Draft,
@@ -197,12 +199,16 @@ pub(crate) async fn assets_of(
 ) -> Result<BTreeMap<AssetId, AssetFacts>, Fault> {
     let mut ignored = Vec::new();
     let mut ids: BTreeSet<AssetId> = draft.media.iter().map(|media| media.id).collect();
-    for platform in platforms::ALL {
-        ids.extend(capability::assets_named(&platform.content(
-            Profile::Extended,
-            draft,
-            &mut ignored,
-        )));
+    let mut wordings = vec![Cow::Borrowed(draft)];
+    if let Some(series) = domain::copies::of(draft, &platforms::names()) {
+        let numbers = 1..=u32::try_from(series.variations.len()).unwrap_or(u32::MAX);
+        wordings.extend(numbers.map(|number| Cow::Owned(series.wording(draft, number))));
+    }
+    for (platform, draft) in
+        wordings.iter().flat_map(|draft| platforms::ALL.iter().map(move |one| (one, draft)))
+    {
+        let content = platform.content(Profile::Extended, draft, &mut ignored);
+        ids.extend(capability::assets_named(&content));
     }
     app.0.store.assets(tenant, &ids.into_iter().collect::<Vec<_>>()).await
 }

@@ -45,6 +45,9 @@ pub const REFRESH_POINTS: [&str; 7] = [
     "refresh.before_ack",
 ];
 
+/// The same on the way of a copy.
+pub const COPY_POINTS: [&str; 2] = ["copies.before_commit", "copies.after_commit"];
+
 /// Signals a process and waits until it stands still, so that no thread of it runs a step further.
 const STOP: &str = r#"kill -STOP "$0"; until grep -q '^State:.T' "/proc/$0/status"; do :; done"#;
 
@@ -154,7 +157,8 @@ pub fn point_of(name: &'static str, subject: Uuid) {
 }
 
 fn pass(name: &'static str, subject: Option<Uuid>) {
-    let is_known = || POINTS.contains(&name) || REFRESH_POINTS.contains(&name);
+    let known = || POINTS.iter().chain(&REFRESH_POINTS).chain(&COPY_POINTS);
+    let is_known = || known().any(|known| *known == name);
     debug_assert!(is_known(), "{name} is not in crash::POINTS");
     if let Some(armed) = ARMED.get() {
         armed.pass(name, subject);

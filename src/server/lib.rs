@@ -168,6 +168,7 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/posts/{id}", get(posts::show).patch(posts::edit))
         .route("/v1/posts/{id}/archive", post(posts::archive))
         .route("/v1/posts/{id}/cancel", post(posts::cancel))
+        .route("/v1/posts/{id}/copies/cancel", post(posts::cancel_copies))
         .route("/v1/posts/{id}/duplicate", post(posts::duplicate))
         .route("/v1/posts/{id}/hold", post(posts::hold))
         .route("/v1/posts/{id}/release", post(posts::release))

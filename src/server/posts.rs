@@ -4,7 +4,7 @@ use crate::envelope::{Answered, Refusal, success};
 use crate::extract::{Authenticated, JsonBody, MaybeJson, PostAt, finish};
 use app::accept::{Acceptance, KEY_MAX};
 use app::show::PostView;
-use app::{App, accept, cancel, edit as edits, order, retry, show, validate as checks};
+use app::{App, accept, cancel, copies, edit as edits, order, retry, show, validate as checks};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -105,6 +105,15 @@ pub(crate) async fn duplicate(
 ) -> Answered {
     let key = idempotency_key(&headers)?;
     Ok(accepted(order::duplicate(&app, &caller, id, key).await??))
+}
+
+/// `POST /v1/posts/{id}/copies/cancel`
+pub(crate) async fn cancel_copies(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    PostAt(id): PostAt,
+) -> Answered {
+    Ok(success(StatusCode::OK, copies::cancel(&app, &caller, id).await??))
 }
 
 /// `POST /v1/posts/validate`

@@ -4,6 +4,7 @@
 //! Invariant: the post is locked first, then its deliveries in the order of their ids. An intent
 //! that was committed before is seen here; one that comes later meets a new revision.
 
+use crate::copies;
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::posts::{Post, post_of, shown_deliveries};
 use crate::slots::{self, NoPlace, Place, Wanted};
@@ -199,6 +200,9 @@ impl Turn {
             }
         }
         let owed = jobs::arm(tx, &write.arms).await?;
+        if write.stage == Stage::Archived {
+            copies::look(tx, post.uuid()).await?;
+        }
         note(tx, (self.tenant, post), &write).await?;
         tell(tx, post).await?;
         self.tx.commit().await.context("changing a post")?;

@@ -3,6 +3,7 @@
 //! Invariant: this file moves bytes; it cannot open them.
 
 use crate::accounts::Account;
+use crate::copies;
 use crate::jobs::{self, Arm, Job};
 use crate::pauses::{Act, key, note, tell};
 use crate::{Store, convert};
@@ -83,6 +84,7 @@ impl Store {
         .bind(act.lane)
         .execute(&mut *tx)
         .await?;
+        copies::look(&mut tx, act.account.uuid()).await?;
         let row = sqlx::query(
             "SELECT count(*) AS n FROM deliveries
              WHERE account_id = $1 AND due_at > clock_timestamp() - interval '30 days'

@@ -26,6 +26,8 @@ pub enum JobKind {
     Preflight,
     /// Repost a delivery that is out, take that back, or delete it.
     Repost,
+    /// Publish a post that is out anew, as a copy.
+    Republish,
     /// Tell that a post which is held, or a draft, is past its time.
     Waiting,
 }
@@ -41,6 +43,7 @@ impl JobKind {
             Self::Follow => "follow",
             Self::Preflight => "preflight",
             Self::Repost => "repost",
+            Self::Republish => "republish",
             Self::Waiting => "waiting",
         }
     }

@@ -79,12 +79,15 @@ impl Store {
         let rows = sqlx::query(
             "SELECT a.id, a.posts_per_day, a.min_gap_s, n.today, n.last_at
              FROM accounts a CROSS JOIN LATERAL (
-                 SELECT count(*) FILTER (WHERE d.intended_at >= $1) AS today,
-                     max(d.intended_at) AS last_at
-                 FROM deliveries d
-                 WHERE d.account_id = a.id AND d.due_at <= (SELECT clock_timestamp())
-                     AND d.due_at > (SELECT clock_timestamp()) - interval '4 days'
-                     AND d.intended_at > clock_timestamp() - interval '1 day') n
+                 SELECT count(*) FILTER (WHERE t.at >= $1) AS today, max(t.at) AS last_at
+                 FROM (SELECT d.intended_at AS at FROM deliveries d
+                     WHERE d.account_id = a.id AND d.due_at <= (SELECT clock_timestamp())
+                         AND d.due_at > (SELECT clock_timestamp()) - interval '4 days'
+                         AND d.intended_at > clock_timestamp() - interval '1 day'
+                     UNION ALL SELECT r.ended_at
+                     FROM reposts r JOIN deliveries d ON d.id = r.delivery_id
+                     WHERE d.account_id = a.id AND r.status = 'published'
+                         AND r.ended_at > (SELECT clock_timestamp()) - interval '1 day') t) n
              WHERE (a.posts_per_day IS NOT NULL OR a.min_gap_s IS NOT NULL)
                  AND n.last_at IS NOT NULL",
         )

@@ -12,6 +12,7 @@ pub mod choices;
 mod clock;
 pub mod connections;
 pub mod convert;
+pub mod copies;
 pub mod crashes;
 pub mod credentials;
 pub mod damages;

@@ -4,6 +4,7 @@
 //! One row of `operations` holds it all for a delivery, so a person's change and a worker's write
 //! meet in one lock.
 
+use crate::copies;
 use crate::jobs::{self, Arm, Job};
 use crate::{Store, convert};
 use base::Fault;
@@ -290,6 +291,7 @@ impl Store {
             let data = json!({ "reason": End::Removed.as_str() });
             tell(&mut tx, by.delivery, "repost.ended", &data).await?;
         }
+        copies::look(&mut tx, by.delivery.uuid()).await?;
         audit(&mut tx, by, "delivery.remove", &json!({ "removal": "waiting" })).await?;
         owe(tx, wake).await
     }

@@ -1,6 +1,7 @@
 //! Posts: accepted, shown, fanned out, taken back and tried again.
 
 use crate::changes;
+use crate::copies::{self, Republished, copies_of};
 use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::slots::{self, NoPlace, Wanted};
@@ -40,6 +41,8 @@ pub struct Post {
     pub created_at: Timestamp,
     /// One per account.
     pub deliveries: Vec<Shown>,
+    /// What became of the rule by which it is published anew, where a person looks at it.
+    pub republished: Option<Republished>,
     /// The present, by the database's clock.
     pub now: Timestamp,
 }
@@ -125,6 +128,7 @@ pub(crate) fn post_of(row: &PgRow) -> Result<Post, Fault> {
         scheduled_at: convert::time_or_none(row, "scheduled_at")?,
         created_at: convert::time(row, "created_at")?,
         deliveries: Vec::new(),
+        republished: None,
         now: convert::time(row, "now")?,
     })
 }
@@ -206,30 +210,7 @@ impl Store {
                 Err(none) => return Ok(Accepted::NoPlace(none)),
             },
         };
-        sqlx::query(
-            "WITH p AS (
-                 INSERT INTO posts (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after,
-                     hold_reason, held_at)
-                 VALUES ($1, $2, $3, $10, $4, $5, $6, $11,
-                     CASE WHEN $11 IS NOT NULL THEN clock_timestamp() END))
-             INSERT INTO deliveries (id, tenant_id, post_id, account_id, platform, status, due_at)
-             SELECT id, $2, $1, account_id, platform, 'validating',
-                 coalesce($5, clock_timestamp())
-             FROM UNNEST($7::uuid[], $8::uuid[], $9::text[]) AS t (id, account_id, platform)",
-        )
-        .bind(new.id.uuid())
-        .bind(new.tenant.uuid())
-        .bind(new.brand.uuid())
-        .bind(Json(draft.as_ref()))
-        .bind(draft.scheduled_at.map(convert::at))
-        .bind(draft.not_after.map(convert::at))
-        .bind(new.deliveries.iter().map(|d| d.0.uuid()).collect::<Vec<_>>())
-        .bind(new.deliveries.iter().map(|d| d.1.uuid()).collect::<Vec<_>>())
-        .bind(new.deliveries.iter().map(|d| d.2.to_owned()).collect::<Vec<_>>())
-        .bind(new.draft.begin.stage().as_str())
-        .bind(new.draft.begin.hold().map(Hold::as_str))
-        .execute(&mut *tx)
-        .await?;
+        insert(&mut tx, &new, &draft).await?;
         let jobs = jobs::arm(&mut tx, new.owed.as_slice()).await?;
         if new.draft.begin != Begin::Live {
             changes::tell(&mut tx, new.id).await?;
@@ -279,6 +260,13 @@ impl Store {
                 post.deliveries.push(delivery);
             }
         }
+        let origins = posts.iter().filter(|(_, (_, post))| post.draft.republish.is_some());
+        let origins: Vec<Uuid> = origins.map(|(id, _)| id.uuid()).collect();
+        for (id, republished) in copies_of(&mut db, &origins).await? {
+            if let Some((_, post)) = posts.get_mut(&id) {
+                post.republished = Some(republished);
+            }
+        }
         let of = |(tenant, id): &(TenantId, PostId)| {
             posts.get(id).filter(|(owner, _)| owner == tenant).map(|(_, post)| post.clone())
         };
@@ -313,6 +301,12 @@ impl Store {
             if let Some(post) = posts.iter_mut().find(|p| p.id == delivery.post) {
                 post.deliveries.push(delivery);
             }
+        }
+        let origins = posts.iter().filter(|post| post.draft.republish.is_some());
+        let origins: Vec<Uuid> = origins.map(|post| post.id.uuid()).collect();
+        let mut republished = copies_of(&mut db, &origins).await?;
+        for post in &mut posts {
+            post.republished = republished.remove(&post.id);
         }
         Ok(posts)
     }
@@ -386,6 +380,9 @@ impl Store {
             changes::tell(&mut tx, id).await?;
         }
         jobs::disarm(&mut tx, JobKind::Publish, &done).await?;
+        if !done.is_empty() {
+            copies::stop(&mut tx, (tenant, id)).await?;
+        }
         tx.commit().await?;
         Ok(Some(changed))
     }
@@ -462,6 +459,39 @@ impl FanOut {
         self.tx.commit().await?;
         Ok(owed)
     }
+}
+
+/// Stores a post of this draft, and its deliveries.
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    new: &NewPost<'_>,
+    draft: &Draft,
+) -> Result<(), Fault> {
+    sqlx::query(
+        "WITH p AS (
+             INSERT INTO posts (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after,
+                 hold_reason, held_at)
+             VALUES ($1, $2, $3, $10, $4, $5, $6, $11,
+                 CASE WHEN $11 IS NOT NULL THEN clock_timestamp() END))
+         INSERT INTO deliveries (id, tenant_id, post_id, account_id, platform, status, due_at)
+         SELECT id, $2, $1, account_id, platform, 'validating',
+             coalesce($5, clock_timestamp())
+         FROM UNNEST($7::uuid[], $8::uuid[], $9::text[]) AS t (id, account_id, platform)",
+    )
+    .bind(new.id.uuid())
+    .bind(new.tenant.uuid())
+    .bind(new.brand.uuid())
+    .bind(Json(draft))
+    .bind(draft.scheduled_at.map(convert::at))
+    .bind(draft.not_after.map(convert::at))
+    .bind(new.deliveries.iter().map(|d| d.0.uuid()).collect::<Vec<_>>())
+    .bind(new.deliveries.iter().map(|d| d.1.uuid()).collect::<Vec<_>>())
+    .bind(new.deliveries.iter().map(|d| d.2.to_owned()).collect::<Vec<_>>())
+    .bind(new.draft.begin.stage().as_str())
+    .bind(new.draft.begin.hold().map(Hold::as_str))
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 async fn lock_post(

@@ -45,8 +45,8 @@ pub enum End {
         permalink: String,
         /// The checkpoint, where it moved.
         checkpoint: Option<Value>,
-        /// The wake-up for what is owed of a post that is out, where anything is.
-        wake: Option<Arm>,
+        /// The wake-ups for what is owed of a post that is out.
+        wakes: Vec<Arm>,
     },
     /// A part of it is out, and the others follow.
     GoOn {
@@ -90,33 +90,34 @@ struct Columns {
     failure: Option<Value>,
     /// How the ledger's row of the call in question ends.
     outcome: Outcome,
-    wake: Option<Arm>,
+    wakes: Vec<Arm>,
 }
 
 impl End {
     fn columns(self) -> Columns {
-        let bare = |status, outcome, wake| Columns {
+        let bare = |status, outcome, wakes| Columns {
             status,
             receipt: None,
             checkpoint: None,
             failure: None,
             outcome,
-            wake,
+            wakes,
         };
         match self {
-            Self::Published { remote_id, permalink, checkpoint, wake } => Columns {
+            Self::Published { remote_id, permalink, checkpoint, wakes } => Columns {
                 receipt: Some((remote_id, permalink)),
                 checkpoint,
-                ..bare(Status::Published, Outcome::Found, wake)
+                ..bare(Status::Published, Outcome::Found, wakes)
             },
             Self::GoOn { checkpoint, wake } => Columns {
                 checkpoint: Some(checkpoint),
-                ..bare(Status::Ready, Outcome::Found, Some(wake))
+                ..bare(Status::Ready, Outcome::Found, vec![wake])
             },
-            Self::Send { wake } => bare(Status::Ready, Outcome::Absent, Some(wake)),
-            Self::Drop { failure } => {
-                Columns { failure: Some(failure), ..bare(Status::Failed, Outcome::Absent, None) }
-            }
+            Self::Send { wake } => bare(Status::Ready, Outcome::Absent, vec![wake]),
+            Self::Drop { failure } => Columns {
+                failure: Some(failure),
+                ..bare(Status::Failed, Outcome::Absent, Vec::new())
+            },
         }
     }
 }
@@ -154,7 +155,7 @@ impl Store {
             json!({ "status": status, "error": row.try_get::<Option<Value>, _>("failure")? });
         let Review { actor, reason, delivery, tenant, lines, end, .. } = review;
         let mut columns = end.columns();
-        let wake = columns.wake.take();
+        let wakes = std::mem::take(&mut columns.wakes);
         update(&mut tx, delivery, &columns).await?;
         end_ledger(&mut tx, delivery, columns.outcome, reason).await?;
         let after = json!({
@@ -181,7 +182,7 @@ impl Store {
         .bind(Json(after))
         .execute(&mut *tx)
         .await?;
-        let owed = jobs::arm(&mut tx, wake.as_slice()).await?;
+        let owed = jobs::arm(&mut tx, &wakes).await?;
         tx.commit().await?;
         Ok(Reviewed::Done(owed))
     }

@@ -51,7 +51,7 @@ impl Purpose {
             JobKind::Follow => Self::Follow,
             JobKind::Refresh => Self::Refresh,
             JobKind::Publish | JobKind::FanOut | JobKind::Repost => Self::Publish,
-            JobKind::Preflight | JobKind::Waiting => Self::Check,
+            JobKind::Preflight | JobKind::Republish | JobKind::Waiting => Self::Check,
         }
     }
 

@@ -85,6 +85,7 @@ pub(super) async fn carry<'b>(
     let stored = operation.checkpoint.clone().filter(|_| is_begun).map(Checkpoint);
     let start = || attempt.adapter.publish().start(&attempt.view_of(ordered(doing), &receipt));
     let at = stored.unwrap_or_else(start);
+    attempt.is_shown_anew = doing == Doing::Repost && at == start();
     let mut trip = Trip { hand, attempt, due, doing, receipt, at };
     if trip.attempt.grant.expires_at <= hand.now() + TOKEN_LEFT_MIN {
         let turn = trip.renew(true).await?;
@@ -142,6 +143,7 @@ impl Trip<'_, '_> {
     /// it came to.
     async fn move_to(&mut self, next: Checkpoint) -> Result<Turn, Fault> {
         self.at = next;
+        self.attempt.is_shown_anew = false;
         let view = self.attempt.view_of(ordered(self.doing), &self.receipt);
         if let Step::Published(_) = self.attempt.adapter.publish().next(&self.at, &view) {
             return Ok(Turn::On);

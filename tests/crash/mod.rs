@@ -4,6 +4,7 @@
 mod adopt;
 mod away;
 mod cells;
+mod copies;
 mod crew;
 mod grid;
 mod judge;

@@ -2,6 +2,7 @@
 
 mod changing;
 mod racing;
+mod staged;
 mod telling;
 
 use crate::support::api::send;

@@ -11,6 +11,7 @@ mod calendar;
 mod cancel;
 mod chain;
 mod connecting;
+mod copies;
 mod counted;
 mod cut;
 mod cut_everywhere;

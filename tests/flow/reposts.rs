@@ -177,3 +177,81 @@ async fn a_paused_account_reposts_nothing_and_makes_up_for_it_once() {
     assert_eq!(statuses(&shown), ["published", "scheduled"]);
     assert_eq!(writes(&scene, &account).await, ["tweets.create", "retweets.create"]);
 }
+
+// case: S-repost-disconnect
+#[tokio::test]
+async fn an_account_that_is_taken_away_between_two_reposts_ends_them() {
+    let (scene, account) = Scene::with_account("leaving").await;
+    let post = posted(&scene, &account, json!({"every": "PT15M", "times": 9})).await;
+    age_operations(scene.fleet, id(&post), MINUTES_15).await;
+    let next = |shown: &Value| statuses(shown) == ["published", "scheduled"];
+    scene.until(&post, "one is out, and the next is owed", next).await;
+    let gone = scene.api.delete(&format!("/v1/accounts/{}", account.id)).await;
+    assert_eq!(gone.status, 200, "{gone:?}");
+    let over = scene.until(&post, "it is over", |shown| *ended(shown) == "disconnected").await;
+    assert_eq!(statuses(&over), ["published", "missed"], "{over}");
+    // Its time comes, and nothing of it.
+    age_operations(scene.fleet, id(&post), MINUTES_15).await;
+    assert_eq!(writes(&scene, &account).await, ["tweets.create", "retweets.create"]);
+    assert_eq!(events(&scene, &post).await, ["repost.published", "repost.ended"]);
+    let left = "SELECT count(*) FROM jobs WHERE kind = 'repost' AND subject = $1";
+    let left = sqlx::query_scalar::<_, i64>(left).bind(id(&post).uuid());
+    assert_eq!(left.fetch_one(&mut scene.fleet.postgres().await).await.unwrap(), 0);
+}
+
+// case: S-repost-files
+#[tokio::test]
+async fn a_post_whose_files_are_gone_here_is_shown_anew_all_the_same() {
+    let (scene, account) = Scene::with_account("erased").await;
+    let image = scene.api.upload(crate::support::files::jpeg(640, 640), "a.jpg").await;
+    let rule = json!({"every": "PT15M", "times": 2});
+    let post = json!({
+        "text": format!("Erased, {}", scene.brand), "accounts": [account.id],
+        "media": [{"id": image}], "x": {"autoRepost": rule},
+    });
+    let post = scene.post(post).await;
+    scene.published(&post).await;
+    scene.until(&post, "its first repost is owed", |shown| reposts(shown).len() == 1).await;
+    let asset: domain::id::AssetId = image.parse().unwrap();
+    let erase = sqlx::query("DELETE FROM assets WHERE id = $1").bind(asset.uuid());
+    let erased = erase.execute(&mut scene.fleet.postgres().await).await.unwrap();
+    assert_eq!(erased.rows_affected(), 1);
+    age_operations(scene.fleet, id(&post), MINUTES_15).await;
+    scene.until(&post, "it is out", |shown| statuses(shown).first() == Some(&"published")).await;
+    let removed = scene.api.delete(&format!("/v1/deliveries/{}/remote", id(&post))).await;
+    assert_eq!(removed.status, 202, "{removed:?}");
+    scene.until(&post, "it is gone", |shown| only(shown)["remoteDeletedAt"].is_string()).await;
+}
+
+// case: S-repost-own
+#[tokio::test]
+async fn a_repost_is_one_of_the_posts_that_an_owner_allows_a_day() {
+    let (scene, account) = Scene::with_account("counted").await;
+    let path = format!("/v1/accounts/{}/limits", account.id);
+    let limits = json!({"postsPerDay": 2, "minGapS": null});
+    let set = scene.api.put(&path, &limits).await;
+    assert_eq!(set.status, 200, "{set:?}");
+    let post = posted(&scene, &account, json!({"every": "PT15M", "times": 9})).await;
+    age_operations(scene.fleet, id(&post), MINUTES_15).await;
+    let next = |shown: &Value| statuses(shown) == ["published", "scheduled"];
+    scene.until(&post, "one is out, and the next is owed", next).await;
+    // Two are out today. The next repost and the next post wait, and so they do when Redis has
+    // forgotten all of it; what shows the post is not taken back meanwhile.
+    redis::cmd("FLUSHALL").exec_async(&mut scene.fleet.redis().await).await.unwrap();
+    let third = scene.say(&account, &format!("Third, {}", scene.brand)).await;
+    age_operations(scene.fleet, id(&post), MINUTES_15).await;
+    let midnight = domain::zone::Zone::Utc.next_midnight(base::clock::now());
+    let mut db = scene.fleet.postgres().await;
+    for (kind, subject) in [("publish", id(&third)), ("repost", id(&post))] {
+        eventually("it waits for a new day", Duration::from_secs(40), async || {
+            let due = "SELECT to_char(due_at AT TIME ZONE 'UTC',
+                'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') FROM jobs WHERE kind = $1 AND subject = $2";
+            let due = sqlx::query_scalar::<_, String>(due).bind(kind).bind(subject.uuid());
+            let due = due.fetch_optional(&mut db).await.unwrap();
+            let at = Timestamp::parse(&due.ok_or_else(|| format!("no job {kind}"))?).unwrap();
+            if at >= midnight { Ok(()) } else { Err(format!("{kind}: {at}")) }
+        })
+        .await;
+    }
+    assert_eq!(writes(&scene, &account).await, ["tweets.create", "retweets.create"]);
+}

@@ -5,7 +5,7 @@ use super::fleet::Fleet;
 use super::scene::Account;
 use super::wait::eventually;
 use base::clock;
-use domain::id::{AccountId, DeliveryId, TenantId};
+use domain::id::{AccountId, DeliveryId, PostId, TenantId};
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -247,4 +247,42 @@ pub async fn lose(fleet: &Fleet, account: &Account) {
         Err(format!("{status}, refused {since:?} s ago"))
     })
     .await;
+}
+
+/// A post that is out came out so much earlier, and so did its copies: the next one comes nearer.
+pub async fn age_copies(fleet: &Fleet, post: &Value, by: Duration) {
+    let id: PostId = post["id"].as_str().unwrap().parse().unwrap();
+    let ms = i64::try_from(by.as_millis()).unwrap();
+    let mut db = fleet.postgres().await;
+    let mut tx = db.begin().await.unwrap();
+    let series = "(SELECT $1::uuid UNION SELECT post_id FROM copies WHERE origin_id = $1)";
+    for statement in [
+        // Whoever makes a copy, or fans one out, holds these rows.
+        "SELECT FROM posts WHERE id = $1 AND $2 > 0 FOR UPDATE".to_owned(),
+        format!("SELECT FROM posts WHERE id IN {series} AND $2 > 0 ORDER BY id FOR UPDATE"),
+        format!(
+            "UPDATE deliveries SET published_at = published_at - $2 * interval '1 millisecond',
+                 due_at = due_at - $2 * interval '1 millisecond' WHERE post_id IN {series}"
+        ),
+        format!(
+            "UPDATE posts SET scheduled_at = scheduled_at - $2 * interval '1 millisecond'
+             WHERE id IN {series}"
+        ),
+        "UPDATE copies SET due_at = due_at - $2 * interval '1 millisecond'
+         WHERE origin_id = $1"
+            .to_owned(),
+        "UPDATE republishes SET next_at = next_at - $2 * interval '1 millisecond'
+         WHERE post_id = $1"
+            .to_owned(),
+        format!(
+            "UPDATE jobs SET due_at = due_at - $2 * interval '1 millisecond',
+                 armed_at = clock_timestamp(), generation = nextval('job_generation')
+             WHERE subject = $1 AND kind = 'republish' OR kind = 'publish' AND subject IN (
+                 SELECT id FROM deliveries WHERE post_id IN {series})"
+        ),
+    ] {
+        let aged = sqlx::query(sqlx::AssertSqlSafe(statement));
+        aged.bind(id.uuid()).bind(ms).execute(&mut *tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
 }

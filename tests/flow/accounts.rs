@@ -123,7 +123,8 @@ async fn nobody_sees_or_moves_the_accounts_of_others() {
     }
     let after = shown(&scene, &account).await;
     assert_eq!((&after["status"], &after["paused"]), (&json!("connected"), &Value::Null));
-    assert_eq!(audit(&scene, &account).await, Vec::<String>::new());
+    // Nothing was done to it, and its owner can read that somebody asked.
+    assert_eq!(audit(&scene, &account).await, ["access.refused"; 8]);
 }
 
 // case: A-command

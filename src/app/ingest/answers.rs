@@ -43,6 +43,10 @@ pub(super) fn refused(id: String, key: String, refused: &Refused) -> EntryAnswer
             };
             ("validation_failed".to_owned(), message, details)
         }
+        Refused::Forbidden { why, .. } | Refused::NameTaken { why, .. } => {
+            let (code, message) = refused.told();
+            (code, message, std::slice::from_ref(&**why))
+        }
         other => {
             let (code, message) = other.told();
             (code, message, &[])

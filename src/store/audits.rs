@@ -60,12 +60,14 @@ pub enum Thing {
     Asset,
     /// A key.
     ApiKey,
+    /// An endpoint of an upstream app.
+    Webhook,
 }
 
 impl Thing {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Post, Self::Delivery, Self::Account, Self::Asset, Self::ApiKey];
+    pub const ALL: [Self; 6] =
+        [Self::Post, Self::Delivery, Self::Account, Self::Asset, Self::ApiKey, Self::Webhook];
 
     /// What its identifiers begin with.
     pub const fn prefix(self) -> &'static str {
@@ -75,6 +77,7 @@ impl Thing {
             Self::Account => kind::Account::PREFIX,
             Self::Asset => kind::Asset::PREFIX,
             Self::ApiKey => kind::ApiKey::PREFIX,
+            Self::Webhook => kind::Webhook::PREFIX,
         }
     }
 }
@@ -141,7 +144,7 @@ impl Store {
                  WHERE d.tenant_id = $1 AND d.id = $2"
             }
             Thing::Account => "SELECT brand_id FROM accounts WHERE tenant_id = $1 AND id = $2",
-            Thing::Asset | Thing::ApiKey => return Ok(None),
+            Thing::Asset | Thing::ApiKey | Thing::Webhook => return Ok(None),
         };
         let row =
             sqlx::query(asked).bind(tenant.uuid()).bind(id).fetch_optional(&self.pool).await?;
@@ -159,6 +162,7 @@ impl Store {
             Thing::Account => "SELECT id, tenant_id FROM accounts WHERE id = ANY($1)",
             Thing::Asset => "SELECT id, tenant_id FROM assets WHERE id = ANY($1)",
             Thing::ApiKey => "SELECT id, tenant_id FROM api_keys WHERE id = ANY($1)",
+            Thing::Webhook => "SELECT id, tenant_id FROM webhooks WHERE id = ANY($1)",
         };
         let rows = sqlx::query(asked).bind(ids).fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok((row.try_get("id")?, convert::id(row, "tenant_id")?))).collect()

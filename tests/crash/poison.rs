@@ -29,7 +29,7 @@ async fn ask(scene: &Scene<'_>, accounts: &[Account]) -> Vec<Value> {
         scene.post(json!({"text": text, "accounts": [account.id], "scheduledAt": at}))
     }))
     .await;
-    let is_planned = |post: &Value| deliveries(post).all(|one| one["status"] == "scheduled");
+    let is_planned = |post: &Value| deliveries(post).all(|one| one["status"] != "validating");
     for post in &posts {
         scene.until(post, "the post is planned", is_planned).await;
     }

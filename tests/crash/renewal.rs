@@ -45,18 +45,18 @@ async fn die(fleet: &mut Fleet, orders: &str) -> usize {
     let armed = [("POSTFLEET_CRASH_AT", orders), ("POSTFLEET_CRASH_DIR", folder.to_str().unwrap())];
     let mut deaths = 0;
     loop {
+        // Who passes a point dies of it, a moment after it is written down.
         let passed = || std::fs::read_dir(&folder).unwrap().count();
-        let has_died = fleet.try_restart(&armed).await.is_err()
-            || eventually("it dies, or all points are passed", NEXT_WITHIN, async || {
-                if fleet.ended().is_some() {
-                    return Ok(true);
-                }
-                let passed = passed();
-                if passed == REFRESH_POINTS.len() { Ok(false) } else { Err(passed.to_string()) }
+        let is_over = passed() == REFRESH_POINTS.len();
+        if fleet.try_restart(&armed).await.is_ok() {
+            if is_over {
+                return deaths;
+            }
+            eventually("it dies", NEXT_WITHIN, async || match fleet.ended() {
+                Some(_) => Ok(()),
+                None => Err(format!("{} points are passed", passed())),
             })
             .await;
-        if !has_died {
-            return deaths;
         }
         deaths += 1;
         assert!(deaths <= DEATHS_MAX, "it is tried for ever");

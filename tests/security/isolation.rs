@@ -23,6 +23,8 @@ struct Things {
     delivery: String,
     file: String,
     key: String,
+    hook: String,
+    event: String,
 }
 
 /// Every method and path below `/v1/`.
@@ -54,6 +56,8 @@ impl Things {
         let waiting = scene.post(body).await;
         scene.until(&waiting, "it is checked", |shown| shown["status"] == "scheduled").await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let hook = json!({"url": "https://example.com/hook", "events": ["account.*"]});
+        let hook = scene.api.post("/v1/webhooks", &hook).await;
         Self {
             brand: scene.brand.clone(),
             post: text(&out["id"]),
@@ -61,6 +65,8 @@ impl Things {
             delivery: text(&out["deliveries"][0]["id"]),
             file: scene.api.upload(files::picture(), "mine.png").await,
             key: text(&scene.api.get("/v1/keys").await.data()[0]["id"]),
+            hook: text(&hook.data()["id"]),
+            event: text(&scene.api.get("/v1/events").await.data()[0]["id"]),
             account,
         }
     }
@@ -73,6 +79,8 @@ impl Things {
             "accounts" => vec![&self.account.id],
             "media" => vec![&self.file],
             "keys" => vec![&self.key],
+            "webhooks" => vec![&self.hook],
+            "events" => vec![&self.event],
             _ => Vec::new(),
         };
         if route.contains("{slug}") {
@@ -173,7 +181,10 @@ async fn no_route_shows_or_changes_a_thing_of_another_tenant() {
             asked += 1;
             if let Some(id) = id {
                 assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
-                named.push((id, format!("{method} {route}")));
+                // An event has no owner to be told of it.
+                if !route.starts_with("/v1/events") {
+                    named.push((id, format!("{method} {route}")));
+                }
             } else if route.contains("{slug}") {
                 assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
             }

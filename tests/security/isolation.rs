@@ -123,6 +123,8 @@ impl Things {
                 json!({"brandSlug": self.brand, "platform": "x", "accessToken": "t"})
             }
             ("POST", "/v1/brands") => json!({"slug": "theirs", "name": "Theirs"}),
+            ("PATCH", "/v1/webhooks/{id}") => json!({"description": "Theirs"}),
+            ("POST", "/v1/webhooks/{id}/redeliver") => json!({"status": "failed"}),
             ("POST", "/v1/keys") => json!({"label": "x", "brands": {&self.brand: "owner"}}),
             _ => json!({}),
         }

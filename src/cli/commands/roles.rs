@@ -22,7 +22,7 @@ pub struct Work {
     #[command(flatten)]
     common: Arguments,
     /// The roles of this process, separated by commas; all without it. There are relay, fan-out,
-    /// publish, reconcile, refresh, repost and sweep, and a fleet needs every one of them.
+    /// publish, reconcile, refresh, repost, webhook, sweep and ingest, and a fleet needs them all.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     roles: Vec<String>,
     /// The platforms it publishes on, separated by commas; all without it.
@@ -132,8 +132,11 @@ mod tests {
     #[test]
     fn a_process_tells_what_it_leaves_to_others() {
         assert_eq!(of(&[], &[]), Vec::<String>::new());
-        let told = of(&["publish", "fan-out", "relay", "sweep", "reconcile", "refresh"], &[]);
-        assert_eq!(told, ["the role repost"]);
+        let all = Role::ALL.map(|role| role.as_str());
+        for (at, left) in all.into_iter().enumerate() {
+            let taken = [&all[..at], &all[at + 1..]].concat();
+            assert_eq!(of(&taken, &[]), [format!("the role {left}")]);
+        }
         let told = of(&[], &["x", "threads"]);
         assert!(told.iter().all(|one| one.starts_with("publishing on ")) && told.len() == 3);
         assert!(!of(&["relay"], &["x"]).iter().any(|one| one.starts_with("publishing")));

@@ -15,12 +15,14 @@ use std::collections::BTreeMap;
 use store::accounts::Account;
 use store::jobs::Arm;
 use store::overviews::{Overview, Sought};
+use utoipa::ToSchema;
 
 /// Accounts of a brand that are shown at once.
 const OF_BRAND_MAX: i64 = 10_000;
 
 /// An account.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Account)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountPage {
     /// Which one.
@@ -60,7 +62,8 @@ pub struct AccountPage {
 }
 
 /// A pause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Pause)]
 pub struct PauseView {
     /// Since when.
     pub at: Timestamp,
@@ -69,7 +72,8 @@ pub struct PauseView {
 }
 
 /// The limits that an owner has set; `null` is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = OwnLimits)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitsView {
     /// Posts on one day of UTC.
@@ -79,7 +83,8 @@ pub struct LimitsView {
 }
 
 /// How an account is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Health)]
 pub struct HealthView {
     /// For programs.
     pub word: &'static str,
@@ -88,7 +93,8 @@ pub struct HealthView {
 }
 
 /// How many deliveries of an account wait or failed with it; 2,000 stands for more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DeliveryCounts)]
 pub struct DeliveriesView {
     /// They wait for their time or are under way.
     pub waiting: u64,

@@ -14,6 +14,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::retries::{Failed, HeldBack, Mandate, Sought};
+use utoipa::ToSchema;
 
 /// Deliveries that an answer names.
 const NAMED_MAX: usize = 100;
@@ -21,7 +22,8 @@ const NAMED_MAX: usize = 100;
 const BATCHES_MAX: usize = 50;
 
 /// What is or was sent again.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = AccountRetry)]
 #[serde(rename_all = "camelCase")]
 pub struct AmendsView {
     /// Nothing was done: it was only looked at.
@@ -41,7 +43,8 @@ pub struct AmendsView {
 }
 
 /// What of a cause is or was sent again.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = CauseRetry)]
 #[serde(rename_all = "camelCase")]
 pub struct CauseView {
     /// Nothing was done: it was only looked at.
@@ -60,7 +63,8 @@ pub struct CauseView {
 }
 
 /// Failed deliveries of one platform and type.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = FailureKind)]
 #[serde(rename_all = "camelCase")]
 pub struct KindView {
     /// On which platform.

@@ -19,6 +19,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::api_keys::{ApiKey, NewApiKey, OPERATOR, Replaced, Revoked};
+use utoipa::ToSchema;
 
 /// A key that was replaced serves on for a day, unless something else is said.
 pub const GRACE: Duration = Duration::from_secs(24 * 3_600);
@@ -43,7 +44,8 @@ pub struct Wanted<'a> {
 }
 
 /// A key as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ApiKey)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyView {
     /// Which one.

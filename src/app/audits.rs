@@ -9,13 +9,15 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::audits::{Entry, Note, Thing};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Things of one request that are looked up at most: more are named by nobody in good faith.
 const LOOKED_UP_MAX: usize = 50;
 
 /// A row of the audit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 #[serde(rename_all = "camelCase")]
 pub struct EntryView {
     /// Its place in the list; `before` of the next page.

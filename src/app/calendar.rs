@@ -12,6 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 use store::calendar::Window;
 use store::slots::{Owner, Slots};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Slots that are asked about in one statement.
@@ -77,7 +78,8 @@ impl Serialize for Cursor {
 }
 
 /// What a calendar shows at an instant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = CalendarEntry)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Entry {
     /// A post.

@@ -14,6 +14,11 @@ pub fn capabilities(caller: &Caller) -> Vec<Value> {
     rows.collect()
 }
 
+/// What a post may say to each platform alone: JSON Schemas by platform and field.
+pub fn written() -> Map<String, Value> {
+    platforms::ALL.iter().map(|one| (one.name().to_owned(), one.written())).collect()
+}
+
 fn row(platform: &dyn Platform, profile: Profile, kind: &str) -> Value {
     json!({
         "platform": platform.name(),

@@ -19,6 +19,7 @@ use std::time::Duration;
 use store::accounts::Account;
 use store::deliveries::Loaded;
 use store::pauses::Act;
+use utoipa::ToSchema;
 
 /// How long the platform may take over a revocation.
 const REVOKE_MAX: Duration = Duration::from_secs(10);
@@ -28,7 +29,8 @@ const ERASE_AFTER: Duration = Duration::from_secs(60);
 const NOT_OPENED: &str = "Its stored token could not be opened to be revoked.";
 
 /// What taking an account away came to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Disconnected)]
 #[serde(rename_all = "camelCase")]
 pub struct DisconnectedView {
     /// The account, as it stands now.
@@ -42,7 +44,8 @@ pub struct DisconnectedView {
 }
 
 /// What became of the grant at the platform.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Revocation)]
 pub struct Revoked {
     /// `revoked`, `refused`, `not_offered`, `shared` or `nothing_left`.
     pub outcome: &'static str,

@@ -1,9 +1,13 @@
 //! Posts and deliveries as the API shows them.
 
+mod brands;
 mod copies;
+mod error;
 mod operations;
 
+pub use brands::{BrandView, brands, ensure_brand};
 pub use copies::{CopiesView, CopyView};
+pub use error::ErrorView;
 pub use operations::{EndView, OperationsView, RemovalView, RepostView};
 
 use crate::caller::Caller;
@@ -15,7 +19,6 @@ use domain::delivery::Status;
 use domain::failure::Failure;
 use domain::id::{AccountId, DeliveryId, PostId};
 use domain::lateness::{Late, Told};
-use domain::local::TimeZone;
 use domain::post;
 use domain::rejection::Rejection;
 use domain::request::Draft;
@@ -26,10 +29,11 @@ use serde_json::{Value, json};
 use store::accounts::Account;
 use store::deliveries::{Loaded, Shown};
 use store::posts::Post;
-use store::tenants::Brand;
+use utoipa::ToSchema;
 
 /// A post.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Post)]
 #[serde(rename_all = "camelCase")]
 pub struct PostView {
     /// Which one.
@@ -77,7 +81,8 @@ pub struct PostView {
 }
 
 /// What a held post waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = PostHold)]
 pub struct HoldView {
     /// For programs, as `approval`.
     pub reason: post::Hold,
@@ -86,7 +91,8 @@ pub struct HoldView {
 }
 
 /// A delivery that a change could not reach any more.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = Unreached)]
 pub struct UnreachedView {
     /// Which one.
     pub id: DeliveryId,
@@ -95,7 +101,8 @@ pub struct UnreachedView {
 }
 
 /// A delivery.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Delivery)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryView {
     /// Which one.
@@ -129,6 +136,7 @@ pub struct DeliveryView {
     /// Seconds until a closed gate opens.
     pub retry_after: Option<u64>,
     /// Why it failed or waits.
+    #[schema(value_type = Option<ErrorView>)]
     pub error: Option<Value>,
     /// Of a post that is out: what is done with it since.
     #[serde(flatten)]
@@ -136,7 +144,8 @@ pub struct DeliveryView {
 }
 
 /// A segment of a chain that is out.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Segment)]
 #[serde(rename_all = "camelCase")]
 pub struct SegmentView {
     /// The platform's id.
@@ -146,7 +155,8 @@ pub struct SegmentView {
 }
 
 /// An account.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ConnectedAccount)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountView {
     /// Which one.
@@ -353,34 +363,4 @@ pub fn account(account: &Account) -> AccountView {
         reason: account.status_reason.clone(),
         connected_at: account.connected_at,
     }
-}
-
-/// Creates a brand, or renames the one with this slug and gives it another zone, if one is named.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn ensure_brand(
-    app: &App,
-    caller: &Caller,
-    (slug, name): (&str, &str),
-    zone: Option<&TimeZone>,
-) -> Result<Value, Fault> {
-    let id = base::rng::id();
-    let (tenant, actor) = (caller.tenant, caller.actor());
-    let brand = app.0.store.ensure_brand(tenant, id, (slug, name), (zone, &actor)).await?;
-    Ok(brand_view(&brand))
-}
-
-/// Shows the brands.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn brands(app: &App, caller: &Caller) -> Result<Vec<Value>, Fault> {
-    let brands = app.0.store.brands(caller.tenant).await?;
-    Ok(brands.iter().filter(|brand| caller.sees(brand.id)).map(brand_view).collect())
-}
-
-fn brand_view(brand: &Brand) -> Value {
-    let zone = brand.time_zone.name();
-    json!({ "id": brand.id, "slug": brand.slug, "name": brand.name, "timeZone": zone })
 }

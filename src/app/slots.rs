@@ -12,6 +12,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use store::slots::{NoPlace, Owner, Place, Slots, Wanted};
+use utoipa::ToSchema;
 
 /// Free slots that are shown beside the week.
 const NEXT: usize = 5;
@@ -28,7 +29,8 @@ pub enum Whose<'a> {
 }
 
 /// The slots of a brand or an account.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Slots)]
 #[serde(rename_all = "camelCase")]
 pub struct SlotsView {
     /// The account, where they are not the brand's.
@@ -38,13 +40,15 @@ pub struct SlotsView {
     /// Raised by every change; 0 before the first.
     pub revision: i32,
     /// In the order of a week.
+    #[schema(value_type = Vec<domain::slots::Written>)]
     pub slots: Vec<Slot>,
     /// The next ones that are free.
     pub next: Vec<SlotAt>,
 }
 
 /// A slot on a day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FreeSlot)]
 pub struct SlotAt {
     /// When it is.
     pub at: Timestamp,

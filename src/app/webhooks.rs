@@ -8,7 +8,7 @@ mod sign;
 
 pub use log::{AGAIN_MAX, MessageView, Replay, list as messages, redeliver, test};
 pub(crate) use send::shown;
-pub use send::{herald, send};
+pub use send::{EventView, herald, send};
 
 use crate::caller::Caller;
 use crate::{Answer, App, Refused, seals};
@@ -21,6 +21,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use std::time::Duration;
 use store::webhooks::{By, NewSecret, Webhook, Wish};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 /// The role's queue.
@@ -35,7 +36,8 @@ const SECRET_SIZE_BYTES: usize = 32;
 const SECRET_PREFIX: &str = "whsec_";
 
 /// An endpoint, as the API shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Webhook)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookView {
     /// Which.
@@ -60,7 +62,8 @@ pub struct WebhookView {
 }
 
 /// Another secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WebhookSecret)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretView {
     /// It, shown once.

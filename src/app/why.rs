@@ -16,9 +16,11 @@ use serde_json::Value;
 use store::doubts::Wording;
 use store::preflights::Standing;
 use store::situations::{Ledgered, Situation};
+use utoipa::ToSchema;
 
 /// A delivery, whole.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = DeliveryPage)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryPage {
     /// As posts show it.
@@ -37,7 +39,8 @@ pub struct DeliveryPage {
 }
 
 /// A problem that was found ahead of its time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Risk)]
 pub struct RiskView {
     /// For programs, as `token_ends`.
     pub risk: String,
@@ -50,7 +53,8 @@ pub struct RiskView {
 }
 
 /// One lease's work, or a person's.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Attempt)]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptView {
     /// The lease's growing number.

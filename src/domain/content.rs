@@ -3,6 +3,7 @@
 use crate::id::AssetId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// A user's file, used in one place of a post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ impl Content {
 }
 
 /// What a file is, found in its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
     /// A still picture.
@@ -55,7 +56,8 @@ pub enum MediaKind {
 }
 
 /// What was found in a file's bytes; never what its sender claims.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = File)]
 #[serde(rename_all = "camelCase")]
 pub struct AssetFacts {
     /// Which file.

@@ -17,13 +17,14 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// A copy is made so long before it is due: what it takes to make it ready happens ahead, as with
 /// any post that has a time.
 pub const AHEAD: Duration = Duration::from_secs(15 * 60);
 
 /// Of which post a post is a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyOf {
     /// The origin.

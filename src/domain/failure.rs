@@ -5,9 +5,10 @@ use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::timeline::harmless;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// May a call be sent twice?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Sending it again does no harm: reads, uploads, containers.

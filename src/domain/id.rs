@@ -6,6 +6,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::str::FromStr;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 /// What an identifier names; its prefix is what a person sees first.
@@ -165,6 +168,15 @@ impl<K: Kind> Serialize for Id<K> {
         s.collect_str(self)
     }
 }
+impl<K: Kind> PartialSchema for Id<K> {
+    fn schema() -> RefOr<Schema> {
+        let prefix = K::PREFIX;
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let text = text.pattern(Some(format!("^{prefix}_[0-9a-fA-F]{{32}}$")));
+        text.examples([format!("{prefix}_019ac4f2c1a87d3e9b6a5f40d2c81e37")]).into()
+    }
+}
+impl<K: Kind> ToSchema for Id<K> {}
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         String::deserialize(d)?.parse().map_err(serde::de::Error::custom)

@@ -3,6 +3,7 @@
 use crate::delivery;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The post's own stage; what its deliveries do is not in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,7 +44,7 @@ impl Stage {
 }
 
 /// What a held post waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Hold {
     /// What it shows is still being made.
@@ -132,7 +133,8 @@ pub fn release(due_at: Option<Timestamp>, not_after: Option<Timestamp>, now: Tim
 }
 
 /// The status of a post as the API shows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(as = PostStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Being written.

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// Which of the product's error types a rejection belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum RejectionType {
     /// A plain request error.
     ValidationError,
@@ -17,7 +18,7 @@ pub enum RejectionType {
 }
 
 /// How the request is at fault; it chooses the HTTP status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// A field has another JSON type than the one documented: 400.
@@ -39,7 +40,8 @@ pub enum Rule {
 }
 
 /// One violation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Violation)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
     /// The product's error type.

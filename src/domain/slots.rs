@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// Slots of one week: one every 50 minutes, more than any account should fill.
 pub const SLOTS_MAX: usize = 200;
@@ -77,9 +78,13 @@ impl Slot {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Written {
+/// A slot as JSON has it.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = Slot)]
+pub struct Written {
+    /// The day of the week, as `mon`.
     day: String,
+    /// The time of the day, as `09:30`.
     time: String,
 }
 

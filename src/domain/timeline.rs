@@ -7,6 +7,7 @@ use crate::delivery::Status;
 use crate::failure::Effect;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Lines of one settle at most; a lease makes 64 steps, and each has a line or two.
 pub const LINES_MAX: usize = 160;
@@ -37,7 +38,8 @@ pub struct Page {
 }
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = TimelineLine)]
 pub struct Line {
     /// When.
     pub at: Timestamp,
@@ -47,7 +49,7 @@ pub struct Line {
 }
 
 /// What can happen to a delivery in a worker's or a person's hands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Fact {
     /// A worker took it up.
@@ -137,7 +139,7 @@ pub enum Fact {
 }
 
 /// What holds a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Holder {
     /// The limiter has no permit yet.
@@ -149,7 +151,7 @@ pub enum Holder {
 }
 
 /// What came of a renewal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Renewed {
     /// A newer token is stored.
@@ -161,7 +163,8 @@ pub enum Renewed {
 }
 
 /// What a look-up showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Verdict)]
 #[serde(rename_all = "camelCase")]
 pub enum Shown {
     /// It is out.
@@ -173,7 +176,8 @@ pub enum Shown {
 }
 
 /// What is done next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = NextStep)]
 #[serde(tag = "next", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Next {
     /// It goes on at an instant, an attempt is spent.
@@ -216,7 +220,7 @@ pub enum Next {
 }
 
 /// What a delivery waits for whose last step did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Wait {
     /// Its due time: everything before that is done.

@@ -6,6 +6,9 @@ use crate::time::Timestamp;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// From each attempt to the next one: the example of Standard Webhooks 1.0, ten attempts in three
 /// days.
@@ -121,6 +124,15 @@ impl FromStr for EventId {
         if is_hex { Ok(Self(number)) } else { Err(NotAnEvent) }
     }
 }
+
+impl PartialSchema for EventId {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let text = text.pattern(Some("^evt_[0-9a-fA-F]{16}$"));
+        text.examples(["evt_00000000000012f7"]).into()
+    }
+}
+impl ToSchema for EventId {}
 
 impl serde::Serialize for EventId {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {

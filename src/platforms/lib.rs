@@ -24,6 +24,8 @@ pub mod threads;
 mod times;
 #[cfg(test)]
 mod toy;
+#[cfg(test)]
+mod written_tests;
 pub mod x;
 pub mod youtube;
 

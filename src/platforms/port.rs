@@ -32,6 +32,9 @@ pub trait Platform: Send + Sync {
     /// The post as this platform will carry it. What is wrong with its options, or not in the
     /// profile, goes to `problems`. The wider profile reads what the narrower one takes alike.
     fn content(&self, profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content;
+    /// What a post may say to it alone, in the wider profile: JSON Schemas by field, as the API's
+    /// document has them beside `text` and `media`.
+    fn written(&self) -> Value;
     /// The dialect, once it is spoken.
     fn adapter(&self) -> Option<&'static dyn Adapter>;
     /// A simulated platform with nobody on it, once there is one.

@@ -131,7 +131,7 @@ async fn pass(
 }
 
 /// What a method of a route takes.
-fn needed(method: &Method, route: &str) -> Scope {
+pub(crate) fn needed(method: &Method, route: &str) -> Scope {
     let own = ROUTES.iter().find(|(one, path, _)| one == method && *path == route);
     if let Some((_, _, scope)) = own {
         return *scope;
@@ -264,34 +264,35 @@ fn tell(headers: &mut HeaderMap, rate: Rate) {
     }
 }
 
+/// Every route with its methods, from where they are written down.
+#[cfg(test)]
+pub(crate) fn routes() -> Vec<(Method, String)> {
+    let text = include_str!("lib.rs");
+    let public = text.split_once("fn public_routes").unwrap().1;
+    let public = public.split_once("fn private_routes").unwrap().0;
+    let mut all = Vec::new();
+    for route in public.split(".route(").skip(1) {
+        let (_, rest) = route.split_once('"').unwrap();
+        let (path, handlers) = rest.split_once('"').unwrap();
+        for (word, method) in [
+            ("get(", Method::GET),
+            ("post(", Method::POST),
+            ("put(", Method::PUT),
+            ("patch(", Method::PATCH),
+            ("delete(", Method::DELETE),
+        ] {
+            let is_there =
+                handlers.contains(&format!(" {word}")) || handlers.contains(&format!(".{word}"));
+            all.extend(is_there.then(|| (method, path.to_owned())));
+        }
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use domain::access::Role;
-
-    /// Every route with its methods, from where they are written down.
-    fn routes() -> Vec<(Method, String)> {
-        let text = include_str!("lib.rs");
-        let public = text.split_once("fn public_routes").unwrap().1;
-        let public = public.split_once("fn private_routes").unwrap().0;
-        let mut all = Vec::new();
-        for route in public.split(".route(").skip(1) {
-            let (_, rest) = route.split_once('"').unwrap();
-            let (path, handlers) = rest.split_once('"').unwrap();
-            for (word, method) in [
-                ("get(", Method::GET),
-                ("post(", Method::POST),
-                ("put(", Method::PUT),
-                ("patch(", Method::PATCH),
-                ("delete(", Method::DELETE),
-            ] {
-                let is_there = handlers.contains(&format!(" {word}"))
-                    || handlers.contains(&format!(".{word}"));
-                all.extend(is_there.then(|| (method, path.to_owned())));
-            }
-        }
-        all
-    }
 
     // case: K-rules
     #[test]

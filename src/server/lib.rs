@@ -24,6 +24,7 @@ mod oauth_apps;
 mod origin;
 mod pages;
 mod posts;
+mod reference;
 mod slots;
 mod webhooks;
 
@@ -224,6 +225,10 @@ fn public_routes(site: Site) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready));
     let routes = routes.route_layer(from_fn_with_state(site.clone(), guard::guard));
+    // Behind the guard: whoever has no key yet reads what one is good for.
+    let routes = routes
+        .route("/v1/openapi.json", get(reference::document))
+        .route("/docs", get(reference::page));
     frame::frame(routes.with_state(site))
 }
 

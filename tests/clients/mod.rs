@@ -4,6 +4,7 @@
 //! The platforms' libraries are Python's, in an environment below the target folder that outlives a run.
 //! Where it cannot be made, the tests say so and prove nothing.
 
+mod contract;
 mod linkedin;
 mod producers;
 mod webhooks;
@@ -25,17 +26,22 @@ pub struct Python(PathBuf);
 impl Python {
     /// The one that all tests share; `None`, with a loud word, where it cannot be had.
     pub fn find() -> Option<Self> {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
+        Self::with("clients", REQUIREMENTS)
+    }
+
+    /// The one of this name, with all that is required.
+    fn with(name: &str, requirements: &str) -> Option<Self> {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&home).unwrap();
         // Whoever comes first makes it, in this process or another; the rest wait for him.
         let turn = File::create(home.join("turn")).unwrap();
         turn.lock().unwrap();
-        let made = prepare(&home);
+        let made = prepare(&home, requirements);
         turn.unlock().unwrap();
         match made {
             Ok(python) => Some(Self(python)),
             Err(why) => {
-                say(format!("SKIPPED, the client libraries cannot be had: {why}"));
+                say(format!("SKIPPED, the Python libraries of {name} cannot be had: {why}"));
                 None
             }
         }
@@ -61,28 +67,29 @@ impl Python {
 }
 
 /// Makes the environment, unless it is there with all that is asked for.
-fn prepare(home: &Path) -> Result<PathBuf, String> {
+fn prepare(home: &Path, requirements: &str) -> Result<PathBuf, String> {
     let (venv, wheels) = (home.join("venv"), home.join("wheels"));
     let (python, made) = (venv.join("bin/python"), home.join("made"));
-    if fs::read_to_string(&made).is_ok_and(|made| made == REQUIREMENTS) {
+    if fs::read_to_string(&made).is_ok_and(|made| made == requirements) {
         return Ok(python);
     }
     let _ = fs::remove_file(&made);
     let _ = fs::remove_dir_all(&venv);
     fs::create_dir_all(&wheels).map_err(|error| error.to_string())?;
+    let wanted = home.join("requirements.txt");
+    fs::write(&wanted, requirements).map_err(|error| error.to_string())?;
     done(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     let pip = |verb: &str| {
         let mut pip = Command::new(&python);
         pip.args(["-m", "pip", "--quiet", "--disable-pip-version-check", verb, "--no-deps"]);
-        pip.args(["--requirement", "requirements.txt", "--find-links"]).arg(&wheels);
-        pip.current_dir(HOME);
+        pip.arg("--requirement").arg(&wanted).arg("--find-links").arg(&wheels);
         pip
     };
     // What was brought once is not asked for again.
     done(pip("download").arg("--dest").arg(&wheels))?;
     done(pip("install").arg("--no-index"))?;
     done(Command::new(&python).args(["-m", "pip", "check"]))?;
-    fs::write(&made, REQUIREMENTS).map_err(|error| error.to_string())?;
+    fs::write(&made, requirements).map_err(|error| error.to_string())?;
     Ok(python)
 }
 

@@ -1,6 +1,7 @@
 //! Every route of the API, asked by one tenant for the things of another.
 //!
-//! The routes are read from where they are written down, so one that is added is asked too.
+//! The routes are read from the API's document, which names every one, so one that is added is
+//! asked too.
 
 use crate::support::api::{Answer, Api, send};
 use crate::support::scene::Account;
@@ -9,7 +10,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// A route that names nothing of anybody: its names are the caller's own.
 const OWN_NAMES: [&str; 1] = ["/v1/oauth-apps/{platform}/{app}"];
@@ -27,23 +27,15 @@ struct Things {
     event: String,
 }
 
-/// Every method and path below `/v1/`.
-fn routes() -> Vec<(Method, String)> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/lib.rs");
-    let text = std::fs::read_to_string(file).unwrap();
-    let public = text.split_once("fn public_routes").unwrap().1;
-    let public = public.split_once("fn private_routes").unwrap().0;
-    let mut all = Vec::new();
-    for route in public.split(".route(").skip(1) {
-        let (path, handlers) = route.split_once('"').unwrap().1.split_once('"').unwrap();
-        for word in ["get", "post", "put", "patch", "delete"] {
-            let is_there = [' ', '.'].iter().any(|c| handlers.contains(&format!("{c}{word}(")));
-            if is_there && path.starts_with("/v1/") {
-                all.push((word.to_uppercase().parse().unwrap(), path.to_owned()));
-            }
-        }
-    }
-    all
+/// Every method and path that the API's document names.
+async fn routes(api: &Api) -> Vec<(Method, String)> {
+    let document = send(api.open(Method::GET, "/v1/openapi.json")).await.body;
+    let paths = document["paths"].as_object().unwrap();
+    let of = |(path, methods): (&String, &Value)| -> Vec<(Method, String)> {
+        let methods = methods.as_object().unwrap().keys();
+        methods.map(|name| (name.to_uppercase().parse().unwrap(), path.clone())).collect()
+    };
+    paths.iter().flat_map(of).collect()
 }
 
 impl Things {
@@ -174,7 +166,7 @@ async fn no_route_shows_or_changes_a_thing_of_another_tenant() {
     let before = rows(fleet, &things.brand).await;
 
     let (mut asked, mut named) = (0, Vec::new());
-    for (method, route) in routes() {
+    for (method, route) in routes(&other).await {
         if OWN_NAMES.contains(&route.as_str()) || route == "/v1/media" {
             continue;
         }

@@ -1,5 +1,6 @@
 //! The HTTP API as any client sees it: a status and JSON.
 
+use super::contract::Asked;
 use super::fleet::Place;
 use client::Client;
 use reqwest::multipart::{Form, Part};
@@ -43,6 +44,11 @@ impl Api {
     pub fn with_key(&self, key: &str) -> Self {
         let place = Place { api_key: key.to_owned(), ..self.place.clone() };
         Self::new(&place)
+    }
+
+    /// The key that it shows.
+    pub fn key(&self) -> &str {
+        &self.place.api_key
     }
 
     /// The same way once more.
@@ -135,8 +141,13 @@ pub async fn send(request: RequestBuilder) -> Answer {
 
 /// Sends a request to a fleet that may die meanwhile.
 pub async fn try_send(request: RequestBuilder) -> reqwest::Result<Answer> {
-    let response = request.send().await?;
+    let (http, request) = request.build_split();
+    let request = request?;
+    let asked = Asked::of(&request);
+    let response = http.execute(request).await?;
     let status = response.status().as_u16();
     let text = response.bytes().await?;
-    Ok(Answer { status, body: serde_json::from_slice(&text).unwrap_or(Value::Null) })
+    let answer = Answer { status, body: serde_json::from_slice(&text).unwrap_or(Value::Null) };
+    asked.check(&http, answer.status, &answer.body).await;
+    Ok(answer)
 }

@@ -7,6 +7,7 @@ pub mod alone;
 pub mod api;
 pub mod breaking;
 pub mod browser;
+pub mod contract;
 pub mod files;
 pub mod fleet;
 pub mod inbox;
@@ -15,6 +16,7 @@ pub mod person;
 pub mod receiver;
 pub mod scene;
 pub mod sim;
+pub mod snippets;
 pub mod wait;
 pub mod worker;
 

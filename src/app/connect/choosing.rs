@@ -14,9 +14,10 @@ use domain::secret::Secret;
 use platforms::Identity;
 use serde::Serialize;
 use store::choices::Choices;
+use utoipa::ToSchema;
 
 /// One identity to choose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Choice {
     /// What to name it by.

@@ -14,9 +14,11 @@ use domain::time::Timestamp;
 use platforms::Identity;
 use serde::Serialize;
 use store::oauth_states::{Bearer, OAuthState};
+use utoipa::ToSchema;
 
 /// What an exchange has led to.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Exchange)]
 #[serde(rename_all = "camelCase")]
 pub struct Exchanged {
     /// The accounts that are connected.
@@ -29,7 +31,8 @@ pub struct Exchanged {
 }
 
 /// Identities that wait to be chosen.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenChoice)]
 #[serde(rename_all = "camelCase")]
 pub struct Open {
     /// What to name this exchange by when choosing.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use std::time::Duration;
 use store::accounts::Account;
 use store::visits::{Errand, LinkUse};
+use utoipa::ToSchema;
 
 /// How long a link waits for its person.
 const LINK_LIFE: Duration = Duration::from_secs(1_800);
@@ -34,7 +35,7 @@ pub struct LinkRequest<'a> {
 }
 
 /// A link that works once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
     /// Where to send the person.

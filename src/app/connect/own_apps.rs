@@ -9,9 +9,11 @@ use domain::secret::Secret;
 use domain::time::Timestamp;
 use serde::Serialize;
 use store::oauth_apps::{OAuthApp, OAuthAppChange};
+use utoipa::ToSchema;
 
 /// A tenant's own registration, without its secret: nobody reads that again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = OAuthApp)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnApp {
     /// On which platform.

@@ -6,9 +6,11 @@ use domain::post;
 use domain::time::Timestamp;
 use serde::Serialize;
 use store::copies::{Copy, Republished};
+use utoipa::ToSchema;
 
 /// How a post is published anew.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Copies)]
 #[serde(rename_all = "camelCase")]
 pub struct CopiesView {
     /// When the next copy is due; unknown before the post is out.
@@ -21,7 +23,8 @@ pub struct CopiesView {
 }
 
 /// A copy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Copy)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyView {
     /// Which one, from 1.

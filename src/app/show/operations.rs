@@ -4,9 +4,11 @@ use domain::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use store::operations::{Operation, Repost};
+use utoipa::ToSchema;
 
 /// What is done with a post that is out; nothing of it is shown where nothing is.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
+#[schema(as = Operations)]
 #[serde(rename_all = "camelCase")]
 pub struct OperationsView {
     /// Its reposts so far, and the next one.
@@ -24,7 +26,8 @@ pub struct OperationsView {
 }
 
 /// A repost.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Repost)]
 #[serde(rename_all = "camelCase")]
 pub struct RepostView {
     /// Which one, from 1.
@@ -40,11 +43,13 @@ pub struct RepostView {
     /// When it was taken back, by itself or by the next one.
     pub undone_at: Option<Timestamp>,
     /// Why it failed or waits.
+    #[schema(value_type = Option<super::ErrorView>)]
     pub error: Option<Value>,
 }
 
 /// Why there are no more reposts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = SeriesEnd)]
 pub struct EndView {
     /// `done`, `until`, `missed`, `cancelled`, `removed`, `origin_gone`, `origin_edited`,
     /// `disconnected` or `broken`.
@@ -54,7 +59,8 @@ pub struct EndView {
 }
 
 /// A deletion that was asked for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RemoteDeletion)]
 #[serde(rename_all = "camelCase")]
 pub struct RemovalView {
     /// `waiting`, `done` or `failed`.
@@ -62,6 +68,7 @@ pub struct RemovalView {
     /// When it was asked for.
     pub asked_at: Option<Timestamp>,
     /// Why it failed or waits.
+    #[schema(value_type = Option<super::ErrorView>)]
     pub error: Option<Value>,
 }
 

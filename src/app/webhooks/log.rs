@@ -10,12 +10,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::message_log::{Chosen, Message};
 use store::webhooks::By;
+use utoipa::ToSchema;
 
 /// Messages that one request sends once more.
 pub const AGAIN_MAX: i64 = 10_000;
 
 /// A message, as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = WebhookMessage)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageView {
     /// The event, which is also the message's `webhook-id`.
@@ -31,12 +33,28 @@ pub struct MessageView {
     pub attempts: i32,
     /// When it is sent next.
     pub next_at: Option<Timestamp>,
-    /// Every answer: `{at, status, latencyMs, excerpt}`.
+    /// Every answer, the oldest first.
+    #[schema(value_type = Vec<AnswerView>)]
     pub answers: Value,
     /// When it was owed.
     pub created_at: Timestamp,
     /// When it was over.
     pub ended_at: Option<Timestamp>,
+}
+
+/// An answer of an endpoint.
+#[derive(ToSchema)]
+#[schema(as = WebhookAnswer, rename_all = "camelCase")]
+#[expect(dead_code, reason = "the shape of what is stored as JSON")]
+pub struct AnswerView {
+    /// When the attempt began.
+    at: Timestamp,
+    /// The HTTP status; none where no answer came.
+    status: Option<u16>,
+    /// The beginning of the answer, or why there is none.
+    excerpt: String,
+    /// How long it took.
+    latency_ms: u64,
 }
 
 /// What is to be sent once more.

@@ -10,7 +10,8 @@ use crate::{App, keys, seals, wakeup};
 use base::outbound::{Bounds, Seen, Unseen};
 use base::{Fault, clock, crash, rng};
 use bytes::Bytes;
-use domain::webhook::{self, Answer, Verdict};
+use domain::time::Timestamp;
+use domain::webhook::{self, Answer, EventId, Verdict};
 use queue::{Claimed, Outcome};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use store::crashes::Culprit;
 use store::events::Event;
 use store::jobs::JobKind;
 use store::messages::{Ended, Owed, Then};
+use utoipa::ToSchema;
 use vault::Clear;
 
 /// How long an endpoint may take (Standard Webhooks: 15 to 30 s).
@@ -170,6 +172,23 @@ async fn attempt(app: &App, url: &str, owed: &Owed, secrets: &[Opened]) -> Resul
     let answer = json!({ "at": at, "status": answer.status, "excerpt": excerpt(&seen),
         "latencyMs": u64::try_from(took.as_millis()).unwrap_or(u64::MAX) });
     Ok(Ended { answer, then, disable })
+}
+
+/// An event.
+#[derive(ToSchema)]
+#[schema(as = Event)]
+#[expect(dead_code, reason = "the shape of what `shown` puts together")]
+pub struct EventView {
+    /// Which one; webhooks bring it as `webhook-id`.
+    id: EventId,
+    /// What kind, as `post.published`.
+    r#type: String,
+    /// When it happened.
+    timestamp: Timestamp,
+    /// What it is about: the id of a post, a delivery, an account.
+    subject: String,
+    /// What there is to know of it, by its kind.
+    data: serde_json::Map<String, Value>,
 }
 
 /// What an event is to whoever reads it: in the feed, and as the body of a message.

@@ -30,6 +30,7 @@ use domain::failure::{Effect, Failure};
 use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Assumed: the docs give no figure, and the list of posts is said to lag by seconds.
@@ -58,6 +59,10 @@ impl Platform for Instagram {
 
     fn content(&self, _profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
         options::content(draft, problems)
+    }
+
+    fn written(&self) -> Value {
+        options::written()
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {

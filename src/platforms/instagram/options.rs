@@ -8,7 +8,7 @@ use domain::id::AssetId;
 use domain::rejection::{Rejection, Rule};
 use domain::request::{Draft, Fields};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) const NAME: &str = "instagram";
 /// Business and Creator accounts take the same; others cannot be connected.
@@ -69,6 +69,21 @@ impl Options {
     pub fn read(content: &Content) -> Self {
         serde_json::from_value(Value::Object(content.options.clone())).unwrap_or_default()
     }
+}
+
+/// What a post may say here alone, as the API's document has it.
+pub(super) fn written() -> Value {
+    json!({
+        "kind": {"enum": ["feed", "reel"],
+            "description": "Without it, a single video is a reel and all else a feed post."},
+        "coverMediaId": {"type": "string", "description": "A reel's cover, a file of its own."},
+        "thumbOffsetMs": {"type": "integer", "minimum": 0,
+            "description": "The instant of the reel that is its cover."},
+        "collaborators": {"type": "array", "maxItems": COLLABORATORS_MAX,
+            "items": {"type": "string", "minLength": 1},
+            "description": "Accounts that are asked to appear as authors."},
+        "shareToFeed": {"type": "boolean", "description": "A reel appears in the feed too."},
+    })
 }
 
 /// The post as Instagram will carry it.

@@ -31,6 +31,7 @@ use domain::failure::{Effect, Failure, Scope};
 use domain::limit::Limit;
 use domain::rejection::Rejection;
 use domain::request::Draft;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Where every call but those for tokens and uploads goes.
@@ -70,6 +71,10 @@ impl Platform for LinkedIn {
 
     fn content(&self, profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
         options::content(profile, draft, problems)
+    }
+
+    fn written(&self) -> Value {
+        options::written()
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {

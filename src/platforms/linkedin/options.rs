@@ -107,6 +107,18 @@ pub(super) fn account_kind(draft: &Draft) -> &'static str {
     if app.and_then(Value::as_str) == Some(ORGANIZATION) { ORGANIZATION } else { PERSONAL }
 }
 
+/// What a post may say here alone, as the API's document has it.
+pub(super) fn written() -> Value {
+    json!({
+        "visibility": {"enum": VISIBILITIES.map(|(word, _)| word), "description": "Who sees it."},
+        "app": {"enum": APPS.map(|(word, _)| word),
+            "description": "Only accounts connected through this registration are meant."},
+        "poll": {"$ref": "#/components/schemas/Poll"},
+        "documentTitle": {"type": "string", "maxLength": TITLE_CHARS_MAX,
+            "description": "What stands above a document."},
+    })
+}
+
 /// The post as LinkedIn will carry it.
 pub fn content(profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
     let mut fields = reader(NAME, draft);

@@ -29,6 +29,7 @@ use domain::failure::{Effect, Failure};
 use domain::limit::{Limit, Told};
 use domain::rejection::Rejection;
 use domain::request::Draft;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Where every call goes.
@@ -60,6 +61,10 @@ impl Platform for Threads {
 
     fn content(&self, profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
         options::content(profile, draft, problems)
+    }
+
+    fn written(&self) -> Value {
+        options::written()
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {

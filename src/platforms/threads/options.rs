@@ -11,7 +11,7 @@ use domain::rejection::{Rejection, Rule};
 use domain::request::{Draft, Fields};
 use domain::text;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 pub(super) const NAME: &str = "threads";
@@ -88,6 +88,17 @@ impl ReplyControl {
             Self::FollowersOnly => "followers_only",
         }
     }
+}
+
+/// What a post may say here alone, as the API's document has it.
+pub(super) fn written() -> Value {
+    json!({
+        "replyControl": {"enum": REPLY_CONTROLS.map(|(word, _)| word),
+            "description": "Who may reply; the account's own setting without it."},
+        "thread": {"type": "array", "items": {"$ref": "#/components/schemas/ThreadItem"},
+            "description": "What follows the post, each part a reply to the one before."},
+        "poll": {"$ref": "#/components/schemas/Poll"},
+    })
 }
 
 /// The post as Threads will carry it.

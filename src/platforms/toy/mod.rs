@@ -20,6 +20,7 @@ use domain::failure::{Effect, Failure, Scope};
 use domain::limit::Limit;
 use domain::rejection::Rejection;
 use domain::request::Draft;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Where every call goes.
@@ -55,6 +56,10 @@ impl Platform for Toy {
 
     fn content(&self, _profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
         options::content(draft, problems)
+    }
+
+    fn written(&self) -> Value {
+        options::written()
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {

@@ -10,7 +10,7 @@ use domain::rejection::{Rejection, Rule as Broken};
 use domain::repost::Rule;
 use domain::request::{Draft, Fields};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const NAME: &str = "x";
 
@@ -53,6 +53,18 @@ impl Options {
     pub fn read(content: &Content) -> Self {
         serde_json::from_value(Value::Object(content.options.clone())).unwrap_or_default()
     }
+}
+
+/// What a post may say here alone, as the API's document has it.
+pub(super) fn written() -> Value {
+    json!({
+        "thread": {"type": "array", "items": {"$ref": "#/components/schemas/ThreadItem"},
+            "description": "What follows the post, each part a reply to the one before."},
+        "poll": {"$ref": "#/components/schemas/Poll"},
+        "replySettings": {"enum": REPLY_SETTINGS.map(|(word, _)| word),
+            "description": "Who may reply; everyone without it."},
+        "autoRepost": {"$ref": "#/components/schemas/AutoRepost"},
+    })
 }
 
 /// The post as X will carry it.

@@ -29,6 +29,7 @@ use domain::limit::Limit;
 use domain::rejection::Rejection;
 use domain::request::Draft;
 use domain::zone::Zone;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Where every call but those for tokens goes; the documentation's own examples use this host.
@@ -84,6 +85,10 @@ impl Platform for YouTube {
 
     fn content(&self, profile: Profile, draft: &Draft, problems: &mut Vec<Rejection>) -> Content {
         options::content(profile, draft, problems)
+    }
+
+    fn written(&self) -> Value {
+        options::written()
     }
 
     fn adapter(&self) -> Option<&'static dyn Adapter> {

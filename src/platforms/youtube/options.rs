@@ -12,7 +12,7 @@ use domain::rejection::{Rejection, Rule};
 use domain::request::{Draft, Fields};
 use domain::text;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) const NAME: &str = "youtube";
 /// YouTube takes the same from every channel.
@@ -89,6 +89,26 @@ impl Options {
     pub fn read(content: &Content) -> Self {
         serde_json::from_value(Value::Object(content.options.clone())).unwrap_or_default()
     }
+}
+
+/// What a post may say here alone, as the API's document has it.
+pub(super) fn written() -> Value {
+    json!({
+        "title": {"type": "string", "minLength": 1, "maxLength": TITLE_MAX,
+            "description": "Required of every video."},
+        "description": {"type": "string", "description": "Takes the place of the text."},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "privacyStatus": {"enum": PRIVACY_STATUSES.map(|(word, _)| word),
+            "description": "Who sees the video; `public` without it."},
+        "madeForKids": {"type": "boolean"},
+        "categoryId": {"type": "string", "pattern": "^[0-9]{1,3}$",
+            "description": "`22` without it: people and blogs."},
+        "thumbnailMediaId": {"type": "string", "description": "The thumbnail, a file of its own."},
+        "publishAt": {"type": "string", "format": "date-time",
+            "description": "When a private video becomes public."},
+        "playlistIds": {"type": "array", "items": {"type": "string"},
+            "description": "The playlists that it is put into."},
+    })
 }
 
 /// The post as YouTube will carry it.

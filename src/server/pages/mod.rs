@@ -19,14 +19,17 @@ use std::sync::LazyLock;
 const STYLE: &str = include_str!("style.css");
 
 /// Names the one style sheet by its digest, so that no other can be slipped in.
-static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| policy(STYLE));
+
+/// What a page with this style sheet may do.
+pub(crate) fn policy(style: &str) -> Option<HeaderValue> {
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; form-action 'self'; base-uri 'none'; \
          frame-ancestors 'none'",
-        STANDARD.encode(sha256(STYLE.as_bytes()))
+        STANDARD.encode(sha256(style.as_bytes()))
     );
     policy.parse().ok()
-});
+}
 
 const LOGO: &str = "<svg viewBox=\"0 0 32 32\" aria-hidden=\"true\">\
                     <rect width=\"32\" height=\"32\" rx=\"8\" fill=\"#1d57b5\"/>\

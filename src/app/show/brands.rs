@@ -1,0 +1,59 @@
+//! Brands, as the API shows them.
+
+use crate::App;
+use crate::caller::Caller;
+use base::Fault;
+use domain::id::BrandId;
+use domain::local::TimeZone;
+use serde::Serialize;
+use store::tenants::Brand;
+use utoipa::ToSchema;
+
+/// A brand.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Brand)]
+#[serde(rename_all = "camelCase")]
+pub struct BrandView {
+    /// Which one.
+    pub id: BrandId,
+    /// Its name in requests.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// By whose clocks its times without an offset and its slots are.
+    pub time_zone: String,
+}
+
+/// Creates a brand, or renames the one with this slug and gives it another zone, if one is named.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn ensure_brand(
+    app: &App,
+    caller: &Caller,
+    (slug, name): (&str, &str),
+    zone: Option<&TimeZone>,
+) -> Result<BrandView, Fault> {
+    let id = base::rng::id();
+    let (tenant, actor) = (caller.tenant, caller.actor());
+    let brand = app.0.store.ensure_brand(tenant, id, (slug, name), (zone, &actor)).await?;
+    Ok(brand_view(&brand))
+}
+
+/// Shows the brands.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn brands(app: &App, caller: &Caller) -> Result<Vec<BrandView>, Fault> {
+    let brands = app.0.store.brands(caller.tenant).await?;
+    Ok(brands.iter().filter(|brand| caller.sees(brand.id)).map(brand_view).collect())
+}
+
+fn brand_view(brand: &Brand) -> BrandView {
+    BrandView {
+        id: brand.id,
+        slug: brand.slug.clone(),
+        name: brand.name.clone(),
+        time_zone: brand.time_zone.name().to_owned(),
+    }
+}

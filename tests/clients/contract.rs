@@ -1,0 +1,60 @@
+//! Schemathesis, a stranger's fuzzer, reads the API's document and asks for everything in it: with
+//! what the document allows, and with what it does not.
+
+use super::Python;
+use crate::support::{Fleet, Scene};
+use serde_json::json;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const REQUIREMENTS: &str = include_str!("schemathesis.txt");
+/// No fault of ours, no answer that the document does not tell of, in form and in content; and who
+/// has no key, or a wrong method, gets nowhere.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance,ignored_auth,\
+                      unsupported_method,use_after_free";
+
+/// Lets it ask in these ways; what it says when it is content with nothing.
+async fn ask(arguments: &[&str]) {
+    let Some(python) = Python::with("schemathesis", REQUIREMENTS) else { return };
+    let fleet = Fleet::shared().await;
+    let scene = Scene::of(fleet, fleet.another_tenant("extended").await, "asked").await;
+    let account = scene.connect("asked").await;
+    scene.say(&account, "To be asked for").await;
+    // It asks more than the minute of a key allows.
+    let key = json!({"label": "fuzzer", "role": "owner", "requestsPerMinute": 0});
+    let key = scene.api.post("/v1/keys", &key).await.data()["key"].as_str().unwrap().to_owned();
+    let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let url = format!("{}/v1/openapi.json", fleet.place().api_url);
+    let program = Path::new(python.program()).with_file_name("schemathesis");
+    let mut command = Command::new(program);
+    command.current_dir(home.path()).stdin(Stdio::null());
+    command.args(["run", &url, "--checks", CHECKS, "--workers", "2", "--no-color"]);
+    command.args(["--header", &format!("Authorization: Bearer {key}")]).args(arguments);
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}\n{why}");
+    assert!(told.contains("No issues found"), "{told}\n{why}");
+    // Whatever it did to its tenant, the fleet works on.
+    let again = Scene::on(fleet, "afterwards").await;
+    let account = again.connect("afterwards").await;
+    let post = again.say(&account, "Still at work").await;
+    again.published(&post).await;
+}
+
+// case: API-fuzz
+#[tokio::test]
+async fn a_strangers_fuzzer_finds_no_answer_that_the_document_does_not_tell_of() {
+    ask(&["--phases", "examples,coverage", "--max-time", "20", "--seed", "1"]).await;
+}
+
+// case: API-fuzz-long
+#[tokio::test]
+#[ignore = "ten minutes; tests/run.sh --long"]
+async fn nor_in_ten_minutes_with_another_seed_each_time() {
+    ask(&["--max-time", "600", "--phases", "examples,coverage,fuzzing,stateful"]).await;
+}

@@ -56,6 +56,9 @@ impl fmt::Display for Cursor {
     }
 }
 
+/// The first microsecond of the year 10000: nothing here is so late, and Postgres ends later.
+const AT_US_END: i64 = 253_402_300_800_000_000;
+
 impl FromStr for Cursor {
     type Err = ();
 
@@ -67,7 +70,8 @@ impl FromStr for Cursor {
         let id = part()?.parse().map_err(|_| ())?;
         let read = Self { at_us, rank, id };
         // Only what was written here: one place has one form.
-        (rank <= SLOT && read.to_string() == text).then_some(read).ok_or(())
+        let is_ours = rank <= SLOT && (0..AT_US_END).contains(&at_us) && read.to_string() == text;
+        is_ours.then_some(read).ok_or(())
     }
 }
 
@@ -196,6 +200,10 @@ mod tests {
         assert_eq!(place.to_string().parse(), Ok(place));
         for bad in ["", "1", "1.1", "x.1.0", "1.2.00000000000000000000000000000007", "1.1.7"] {
             assert_eq!(bad.parse::<Cursor>(), Err(()), "{bad}");
+        }
+        for at_us in [-1, AT_US_END, i64::MAX] {
+            let far = Cursor { at_us, ..place }.to_string();
+            assert_eq!(far.parse::<Cursor>(), Err(()), "Postgres knows no such time: {far}");
         }
         let post = Cursor { rank: POST, id: Uuid::max(), ..place };
         assert!(post < place && place < Cursor { at_us: place.at_us + 1, ..post });

@@ -1,6 +1,7 @@
 //! Identifiers: a prefix that says what is named, and a UUIDv7 that sorts by birth.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -176,7 +177,11 @@ impl<K: Kind> PartialSchema for Id<K> {
         text.examples([format!("{prefix}_019ac4f2c1a87d3e9b6a5f40d2c81e37")]).into()
     }
 }
-impl<K: Kind> ToSchema for Id<K> {}
+impl<K: Kind> ToSchema for Id<K> {
+    fn name() -> Cow<'static, str> {
+        format!("{}_id", K::PREFIX).into()
+    }
+}
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         String::deserialize(d)?.parse().map_err(serde::de::Error::custom)

@@ -83,6 +83,7 @@ impl Slot {
 #[schema(as = Slot)]
 pub struct Written {
     /// The day of the week, as `mon`.
+    #[schema(pattern = "^(mon|tue|wed|thu|fri|sat|sun)$")]
     day: String,
     /// The time of the day, as `09:30`.
     time: String,

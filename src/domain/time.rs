@@ -36,6 +36,10 @@ impl Timestamp {
     /// Reads an RFC 3339 date and time with an offset, as `2026-12-01T09:00:00Z`. A part of a
     /// millisecond, and a leap second, is waited for to its end: what is due then is never early.
     pub fn parse(text: &str) -> Option<Self> {
+        // RFC 3339 has years of four digits; those with a sign begin before Postgres's time.
+        if !text.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
         let read = text.parse::<jiff::Timestamp>().ok()?;
         if is_leap_second(text) {
             // No clock here has one; it was read as the second before it.
@@ -113,6 +117,9 @@ mod tests {
         let t = Timestamp::parse("2026-12-01T10:00:00.250+01:00").unwrap();
         assert_eq!(t.to_string(), "2026-12-01T09:00:00.250Z");
         assert_eq!(Timestamp::parse("2026-12-01T09:00:00"), None, "a time without offset is local");
+        for text in ["-005000-01-01T00:00:00Z", "+012026-12-01T09:00:00Z"] {
+            assert_eq!(Timestamp::parse(text), None, "a year has four digits: {text}");
+        }
     }
 
     // case: S-edges

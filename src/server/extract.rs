@@ -63,9 +63,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
         match Path::<String>::from_request_parts(parts, state).await {
             // Postgres takes no NUL, and nothing is named with control characters.
             Ok(Path(name)) if !name.contains(char::is_control) => Ok(Self(name)),
-            _ => Err(Refused::NotFound("Nothing has the name in the path.".to_owned()).into()),
+            _ => Err(nowhere()),
         }
     }
+}
+
+/// The path names what is no name of anything.
+pub(crate) fn nowhere() -> Denied {
+    Refused::NotFound("Nothing has the name in the path.".to_owned()).into()
 }
 
 /// Two names in the path, as those of a platform and of a registration there.

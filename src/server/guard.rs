@@ -4,7 +4,7 @@
 //! its own tenant reads in its audit that somebody asked.
 
 use crate::envelope::{Denied, Refusal};
-use crate::extract::{BODY_WITHIN, api_key, read_json, too_slow};
+use crate::extract::{BODY_WITHIN, api_key, nowhere, read_json, too_slow};
 use app::caller::Caller;
 use app::rates::{Rate, WINDOW};
 use app::{App, access, audits, rates};
@@ -104,7 +104,7 @@ async fn pass(
     let (mut parts, body) = request.into_parts();
     let scope = needed(&parts.method, route);
     caller.access.check(scope).map_err(|lack| access::refusal(caller, lack))?;
-    let named = named(&mut parts).await;
+    let named = named(&mut parts).await?;
     let mut request = Request::from_parts(parts, body);
     if !caller.may_everywhere(scope) {
         request = match place(app, caller, route, &named, request).await? {
@@ -163,10 +163,12 @@ enum Place {
 type Named = Vec<(String, String)>;
 
 /// What the path of a request names.
-async fn named(parts: &mut Parts) -> Named {
+async fn named(parts: &mut Parts) -> Result<Named, Denied> {
     let params = RawPathParams::from_request_parts(parts, &()).await;
+    // What is no UTF-8 is the name of nothing.
+    let params = params.map_err(|_| nowhere())?;
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    params.map(|params| params.iter().map(owned).collect()).unwrap_or_default()
+    Ok(params.iter().map(owned).collect())
 }
 
 /// Finds the brand of a request: in its path, its query or its body, which is then put back.

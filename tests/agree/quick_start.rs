@@ -12,7 +12,7 @@ async fn every_task_of_the_quick_start_is_done_as_it_is_written() {
     // A tenant of its own, so that the brand of the document is nobody else's.
     let tenant = fleet.another_tenant("spec").await;
     let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    fs::write(home.path().join("clip.mp4"), files::FILM).unwrap();
+    fs::write(home.path().join("clip.mp4"), files::film(10)).unwrap();
     let (api, key, sim) =
         (fleet.place().api_url.clone(), tenant.key().to_owned(), fleet.place().sim_url.clone());
     let path = home.path().to_owned();

@@ -2,8 +2,9 @@
 //! what the document allows, and with what it does not.
 
 use super::Python;
-use crate::support::{Fleet, Scene};
-use serde_json::json;
+use crate::support::{Account, Fleet, Scene, files};
+use serde_json::{Value, json};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,17 +15,49 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       response_headers_conformance,response_schema_conformance,ignored_auth,\
                       unsupported_method,use_after_free";
 
+/// Tells it what there is, so that it asks for more than what is not there.
+async fn things(scene: &Scene<'_>, account: &Account) -> String {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let out = scene.say(account, "To be asked for").await;
+    let draft = json!({"text": "Later", "accounts": [account.id], "draft": true});
+    let draft = scene.post(draft).await;
+    let hook = json!({"url": "https://example.com/hook", "events": ["account.*"]});
+    let hook = scene.api.post("/v1/webhooks", &hook).await;
+    let spare = json!({"label": "spare", "role": "viewer"});
+    let spare = scene.api.post("/v1/keys", &spare).await;
+    scene.api.upload(files::picture(), "a.png").await;
+    let event = scene.api.get("/v1/events").await;
+    let mut config = format!("[parameters]\n\"path.slug\" = {:?}\n", scene.brand);
+    config.push_str("\"path.platform\" = \"x\"\n\"path.app\" = \"default\"\n");
+    for (folder, id) in [
+        ("posts", &out["id"]),
+        ("posts/{id}/(hold|release|unschedule|duplicate)", &draft["id"]),
+        ("deliveries", &out["deliveries"][0]["id"]),
+        ("accounts", &json!(account.id)),
+        ("webhooks", &hook.data()["id"]),
+        ("keys", &spare.data()["id"]),
+        ("events", &event.data()[0]["id"]),
+    ] {
+        config.push_str(&format!(
+            "[[operations]]\ninclude-path-regex = {:?}\nparameters = {{ \"path.id\" = {:?} }}\n",
+            format!("^/v1/{}", folder.replace('{', "\\{").replace('}', "\\}")),
+            text(id)
+        ));
+    }
+    config
+}
+
 /// Lets it ask in these ways; what it says when it is content with nothing.
 async fn ask(arguments: &[&str]) {
     let Some(python) = Python::with("schemathesis", REQUIREMENTS) else { return };
     let fleet = Fleet::shared().await;
     let scene = Scene::of(fleet, fleet.another_tenant("extended").await, "asked").await;
     let account = scene.connect("asked").await;
-    scene.say(&account, "To be asked for").await;
     // It asks more than the minute of a key allows.
     let key = json!({"label": "fuzzer", "role": "owner", "requestsPerMinute": 0});
     let key = scene.api.post("/v1/keys", &key).await.data()["key"].as_str().unwrap().to_owned();
     let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fs::write(home.path().join("schemathesis.toml"), things(&scene, &account).await).unwrap();
     let url = format!("{}/v1/openapi.json", fleet.place().api_url);
     let program = Path::new(python.program()).with_file_name("schemathesis");
     let mut command = Command::new(program);

@@ -5,6 +5,7 @@ mod damage;
 mod isolation;
 mod keys;
 mod oauth;
+mod odd;
 mod openings;
 mod panics;
 mod rotation;

@@ -20,6 +20,9 @@ const EDITS_MAX: usize = 3;
 /// Longer unknown names are not compared; no field here is nearly as long.
 const NAME_CHARS_MAX: usize = 40;
 
+/// The largest number of which all smaller whole ones can be told apart when written as `3.0`.
+const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
+
 /// What an instant is written as.
 const INSTANT: &str = "an RFC 3339 date and time with an offset, up to 9999-12-30T22:00:00Z";
 
@@ -79,7 +82,7 @@ impl<'a> Fields<'a> {
     /// A whole number from 0.
     pub fn number(&mut self, name: &'a str) -> Option<u64> {
         let value = self.value(name)?;
-        self.or_wrong_type(name, "a whole number from 0", value, value.as_u64())
+        self.or_wrong_type(name, "a whole number from 0", value, whole(value))
     }
 
     /// `true` or `false`.
@@ -324,6 +327,13 @@ impl<'a> Fields<'a> {
         }
         read
     }
+}
+
+/// A whole number from 0, however it is written: to JSON `3.0` is the same as `3`.
+fn whole(value: &Value) -> Option<u64> {
+    let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..=WHOLE_MAX).contains(number);
+    let written = || value.as_f64().filter(is_whole).and_then(|one| one.to_string().parse().ok());
+    value.as_u64().or_else(written)
 }
 
 /// The known name that a misspelt one was meant to be.

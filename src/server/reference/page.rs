@@ -79,16 +79,11 @@ fn section(document: &Value, operation: &Operation) -> Markup {
         row(word(&one["name"]), &place, &kind(&one["schema"]), word(&one["description"]))
     });
     Markup::of(
-        "<section id=\"{}\"><h2><b class=\"{}\">{}</b> <code>{}</code></h2><p>{} {}</p>",
-        &[
-            operation.id,
-            &method.to_lowercase(),
-            method,
-            operation.path,
-            operation.summary,
-            word(&told["description"]),
-        ],
+        "<section id=\"{}\"><h2><b class=\"{}\">{}</b> <code>{}</code></h2><p>{} ",
+        &[operation.id, &method.to_lowercase(), method, operation.path, operation.summary],
     )
+    .then(&prose(word(&told["description"])))
+    .with("</p>", &[])
     .then(&table("Parameters", rows.collect()))
     .then(&carried(operation, told))
     .then(&table("Answers", answers(document, told)))
@@ -104,7 +99,7 @@ fn carried(operation: &Operation, told: &Value) -> Markup {
     let schema = told["requestBody"]["content"][body.media_type]["schema"].clone();
     let need = if body.is_required { "required" } else { "may be left out" };
     let sent = match body.media_type {
-        "application/json" => format!("{start} \\\n  -d '{}'", body.example),
+        "application/json" => format!("{start} \\\n  -d '{:#}'", body.example),
         "multipart/form-data" => format!("{start} \\\n  -F file=@photo.jpg"),
         media_type => {
             format!("{start} \\\n  -H \"Content-Type: {media_type}\" --data-binary @file")
@@ -130,19 +125,31 @@ fn answers(document: &Value, told: &Value) -> Vec<Markup> {
 fn shapes(schemas: &Value) -> Markup {
     let all = schemas.as_object().into_iter().flatten();
     let one = |(name, schema): (&String, &Value)| {
-        let told = word(&schema["description"]);
-        let needed = |name: &String| {
-            schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name))
-        };
-        let fields = schema["properties"].as_object().into_iter().flatten().map(|(name, field)| {
-            row(name, required(needed(name)), &kind(field), word(&field["description"]))
-        });
-        let heading = Markup::of("<section id=\"shape-{}\"><h3>{}</h3><p>{} ", &[name, name, told]);
-        let rows: Vec<Markup> = fields.collect();
-        let own = if rows.is_empty() { kind(schema) } else { Markup::default() };
-        heading.then(&own).with("</p>", &[]).then(&table("", rows)).with("</section>", &[])
+        // What is put together of others has its own fields in one of its parts.
+        let parts = schema["allOf"].as_array().into_iter().flatten();
+        let rows: Vec<Markup> = std::iter::once(schema).chain(parts).flat_map(fields).collect();
+        let is_whole = schema["properties"].is_object();
+        let own = if is_whole { Markup::default() } else { kind(schema) };
+        Markup::of("<section id=\"shape-{}\"><h3>{}</h3><p>", &[name, name])
+            .then(&prose(word(&schema["description"])))
+            .with(" ", &[])
+            .then(&own)
+            .with("</p>", &[])
+            .then(&table("", rows))
+            .with("</section>", &[])
     };
     Markup::all(all.map(one))
+}
+
+fn fields(schema: &Value) -> Vec<Markup> {
+    let needed = |name: &String| {
+        schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name))
+    };
+    let fields = schema["properties"].as_object().into_iter().flatten();
+    let line = |(name, field): (&String, &Value)| {
+        row(name, required(needed(name)), &kind(field), word(&field["description"]))
+    };
+    fields.map(line).collect()
 }
 
 fn table(title: &str, rows: Vec<Markup>) -> Markup {
@@ -159,7 +166,18 @@ fn table(title: &str, rows: Vec<Markup>) -> Markup {
 fn row(name: &str, need: &str, kind: &Markup, told: &str) -> Markup {
     Markup::of("<tr><td><code>{}</code> <small>{}</small></td><td>", &[name, need])
         .then(kind)
-        .with("</td><td>{}</td></tr>", &[told])
+        .with("</td><td>", &[])
+        .then(&prose(told))
+        .with("</td></tr>", &[])
+}
+
+/// A sentence, with what stands between backticks as code.
+fn prose(told: &str) -> Markup {
+    let pieces = told.split('`').enumerate().map(|(index, piece)| match index % 2 {
+        0 => Markup::of("{}", &[piece]),
+        _ => Markup::of("<code>{}</code>", &[piece]),
+    });
+    Markup::all(pieces)
 }
 
 /// A schema in a few words, with links to the shapes in it.

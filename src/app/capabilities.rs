@@ -46,7 +46,8 @@ fn shown(value: Value) -> Value {
     }
 }
 
-fn camel(name: &str) -> String {
+/// A name of Rust as JSON has it.
+pub fn camel(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
     words.fold(first, |mut camel, word| {

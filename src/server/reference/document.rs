@@ -211,7 +211,9 @@ fn add<T: ToSchema + PartialSchema>(shapes: &mut Shapes) {
 fn schemas(shapes: Shapes, mut taken: BTreeSet<String>) -> Map<String, Value> {
     let mut all = Map::new();
     for (name, schema) in shapes {
-        all.insert(name, json!(schema));
+        let mut schema = json!(schema);
+        camel(&mut schema);
+        all.insert(name, schema);
     }
     all.insert("Refusal".to_owned(), refusal());
     for (platform, written) in app::capabilities::written() {
@@ -240,6 +242,26 @@ fn schemas(shapes: Shapes, mut taken: BTreeSet<String>) -> Map<String, Value> {
     all
 }
 
+/// Names fields as JSON here has them: of `rename_all_fields` the derived shapes know nothing.
+fn camel(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::Object(fields)) = map.get_mut("properties") {
+                let named = std::mem::take(fields).into_iter();
+                *fields =
+                    named.map(|(name, field)| (app::capabilities::camel(&name), field)).collect();
+            }
+            for name in map.get_mut("required").and_then(Value::as_array_mut).into_iter().flatten()
+            {
+                *name = name.as_str().map(app::capabilities::camel).into();
+            }
+            map.values_mut().for_each(camel);
+        }
+        Value::Array(list) => list.iter_mut().for_each(camel),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// Takes no field that is not named, at any depth.
 fn close(schema: &mut Value) {
     match schema {
@@ -250,7 +272,7 @@ fn close(schema: &mut Value) {
             map.values_mut().for_each(close);
         }
         Value::Array(list) => list.iter_mut().for_each(close),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -132,7 +132,8 @@ fn fits_type(wanted: &Value, value: &Value) -> bool {
     let is_one = |name: &str| match name {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64(),
+        // To JSON Schema `3.0` is whole.
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
         "number" => value.is_number(),
         "string" => value.is_string(),
         "array" => value.is_array(),

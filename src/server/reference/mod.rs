@@ -6,6 +6,7 @@
 mod document;
 mod operation;
 mod page;
+mod schemas;
 mod shapes;
 mod table;
 

@@ -77,7 +77,8 @@ async fn of_eight_that_end_a_post_at_once_one_tells() {
                      WHERE id = $1"
                 }
                 false => {
-                    "UPDATE deliveries SET status = 'failed', failure = to_jsonb($2::text)
+                    "UPDATE deliveries SET status = 'failed', failure = jsonb_build_object(
+                         'type', 'PlatformTransientError', 'message', $2::text)
                      WHERE id = $1"
                 }
             };

@@ -28,7 +28,7 @@ impl Look<'_> {
     fn at(&self, place: &str, schema: &Value, value: &Value, found: &mut Vec<String>) {
         self.parts(place, schema, value, found);
         let Value::Object(fields) = value else { return };
-        let Some(names) = self.names(schema, fields) else { return };
+        let Some(names) = self.names(schema, value) else { return };
         for name in fields.keys().filter(|name| !names.contains(*name)) {
             found.push(format!("{place}/{name} is not told of"));
         }
@@ -99,9 +99,8 @@ impl Look<'_> {
     }
 
     /// The names that a schema has for the fields of an object; `None` where it takes any.
-    fn names(&self, schema: &Value, fields: &Map<String, Value>) -> Option<BTreeSet<String>> {
+    fn names(&self, schema: &Value, value: &Value) -> Option<BTreeSet<String>> {
         let schema = resolved(self.document, schema);
-        let whole = Value::Object(fields.clone());
         let own = schema["properties"].as_object();
         let mut names: BTreeSet<String> = own.into_iter().flat_map(Map::keys).cloned().collect();
         let is_open = match schema.get("additionalProperties") {
@@ -115,14 +114,14 @@ impl Look<'_> {
         let mut parts: Vec<&Value> = schema["allOf"].as_array().into_iter().flatten().collect();
         for name in ["oneOf", "anyOf"] {
             let ways = schema[name].as_array().into_iter().flatten();
-            parts.extend(ways.filter(|way| self.tried("", way, &whole).is_empty()));
+            parts.extend(ways.filter(|way| self.tried("", way, value).is_empty()));
         }
         if own.is_none() && parts.is_empty() {
             // Says nothing of fields.
             return None;
         }
         for part in parts {
-            names.extend(self.names(part, fields)?);
+            names.extend(self.names(part, value)?);
         }
         Some(names)
     }

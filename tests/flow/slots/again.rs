@@ -14,7 +14,8 @@ async fn fail(scene: &Scene<'_>, post: &Value) {
     scene.until(post, "it is scheduled", is_planned).await;
     let failed = sqlx::query(
         "UPDATE deliveries SET status = 'failed', failed_stage = 'validating',
-             failure = '{\"type\": \"PlatformAuthError\"}' WHERE post_id = $1",
+             failure = '{\"type\": \"PlatformAuthError\", \"message\": \"It was revoked.\"}'
+         WHERE post_id = $1",
     );
     failed.bind(uuid(post)).execute(&mut scene.fleet.postgres().await).await.unwrap();
 }

@@ -128,7 +128,9 @@ async fn a_slot_is_free_again_when_its_post_is_taken_back_moved_or_has_failed() 
     let mut db = scene.fleet.postgres().await;
     for (sql, text) in [
         (
-            "UPDATE deliveries SET status = 'failed', failure = '{}' WHERE post_id = $1",
+            "UPDATE deliveries SET status = 'failed',
+                 failure = '{\"type\": \"ValidationError\", \"message\": \"By hand.\"}'
+             WHERE post_id = $1",
             "instead of the failed one",
         ),
         (

@@ -19,7 +19,7 @@ async fn a_published_post_is_deleted_where_that_can_be_done() {
     let scene = Scene::open("remote").await;
     let (x, threads) =
         (scene.connect("remote").await, scene.connect_on(("threads", None), "r").await);
-    let linkedin = scene.connect_on(("linkedin", None), "r").await;
+    let linkedin = scene.connect_on(("linkedin", Some("personal")), "r").await;
     let text = format!("Regretted, {}", scene.brand);
     let post = json!({
         "text": text, "accounts": [x.id, threads.id, linkedin.id],

@@ -19,6 +19,7 @@ use std::time::Duration;
 use store::accounts::Account;
 use store::deliveries::Loaded;
 use store::pauses::Act;
+use store::scope;
 
 /// How long the platform may take over a revocation.
 const REVOKE_MAX: Duration = Duration::from_secs(10);
@@ -115,7 +116,8 @@ async fn revoke(app: &App, account: &Account) -> Result<Revoked, Fault> {
         return Ok(Revoked::of("nothing_left", "Its token was erased before."));
     }
     let is_shared = adapter.auth().is_consent_shared(&account.app);
-    if app.0.store.is_consent_needed(account, is_shared).await? {
+    // The same identity may be connected by another tenant.
+    if scope::of_everybody(app.0.store.is_consent_needed(account, is_shared)).await? {
         let told =
             format!("Its consent on {name} serves other accounts here, so it was not revoked.");
         return Ok(Revoked::of("shared", told));

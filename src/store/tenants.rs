@@ -85,7 +85,7 @@ impl Store {
 
     /// Creates a brand, or renames the one with this slug. Without a zone it keeps the one it has,
     /// UTC at first. Another zone moves all that its people plan, so whoever sets it is written
-    /// down.
+    /// down. `None` while the one of this slug is being erased.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -95,7 +95,7 @@ impl Store {
         id: BrandId,
         (slug, name): (&str, &str),
         (zone, actor): (Option<&TimeZone>, &str),
-    ) -> Result<Brand, Fault> {
+    ) -> Result<Option<Brand>, Fault> {
         let mut tx = self.pool.begin().await?;
         let old = sqlx::query(
             "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1 AND slug = $2
@@ -108,6 +108,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, coalesce($5, 'UTC'))
              ON CONFLICT (tenant_id, slug) DO UPDATE
              SET name = EXCLUDED.name, time_zone = coalesce($5, b.time_zone)
+             WHERE b.erasing_at IS NULL
              RETURNING id, slug, name, time_zone",
         )
         .bind(id.uuid())
@@ -115,8 +116,9 @@ impl Store {
         .bind(slug)
         .bind(name)
         .bind(zone.map(TimeZone::name))
-        .fetch_one(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
+        let Some(row) = row else { return Ok(None) };
         let brand = brand_of(&row)?;
         if let Some(old) = old.filter(|old| old.time_zone != brand.time_zone) {
             let deed = Deed {
@@ -130,7 +132,7 @@ impl Store {
             deeds::note(&mut tx, tenant, deed).await?;
         }
         tx.commit().await?;
-        Ok(brand)
+        Ok(Some(brand))
     }
 
     /// A brand by its slug.
@@ -139,7 +141,8 @@ impl Store {
     /// When Postgres fails.
     pub async fn brand(&self, tenant: TenantId, slug: &str) -> Result<Option<Brand>, Fault> {
         let row = sqlx::query(
-            "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1 AND slug = $2",
+            "SELECT id, slug, name, time_zone FROM brands
+             WHERE tenant_id = $1 AND slug = $2 AND erasing_at IS NULL",
         )
         .bind(tenant.uuid())
         .bind(slug)
@@ -169,8 +172,8 @@ impl Store {
     /// When Postgres fails.
     pub async fn brands(&self, tenant: TenantId) -> Result<Vec<Brand>, Fault> {
         let rows = sqlx::query(
-            "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1
-             ORDER BY slug LIMIT 1000",
+            "SELECT id, slug, name, time_zone FROM brands
+             WHERE tenant_id = $1 AND erasing_at IS NULL ORDER BY slug LIMIT 1000",
         )
         .bind(tenant.uuid())
         .fetch_all(&self.pool)

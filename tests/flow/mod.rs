@@ -16,6 +16,7 @@ mod copies;
 mod counted;
 mod cut;
 mod cut_everywhere;
+mod erasure;
 mod everywhere;
 mod failures;
 mod far;

@@ -9,3 +9,4 @@ mod openings;
 mod panics;
 mod rotation;
 mod secrets;
+mod wall;

@@ -109,7 +109,8 @@ pub(crate) async fn finish(app: &App, account: &Account) -> Result<Revoked, Faul
 
 async fn revoke(app: &App, account: &Account) -> Result<Revoked, Fault> {
     let platform = platforms::find(&account.platform).context("a stored platform is unknown")?;
-    let adapter = platform.adapter().context("a stored platform has no adapter")?;
+    let adapter = platforms::dialect(&account.platform, &account.app);
+    let adapter = adapter.context("a stored platform has no adapter")?;
     let name = platform.name();
     let credential = app.0.store.credential(account.id).await?;
     if credential.sealed.is_empty() {

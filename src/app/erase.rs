@@ -92,11 +92,17 @@ pub async fn brand(app: &App, caller: &Caller, slug: &str) -> Answer<ErasureView
 /// # Errors
 /// When Postgres fails.
 pub async fn tenant(keys: &Keys, name: &str) -> Result<Option<ErasureView>, Fault> {
-    let Some(tenant) = keys.store().tenant_named(name).await? else { return Ok(None) };
-    let wanted = Wanted { id: rng::id(), tenant, actor: OPERATOR };
-    // The first shard is every installation's; its sweep tells Redis.
-    let (erasure, _) = keys.store().erase_tenant(wanted, job(wanted, 0)).await?;
-    Ok(Some(view(&erasure)))
+    let store = keys.store();
+    let Some(tenant) = store.tenant_named(name).await? else { return Ok(None) };
+    let mut first = None;
+    // Its world of tests goes with it, by an erasure of its own.
+    for tenant in [Some(tenant), store.test_tenant(tenant).await?].into_iter().flatten() {
+        let wanted = Wanted { id: rng::id(), tenant, actor: OPERATOR };
+        // The first shard is every installation's; its sweep tells Redis.
+        let (erasure, _) = store.erase_tenant(wanted, job(wanted, 0)).await?;
+        first = first.or(Some(view(&erasure)));
+    }
+    Ok(first)
 }
 
 /// Shows an erasure to an operator, whosever it is.

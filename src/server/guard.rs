@@ -69,6 +69,12 @@ const WITHOUT_BRAND: [(Method, &str); 6] = [
     (Method::POST, "/v1/media"),
 ];
 
+/// What leads to a platform's own pages or answers, which a key in test mode never reaches.
+const LIVE_ONLY: [&str; 4] =
+    ["/v1/oauth/", "/v1/oauth-apps/", "/v1/accounts/import", "/v1/brands/{slug}/connect-links"];
+/// In the answers to keys in test mode.
+const MODE: HeaderName = HeaderName::from_static("postfleet-mode");
+
 /// Lets a request in, or turns it away.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -92,6 +98,9 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     if let Some(rate) = rate {
         tell(response.headers_mut(), rate);
     }
+    if caller.is_test {
+        response.headers_mut().insert(MODE, HeaderValue::from_static("test"));
+    }
     response
 }
 
@@ -111,6 +120,9 @@ async fn pass(
     let (mut parts, body) = request.into_parts();
     let scope = needed(&parts.method, route);
     caller.access.check(scope).map_err(|lack| access::refusal(caller, lack))?;
+    if caller.is_test && LIVE_ONLY.iter().any(|path| route.starts_with(path)) {
+        return Err(live_only().into());
+    }
     let named = named(&mut parts).await;
     let mut request = Request::from_parts(parts, body);
     if !caller.may_everywhere(scope) {
@@ -240,6 +252,12 @@ fn not_there(named: &Named) -> Refusal {
         None => "The key sees no brand of this slug.".to_owned(),
     };
     Refusal::new(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+fn live_only() -> Refusal {
+    let message = "A key in test mode reaches no platform, so there is nothing to connect with it. \
+                   POST /v1/accounts/test makes an account of test mode.";
+    Refusal::new(StatusCode::CONFLICT, "test_mode", message.to_owned())
 }
 
 fn excerpt(name: &str) -> String {

@@ -198,6 +198,7 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/oauth/exchange", post(oauth::exchange))
         .route("/v1/oauth/choose", post(oauth::choose))
         .route("/v1/accounts/import", post(oauth::import))
+        .route("/v1/accounts/test", post(oauth::rehearse))
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::show))
         .route("/v1/webhooks", post(webhooks::create).get(webhooks::list))

@@ -153,7 +153,9 @@ impl Store {
                      OR EXISTS (SELECT FROM deliveries d JOIN accounts a ON a.id = d.account_id
                          WHERE d.id = id_of('dlv', e.subject) AND a.brand_id = $2)
              ), told AS (DELETE FROM webhook_messages m USING about
-                 WHERE m.event_id = about.id AND m.tenant_id = $1),
+                 WHERE m.event_id = about.id AND m.tenant_id = $1 RETURNING m.id),
+             owed AS (DELETE FROM jobs USING told WHERE jobs.kind = 'webhook'
+                 AND jobs.subject = told.id),
              gone AS (DELETE FROM events e USING about WHERE e.id = about.id)
              SELECT max(id) AS last FROM page",
         )
@@ -230,8 +232,7 @@ impl Store {
         let gone = sqlx::query(
             "WITH a AS (SELECT id FROM accounts WHERE brand_id = $1),
              j AS (DELETE FROM jobs USING a WHERE jobs.subject = a.id),
-             g AS (DELETE FROM gates USING a WHERE gates.scope_key = 'pause:' || a.id),
-             o AS (DELETE FROM openings USING a WHERE openings.account_id = a.id)
+             g AS (DELETE FROM gates USING a WHERE gates.scope_key = 'pause:' || a.id)
              SELECT count(*) AS n FROM a",
         );
         let gone = gone.bind(brand.uuid()).fetch_one(&mut *tx).await?;
@@ -246,7 +247,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Deletes what is left of a tenant but its number and its audit, and ends `erasure`. What was
+    /// Deletes what is left of a tenant but its number, its audit and the count of grants that were
+    /// opened, which both name nobody, and ends `erasure`. What was
     /// sealed for it anywhere, in a backup too, opens for nobody any more.
     ///
     /// # Errors
@@ -262,7 +264,8 @@ impl Store {
             "SELECT DISTINCT c.oid::regclass::text AS name FROM pg_class c
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
              WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
-                 AND NOT a.attisdropped AND c.relname NOT IN ('audit', 'erasures') ORDER BY 1",
+                 AND NOT a.attisdropped
+                 AND c.relname NOT IN ('audit', 'openings', 'erasures') ORDER BY 1",
         );
         for row in tables.fetch_all(&mut *tx).await? {
             let name: String = row.try_get("name")?;

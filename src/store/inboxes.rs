@@ -15,7 +15,7 @@ impl Store {
     /// When Postgres fails.
     pub async fn tenants_by_name(&self) -> Result<Vec<(String, Tenant)>, Fault> {
         let rows = sqlx::query(
-            "SELECT id, name, profile FROM tenants
+            "SELECT id, name, profile, test_of IS NOT NULL AS is_test FROM tenants
              WHERE erasing_at IS NULL ORDER BY name LIMIT $1",
         )
         .bind(INBOXES_MAX)

@@ -17,6 +17,8 @@ pub struct Tenant {
     pub id: TenantId,
     /// The table of capabilities it is served by.
     pub profile: Profile,
+    /// It is the world of tests beside another one.
+    pub is_test: bool,
 }
 
 /// A brand of a tenant.
@@ -32,6 +34,9 @@ pub struct Brand {
     pub time_zone: TimeZone,
 }
 
+/// A tenant by its id.
+const ONE: &str = "SELECT id, profile, test_of IS NOT NULL AS is_test FROM tenants WHERE id = $1";
+
 pub(crate) fn profile(word: &str) -> Option<Profile> {
     match word {
         "spec" => Some(Profile::Spec),
@@ -42,7 +47,7 @@ pub(crate) fn profile(word: &str) -> Option<Profile> {
 
 /// A tenant by its id.
 pub(crate) async fn tenant(db: &mut PgConnection, id: TenantId) -> Result<Tenant, Fault> {
-    let asked = sqlx::query("SELECT id, profile FROM tenants WHERE id = $1").bind(id.uuid());
+    let asked = sqlx::query(ONE).bind(id.uuid());
     Store::tenant_of(&asked.fetch_one(db).await?)
 }
 
@@ -63,12 +68,54 @@ impl Store {
         if made.rows_affected() == 1 {
             data_keys::insert(&mut tx, key).await?;
         }
-        let row = sqlx::query("SELECT id, profile FROM tenants WHERE name = $1")
-            .bind(name)
-            .fetch_one(&mut *tx)
-            .await?;
+        let row = sqlx::query(
+            "SELECT id, profile, test_of IS NOT NULL AS is_test FROM tenants WHERE name = $1",
+        )
+        .bind(name)
+        .fetch_one(&mut *tx)
+        .await?;
         tx.commit().await?;
         Self::tenant_of(&row)
+    }
+
+    /// Creates the world of tests beside a tenant, with its first data key, or returns the one that
+    /// is there.
+    ///
+    /// # Errors
+    /// When Postgres fails, or the tenant is a world of tests itself.
+    pub async fn ensure_test_tenant(
+        &self,
+        of: TenantId,
+        key: NewDataKey<'_>,
+    ) -> Result<TenantId, Fault> {
+        let mut tx = self.pool.begin().await?;
+        // No inbox and no operator's word has a name like it.
+        let made = sqlx::query(
+            "INSERT INTO tenants (id, name, profile, test_of)
+             SELECT $1, name || ' ~test', profile, id FROM tenants
+             WHERE id = $2 AND test_of IS NULL AND erasing_at IS NULL ON CONFLICT DO NOTHING",
+        )
+        .bind(key.tenant.uuid())
+        .bind(of.uuid())
+        .execute(&mut *tx)
+        .await?;
+        if made.rows_affected() == 1 {
+            data_keys::insert(&mut tx, key).await?;
+        }
+        let row = sqlx::query("SELECT id FROM tenants WHERE test_of = $1").bind(of.uuid());
+        let row = row.fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        convert::id(&row, "id")
+    }
+
+    /// The world of tests beside a tenant, where there is one.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn test_tenant(&self, of: TenantId) -> Result<Option<TenantId>, Fault> {
+        let row = sqlx::query("SELECT id FROM tenants WHERE test_of = $1").bind(of.uuid());
+        let row = row.fetch_optional(&self.pool).await?;
+        row.as_ref().map(|row| convert::id(row, "id")).transpose()
     }
 
     /// A tenant by its id.
@@ -80,7 +127,11 @@ impl Store {
     }
 
     pub(crate) fn tenant_of(row: &sqlx::postgres::PgRow) -> Result<Tenant, Fault> {
-        Ok(Tenant { id: convert::id(row, "id")?, profile: convert::word(row, "profile", profile)? })
+        Ok(Tenant {
+            id: convert::id(row, "id")?,
+            profile: convert::word(row, "profile", profile)?,
+            is_test: row.try_get("is_test")?,
+        })
     }
 
     /// Creates a brand, or renames the one with this slug. Without a zone it keeps the one it has,

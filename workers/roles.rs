@@ -109,10 +109,8 @@ pub(crate) fn spawn(
         Role::Sweep => {
             loops::sweep(app, config, shutdown, tasks);
             loops::versions(app, shutdown, tasks);
-            let options = WorkerOptions::new(app::queues::ERASE, ERASE_CONCURRENCY);
-            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
-                app::erase::erase(&app, &job).await
-            });
+            loops::forget(app, config, shutdown, tasks);
+            erase(app, queue, shutdown, tasks);
         }
         Role::FanOut => {
             let options = WorkerOptions::new(app::queues::FAN_OUT, config.fan_out_concurrency);
@@ -173,6 +171,14 @@ pub(crate) fn spawn(
             }
         }
     }
+}
+
+/// Erases what is to go.
+fn erase(app: &App, queue: &Queue, shutdown: &CancellationToken, tasks: &mut JoinSet<Role>) {
+    let options = WorkerOptions::new(app::queues::ERASE, ERASE_CONCURRENCY);
+    serve(Role::Sweep, app, queue, options, shutdown, tasks, |app, job| async move {
+        app::erase::erase(&app, &job).await
+    });
 }
 
 /// Runs one queue's worker: claim, call the verb, obey, trace.

@@ -1,9 +1,9 @@
-//! Erases a brand or a tenant: what waits is taken back, what is under way is waited for, grants are
-//! revoked where a platform takes that, files and rows go. The audit keeps that it happened.
+//! Erases a brand or a tenant: what waits is taken back, what is under way is waited for, grants
+//! are revoked where a platform takes that, files and rows go. The audit keeps that it happened.
 //!
 //! The request writes that it is owed, and the job does it in steps, each of which may be repeated:
-//! a process that dies between two leaves the rest to the next. Invariant: nothing is erased while a
-//! call for it is under way.
+//! a process that dies between two leaves the rest to the next. Invariant: nothing is erased while
+//! a call for it is under way.
 
 use crate::accounts;
 use crate::caller::Caller;
@@ -218,8 +218,8 @@ async fn step(app: &App, erasure: &Erasure, began: Instant) -> Result<Step, Faul
     }
 }
 
-/// A step of the erasure of one brand, in the order of what must not be lost: nothing more goes out,
-/// then the platforms are told, then what there is to see goes, then the rows.
+/// A step of the erasure of one brand, in the order of what must not be lost: nothing more goes
+/// out, then the platforms are told, then what there is to see goes, then the rows.
 async fn one_brand(
     app: &App,
     erasure: &Erasure,

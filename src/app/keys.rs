@@ -222,7 +222,7 @@ impl Keys {
 
     /// The world of tests beside a tenant, which is made when it is missing.
     pub(crate) async fn ensure_test_tenant(&self, of: TenantId) -> Result<TenantId, Fault> {
-        let id = rng::id();
+        let id = base::rng::id();
         let fresh = self.fresh_key(id)?;
         self.store.ensure_test_tenant(of, fresh.row(id)).await
     }

@@ -27,6 +27,7 @@ pub mod erase;
 pub mod events;
 pub mod fan_out;
 pub mod follow;
+pub mod forget;
 mod grants;
 pub mod ingest;
 pub mod keeping;

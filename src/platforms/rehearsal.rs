@@ -1,8 +1,8 @@
 //! The dialect of accounts in test mode: one call, which is answered in our own process.
 //!
 //! A test account looks like one of its platform, is checked against the same table and walks the
-//! same states. Its calls name a host that cannot exist (`test.invalid`, RFC 2606), so nothing of it
-//! could reach a platform even if it were sent. How a call ends is asked for in the text.
+//! same states. Its calls name a host that cannot exist (`test.invalid`, RFC 2606), so nothing of
+//! it could reach a platform even if it were sent. How a call ends is asked for in the text.
 
 use crate::grant::Grant;
 use crate::port::{
@@ -163,7 +163,7 @@ impl Adapter for Rehearsal {
             // Never more than the account: a test holds up nobody.
             429 => Some(Failure::RateLimit {
                 scope: Scope::Account,
-                retry_at: reply.retry_after(),
+                retry_at: reply.retry_after().unwrap_or(reply.at + LIMITED),
                 detail: detail(),
             }),
             400..=499 => Some(Failure::Content { field: None, detail: detail() }),

@@ -52,8 +52,8 @@ impl Store {
         rows.iter().map(|row| convert::id(row, "id")).collect()
     }
 
-    /// How many calls of a brand are under way, and how many deliveries a part of which is out go on
-    /// within the next minute.
+    /// How many calls of a brand are under way, and how many deliveries, a part of which is out, go
+    /// on within the next minute.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -128,8 +128,8 @@ impl Store {
         erase(&mut db, "assets", "id", &ids).await
     }
 
-    /// Deletes the events of a brand, or of a tenant, behind `after`, with the messages that tell of
-    /// them; how far it came, or `None` behind the last.
+    /// Deletes the events of a brand, or of a tenant, behind `after`, with the messages that tell
+    /// of them; how far it came, or `None` behind the last.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -152,8 +152,9 @@ impl Store {
                          id_of('acc', e.subject), id_of('acc', e.data->>'accountId')))
                      OR EXISTS (SELECT FROM deliveries d JOIN accounts a ON a.id = d.account_id
                          WHERE d.id = id_of('dlv', e.subject) AND a.brand_id = $2)
-             ), told AS (DELETE FROM webhook_messages m USING about
-                 WHERE m.event_id = about.id AND m.tenant_id = $1 RETURNING m.id),
+             ), told AS (DELETE FROM webhook_messages m USING about, webhooks w
+                 WHERE w.tenant_id = $1 AND m.webhook_id = w.id AND m.event_id = about.id
+                 RETURNING m.id),
              owed AS (DELETE FROM jobs USING told WHERE jobs.kind = 'webhook'
                  AND jobs.subject = told.id),
              gone AS (DELETE FROM events e USING about WHERE e.id = about.id)
@@ -215,8 +216,8 @@ impl Store {
         Ok((free.len() as u64, !busy.is_empty()))
     }
 
-    /// Deletes a brand that has no post any more, with its accounts, and ends `erasure`, if it is of
-    /// this brand. `false` when a post has come meanwhile.
+    /// Deletes a brand that has no post any more, with its accounts, and ends `erasure`, if it is
+    /// of this brand. `false` when a post has come meanwhile.
     ///
     /// # Errors
     /// When Postgres fails; then nothing is deleted.

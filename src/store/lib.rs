@@ -30,6 +30,7 @@ pub mod erasing;
 pub mod erasures;
 pub mod events;
 mod follows;
+pub mod forgetting;
 pub mod gates;
 mod histories;
 mod inboxes;

@@ -2,13 +2,14 @@
 //!
 //! A task that works for a tenant runs inside [`of_tenants`], and each connection that it takes is
 //! told so: it takes a role that row-level security holds to the tenants it names
-//! (`migrations/0050_hold_tenants_apart.sql`). What runs in no scope is the fleet's own work, as the
-//! owner of the tables, whom nothing holds.
+//! (`migrations/0050_hold_tenants_apart.sql`). What runs in no scope is the fleet's own work, as
+//! the owner of the tables, whom nothing holds.
 //! Invariant: nobody is lent a connection that still serves another scope.
 
+use crate::Store;
 use base::Fault;
 use domain::id::TenantId;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,6 +78,20 @@ async fn set(db: &mut PgConnection, tenants: &str) -> Result<(), sqlx::Error> {
         .execute(db)
         .await?;
     Ok(())
+}
+
+impl Store {
+    /// Whoever connects may take the role that requests are held by. Without it none is served.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn can_hold(&self) -> Result<bool, Fault> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1
+                 AND pg_has_role(current_user, oid, 'MEMBER')) AS can",
+        );
+        Ok(row.bind(HELD).fetch_one(&self.pool).await?.try_get("can")?)
+    }
 }
 
 /// Has the connections of one pool serve whoever takes them.

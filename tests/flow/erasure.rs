@@ -65,7 +65,10 @@ async fn an_erased_brand_leaves_no_row_no_file_and_no_post_that_goes_out() {
     let tenant = tenant_of(&scene, &account).await;
     let own = scene.api.upload(files::picture(), "own.png").await;
     let shared = scene.api.upload(files::picture(), "shared.png").await;
-    let with = |text: &str, account: &Account, file: &str| json!({"text": text, "accounts": [account.id], "media": [{"id": file}]});
+    let with = |text: &str, account: &Account, file: &str| {
+        let media = json!([{"id": file}]);
+        json!({"text": text, "accounts": [account.id], "media": media})
+    };
     let marked = |what: &str| format!("{what} of {}", scene.brand);
     let out = scene.post(with(&marked("Out"), &account, &own)).await;
     scene.published(&out).await;

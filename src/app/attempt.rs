@@ -320,6 +320,10 @@ impl<'a> Attempt<'a> {
 
     /// A link of the platform, as we show it.
     pub fn reachable(&self, permalink: String) -> String {
+        // That of a test leads nowhere, and is not to look as if it led to a platform.
+        if self.row.app == platforms::rehearsal::APP {
+            return permalink;
+        }
         self.app.0.settings.reachable(&self.row.platform, permalink)
     }
 

@@ -137,7 +137,7 @@ async fn an_erased_tenant_leaves_its_number_and_its_audit() {
     let tenant = tenant_of(&scene, &account).await;
     scene.published(&scene.say(&account, &format!("Out of {}", scene.brand)).await).await;
     let file = scene.api.upload(files::picture(), "unused.png").await;
-    let hook = json!({"url": "https://example.com/hook", "description": scene.brand});
+    let hook = json!({"url": "https://example.com/hook", "description": "theirs"});
     assert_eq!(scene.api.post("/v1/webhooks", &hook).await.status, 201);
 
     let erase = async |arguments: &[&str]| {

@@ -68,12 +68,13 @@ async fn what_is_over_is_forgotten_and_what_is_not_stays() {
     for kind in Kind::ALL {
         let age = if kind == Kind::Claims { CLAIMS_KEPT } else { DAYS };
         let (mut after, mut gone) = (Uuid::nil(), 0);
-        while let Some(last) = {
+        loop {
             let step = store.forget(kind, age, after).await.unwrap();
             gone += step.gone;
-            step.last.filter(|last| *last > after)
-        } {
-            after = last;
+            match step.last.filter(|last| *last > after) {
+                Some(last) => after = last,
+                None => break,
+            }
         }
         assert!(gone > 0, "{kind:?}");
     }

@@ -10,8 +10,8 @@ const DAYS: Duration = Duration::from_secs(30 * 86_400);
 
 /// Rows of long ago, and beside each one that has to stay.
 const SOWN: [&str; 7] = [
-    "INSERT INTO brands (id, tenant_id, slug, name)
-     SELECT $1, id, 'old-' || $1, 'Old' FROM tenants WHERE name = 'default'",
+    "WITH t AS (INSERT INTO tenants (id, name) VALUES ($1, 'old ' || $1) RETURNING id)
+     INSERT INTO brands (id, tenant_id, slug, name) SELECT id, id, 'old', 'Old' FROM t",
     // An id of 2023.
     "INSERT INTO posts (id, tenant_id, brand_id, stage, draft, created_at)
      SELECT ('018a0000' || right($1::text, 28))::uuid, tenant_id, id, 'draft', '{}',

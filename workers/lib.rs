@@ -33,6 +33,10 @@ pub struct Config {
     pub sweep_every_ms: u64,
     /// The relay's pace while nothing is due, in milliseconds.
     pub relay_every_ms: u64,
+    /// Messages to endpoints that have ended are kept so many days; 0 is for ever.
+    pub keep_messages_days: u32,
+    /// Lines of what was tried for a delivery are kept so many days; 0 is for ever.
+    pub keep_timeline_days: u32,
 }
 
 impl Default for Config {
@@ -44,6 +48,8 @@ impl Default for Config {
             refresh_concurrency: 8,
             sweep_every_ms: 15_000,
             relay_every_ms: 500,
+            keep_messages_days: 30,
+            keep_timeline_days: 0,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{Config, Role};
 use app::App;
+use app::forget::Ages;
 use base::{Fault, clock};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// The longest pause of a loop whose database or Redis is away: claims wait for the relay to take
 /// a new Redis into use.
 const AWAY_MAX: Duration = Duration::from_secs(2);
+const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Tells Redis of what falls due, shard by shard.
@@ -69,6 +71,22 @@ pub(crate) fn herald(
         };
         repeat("herald", pace, &shutdown, step).await;
         Role::Webhook
+    });
+}
+
+/// Forgets what is over, every hour.
+pub(crate) fn forget(
+    app: &App,
+    config: &Config,
+    shutdown: &CancellationToken,
+    tasks: &mut JoinSet<Role>,
+) {
+    let ages = Ages::of_days(config.keep_messages_days, config.keep_timeline_days);
+    let (app, shutdown) = (app.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        let step = || async { app::forget::forget(&app, ages).await.map(|_| false) };
+        repeat("forget", HOUR, &shutdown, step).await;
+        Role::Sweep
     });
 }
 

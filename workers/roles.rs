@@ -22,6 +22,9 @@ const REPUBLISH_CONCURRENCY: usize = 4;
 /// Words about posts that wait for a person, at once: they are few and may come late.
 const WAITING_CONCURRENCY: usize = 4;
 
+/// Erasures at once: each is steps of Postgres and calls that revoke, and may take its time.
+const ERASE_CONCURRENCY: usize = 2;
+
 /// Messages to endpoints at once: most of that time they wait for an answer, and an endpoint has
 /// sixteen lanes.
 const WEBHOOK_CONCURRENCY: usize = 256;
@@ -43,7 +46,7 @@ pub enum Role {
     Repost,
     /// Sends events to the endpoints of upstream apps.
     Webhook,
-    /// Looks after what is overdue.
+    /// Looks after what is overdue, and erases what is to go.
     Sweep,
     /// Takes in what upstream apps add to their inboxes.
     Ingest,
@@ -106,6 +109,8 @@ pub(crate) fn spawn(
         Role::Sweep => {
             loops::sweep(app, config, shutdown, tasks);
             loops::versions(app, shutdown, tasks);
+            loops::forget(app, config, shutdown, tasks);
+            erase(app, queue, shutdown, tasks);
         }
         Role::FanOut => {
             let options = WorkerOptions::new(app::queues::FAN_OUT, config.fan_out_concurrency);
@@ -166,6 +171,14 @@ pub(crate) fn spawn(
             }
         }
     }
+}
+
+/// Erases what is to go.
+fn erase(app: &App, queue: &Queue, shutdown: &CancellationToken, tasks: &mut JoinSet<Role>) {
+    let options = WorkerOptions::new(app::queues::ERASE, ERASE_CONCURRENCY);
+    serve(Role::Sweep, app, queue, options, shutdown, tasks, |app, job| async move {
+        app::erase::erase(&app, &job).await
+    });
 }
 
 /// Runs one queue's worker: claim, call the verb, obey, trace.

@@ -33,6 +33,9 @@ pub struct AccountPage {
     pub platform: String,
     /// Through which of our registrations.
     pub app: String,
+    /// It is one of test mode.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_test: bool,
     /// The name a person knows it by.
     pub handle: String,
     /// The kind that capabilities depend on.
@@ -298,6 +301,7 @@ pub(crate) fn page(overview: &Overview) -> AccountPage {
         brand_slug: overview.brand_slug.clone(),
         platform: account.platform.clone(),
         app: account.app.clone(),
+        is_test: account.app == platforms::rehearsal::APP,
         handle: account.handle.clone(),
         kind: account.kind.clone(),
         status: account.status.as_str(),

@@ -9,10 +9,10 @@ pub(crate) use text::{Written, read};
 
 use crate::caller::Caller;
 use crate::keys::Keys;
-use crate::{Answer, App, Refused};
+use crate::{Answer, App, Refused, scope};
 use base::{Fault, rng};
 use domain::access::{Access, Role, Scope};
-use domain::id::{ApiKeyId, BrandId};
+use domain::id::{ApiKeyId, BrandId, TenantId};
 use domain::rejection::{Rejection, Rule};
 use domain::time::Timestamp;
 use serde::Serialize;
@@ -41,6 +41,8 @@ pub struct Wanted<'a> {
     pub expires_at: Option<Timestamp>,
     /// Requests in a minute; 0 is no limit.
     pub requests_per_minute: Option<u32>,
+    /// It is to be a key in test mode.
+    pub is_test: bool,
 }
 
 /// A key as the API shows it.
@@ -55,6 +57,8 @@ pub struct KeyView {
     pub key: Option<String>,
     /// Its last characters.
     pub hint: String,
+    /// `live`, or `test` where nothing that it does leaves to a platform.
+    pub mode: &'static str,
     /// What it is for.
     pub label: String,
     /// Its role on all brands and on the tenant.
@@ -96,7 +100,7 @@ pub fn owner(key: &str, label: &str) -> NewApiKey {
 
 /// A fresh key that an owner is to have, in clear.
 pub fn fresh() -> String {
-    text::fresh()
+    text::fresh(false)
 }
 
 /// Creates a tenant, or finds the one of this name, and gives out a key of an owner there.
@@ -104,34 +108,107 @@ pub fn fresh() -> String {
 /// # Errors
 /// When Postgres or the key ring fails.
 pub async fn first(keys: &Keys, tenant: &str, label: &str) -> Result<(ApiKeyId, String), Fault> {
-    let key = text::fresh();
+    let key = fresh();
     let new = owner(&key, label);
     let tenant = keys.ensure_tenant(rng::id(), tenant).await?;
     keys.store().add_api_key(tenant.id, &new, OPERATOR).await?;
     Ok((new.id, key))
 }
 
-/// Lists the keys of the caller's tenant.
+/// Whose keys are meant: those of the caller's tenant, or of the world of tests beside it.
+struct Realm {
+    tenant: TenantId,
+    is_test: bool,
+    slugs: BTreeMap<String, BrandId>,
+}
+
+impl Realm {
+    async fn of(app: &App, (tenant, is_test): (TenantId, bool)) -> Result<Self, Fault> {
+        let brands = scope::of_tenants([tenant], app.0.store.brands(tenant)).await?;
+        let slugs = brands.into_iter().map(|brand| (brand.slug, brand.id)).collect();
+        Ok(Self { tenant, is_test, slugs })
+    }
+
+    /// The caller's own, and that of its tests, where there is one.
+    async fn all(app: &App, caller: &Caller) -> Result<Vec<Self>, Fault> {
+        let mut all = vec![Self::of(app, (caller.tenant, caller.is_test)).await?];
+        let tests = scope::of_everybody(app.0.store.test_tenant(caller.tenant)).await?;
+        if let Some(tests) = tests {
+            all.push(Self::of(app, (tests, true)).await?);
+        }
+        Ok(all)
+    }
+
+    /// The one that has a key of this id, with the key.
+    async fn with(
+        app: &App,
+        caller: &Caller,
+        id: ApiKeyId,
+    ) -> Result<Option<(Self, ApiKey)>, Fault> {
+        for realm in Self::all(app, caller).await? {
+            if let Some(key) = realm.find(app, id).await? {
+                return Ok(Some((realm, key)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn keys(&self, app: &App) -> Result<Vec<ApiKey>, Fault> {
+        scope::of_tenants([self.tenant], app.0.store.api_keys(self.tenant)).await
+    }
+
+    async fn find(&self, app: &App, id: ApiKeyId) -> Result<Option<ApiKey>, Fault> {
+        Ok(self.keys(app).await?.into_iter().find(|key| key.id == id))
+    }
+
+    /// A key that was just made, with itself.
+    async fn shown(
+        &self,
+        app: &App,
+        caller: &Caller,
+        id: ApiKeyId,
+        key: String,
+    ) -> Answer<KeyView> {
+        let found = self.find(app, id).await?;
+        let made = found.map(|found| KeyView { key: Some(key), ..view(app, caller, &found, self) });
+        Ok(made.ok_or_else(|| nowhere(id)))
+    }
+}
+
+/// Lists the keys of the caller's tenant, those in test mode last.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list(app: &App, caller: &Caller) -> Result<Vec<KeyView>, Fault> {
-    let slugs = slugs(app, caller).await?;
-    let keys = app.0.store.api_keys(caller.tenant).await?;
-    Ok(keys.iter().map(|key| view(app, caller, key, &slugs)).collect())
+    let mut views = Vec::new();
+    for realm in Realm::all(app, caller).await? {
+        let keys = realm.keys(app).await?;
+        views.extend(keys.iter().map(|key| view(app, caller, key, &realm)));
+    }
+    Ok(views)
 }
 
-/// Gives out a key.
+/// Gives out a key. What a key in test mode gives out is one as well.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn create(app: &App, caller: &Caller, wanted: Wanted<'_>) -> Answer<KeyView> {
-    let slugs = slugs(app, caller).await?;
-    let access = match read_access(&wanted, &slugs) {
+    let is_test = wanted.is_test || caller.is_test;
+    let tenant = match is_test && !caller.is_test {
+        true => scope::of_everybody(app.0.keys.ensure_test_tenant(caller.tenant)).await?,
+        false => caller.tenant,
+    };
+    let realm = Realm::of(app, (tenant, is_test)).await?;
+    let access = match read_access(&wanted, &realm.slugs) {
         Ok(access) => access,
         Err(problems) => return Ok(Err(Refused::Invalid(problems))),
     };
-    if let Some(refused) = too_much(caller, &access) {
+    // The brands of tests are nobody else's, so only what it may do with all of them counts.
+    let given = match tenant == caller.tenant {
+        true => access.clone(),
+        false => Access { brands: Vec::new(), ..access.clone() },
+    };
+    if let Some(refused) = too_much(caller, &given) {
         return Ok(Err(refused));
     }
     let now = app.0.store.time().await?;
@@ -142,16 +219,17 @@ pub async fn create(app: &App, caller: &Caller, wanted: Wanted<'_>) -> Answer<Ke
             .resolve("Name a later time, or none for a key without an end.");
         return Ok(Err(Refused::Invalid(vec![rejection])));
     }
-    let key = text::fresh();
+    let key = text::fresh(is_test);
     let new = NewApiKey {
         access,
         requests_per_minute: wanted.requests_per_minute,
         expires_at: wanted.expires_at,
         ..owner(&key, wanted.label)
     };
-    app.0.store.add_api_key(caller.tenant, &new, &caller.actor()).await?;
-    tracing::info!(key = %new.id, actor = caller.actor(), "a key is given out");
-    shown(app, caller, (new.id, Some(key)), &slugs).await
+    let actor = caller.actor();
+    scope::of_tenants([tenant], app.0.store.add_api_key(tenant, &new, &actor)).await?;
+    tracing::info!(key = %new.id, actor, is_test, "a key is given out");
+    realm.shown(app, caller, new.id, key).await
 }
 
 /// Gives out a key in the place of another, which serves on for `grace`.
@@ -159,18 +237,19 @@ pub async fn create(app: &App, caller: &Caller, wanted: Wanted<'_>) -> Answer<Ke
 /// # Errors
 /// When Postgres fails.
 pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId, grace: Duration) -> Answer<KeyView> {
-    let slugs = slugs(app, caller).await?;
-    let Some(old) = find(app, caller, id).await? else { return Ok(Err(nowhere(id))) };
+    let Some((realm, old)) = Realm::with(app, caller, id).await? else {
+        return Ok(Err(nowhere(id)));
+    };
     if let Some(refused) = too_much(caller, &old.access) {
         return Ok(Err(refused));
     }
-    let key = text::fresh();
+    let key = text::fresh(realm.is_test);
     let (new, actor) = (owner(&key, ""), caller.actor());
-    let store = &app.0.store;
-    match store.replace_api_key(caller.tenant, id, (&new, &actor), grace).await? {
+    let replacing = app.0.store.replace_api_key(realm.tenant, id, (&new, &actor), grace);
+    match scope::of_tenants([realm.tenant], replacing).await? {
         Replaced::Until(until) => {
             tracing::info!(key = %id, by = %new.id, %until, actor, "a key is replaced");
-            shown(app, caller, (new.id, Some(key)), &slugs).await
+            realm.shown(app, caller, new.id, key).await
         }
         Replaced::Nowhere => Ok(Err(nowhere(id))),
         Replaced::Ended => Ok(Err(Refused::Conflict {
@@ -189,11 +268,15 @@ pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId, grace: Duration) -
 /// # Errors
 /// When Postgres fails.
 pub async fn revoke(app: &App, caller: &Caller, id: ApiKeyId) -> Answer<KeyView> {
-    let slugs = slugs(app, caller).await?;
-    match app.0.store.revoke_api_key(caller.tenant, id, &caller.actor()).await? {
+    let Some((realm, _)) = Realm::with(app, caller, id).await? else {
+        return Ok(Err(nowhere(id)));
+    };
+    let actor = caller.actor();
+    let revoking = app.0.store.revoke_api_key(realm.tenant, id, &actor);
+    match scope::of_tenants([realm.tenant], revoking).await? {
         Revoked::Done(key) => {
-            tracing::info!(key = %id, actor = caller.actor(), "a key is revoked");
-            Ok(Ok(view(app, caller, &key, &slugs)))
+            tracing::info!(key = %id, actor, "a key is revoked");
+            Ok(Ok(view(app, caller, &key, &realm)))
         }
         Revoked::Nowhere => Ok(Err(nowhere(id))),
         Revoked::LastOwner => Ok(Err(Refused::Conflict {
@@ -204,27 +287,6 @@ pub async fn revoke(app: &App, caller: &Caller, id: ApiKeyId) -> Answer<KeyView>
             ),
         })),
     }
-}
-
-async fn find(app: &App, caller: &Caller, id: ApiKeyId) -> Result<Option<ApiKey>, Fault> {
-    let keys = app.0.store.api_keys(caller.tenant).await?;
-    Ok(keys.into_iter().find(|key| key.id == id))
-}
-
-async fn shown(
-    app: &App,
-    caller: &Caller,
-    (id, key): (ApiKeyId, Option<String>),
-    slugs: &BTreeMap<String, BrandId>,
-) -> Answer<KeyView> {
-    let found = find(app, caller, id).await?;
-    let made = found.map(|found| KeyView { key, ..view(app, caller, &found, slugs) });
-    Ok(made.ok_or_else(|| nowhere(id)))
-}
-
-async fn slugs(app: &App, caller: &Caller) -> Result<BTreeMap<String, BrandId>, Fault> {
-    let brands = app.0.store.brands(caller.tenant).await?;
-    Ok(brands.into_iter().map(|brand| (brand.slug, brand.id)).collect())
 }
 
 fn nowhere(id: ApiKeyId) -> Refused {
@@ -289,9 +351,9 @@ fn words(access: &Access) -> String {
     format!("{role}{brands}{}", scopes.unwrap_or_default())
 }
 
-fn view(app: &App, caller: &Caller, key: &ApiKey, slugs: &BTreeMap<String, BrandId>) -> KeyView {
+fn view(app: &App, caller: &Caller, key: &ApiKey, realm: &Realm) -> KeyView {
     let slug = |id: BrandId| {
-        let known = slugs.iter().find(|(_, one)| **one == id);
+        let known = realm.slugs.iter().find(|(_, one)| **one == id);
         known.map_or_else(|| id.to_string(), |(slug, _)| slug.clone())
     };
     let scopes = key.access.scopes.as_ref();
@@ -304,6 +366,7 @@ fn view(app: &App, caller: &Caller, key: &ApiKey, slugs: &BTreeMap<String, Brand
         id: key.id,
         key: None,
         hint: key.hint.clone(),
+        mode: if realm.is_test { "test" } else { "live" },
         label: key.label.clone(),
         role: key.access.role.map(Role::as_str),
         brands: key.access.brands.iter().map(|(id, role)| (slug(*id), role.as_str())).collect(),

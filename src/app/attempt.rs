@@ -163,7 +163,8 @@ impl<'a> Attempt<'a> {
         (row, loaded_at): (Loaded, Instant),
     ) -> Result<Assembled<'a>, Fault> {
         let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
-        let adapter = platform.adapter().context("a stored platform has no adapter")?;
+        let adapter = platforms::dialect(&row.platform, &row.app);
+        let adapter = adapter.context("a stored platform has no adapter")?;
         let content = platform.content(Profile::Extended, &row.draft, &mut Vec::new());
         // What is done with a post that is out needs none of its files, which may be gone by then.
         let files = if kind == JobKind::Repost { Files::Unneeded } else { Files::Needed };
@@ -319,6 +320,10 @@ impl<'a> Attempt<'a> {
 
     /// A link of the platform, as we show it.
     pub fn reachable(&self, permalink: String) -> String {
+        // That of a test leads nowhere, and is not to look as if it led to a platform.
+        if self.row.app == platforms::rehearsal::APP {
+            return permalink;
+        }
         self.app.0.settings.reachable(&self.row.platform, permalink)
     }
 

@@ -18,6 +18,8 @@ pub struct Caller {
     pub tenant: TenantId,
     /// The table of capabilities it is served by.
     pub profile: Profile,
+    /// It is a key in test mode: nothing that it does leaves to a platform.
+    pub is_test: bool,
     /// Its key; whoever came through an inbox has shown one to Redis.
     pub id: Option<ApiKeyId>,
     /// What it may do.
@@ -47,6 +49,7 @@ impl Caller {
         Self {
             tenant: tenant.id,
             profile: tenant.profile,
+            is_test: tenant.is_test,
             id: None,
             access: Arc::new(Access::OWNER),
             requests_per_minute: None,
@@ -78,6 +81,7 @@ impl Caller {
         Self {
             tenant: tenant.id,
             profile: tenant.profile,
+            is_test: tenant.is_test,
             id: Some(key.0),
             access: Arc::new(key.1),
             requests_per_minute: key.2,

@@ -19,6 +19,7 @@ use std::time::Duration;
 use store::accounts::Account;
 use store::deliveries::Loaded;
 use store::pauses::Act;
+use store::scope;
 use utoipa::ToSchema;
 
 /// How long the platform may take over a revocation.
@@ -111,14 +112,16 @@ pub(crate) async fn finish(app: &App, account: &Account) -> Result<Revoked, Faul
 
 async fn revoke(app: &App, account: &Account) -> Result<Revoked, Fault> {
     let platform = platforms::find(&account.platform).context("a stored platform is unknown")?;
-    let adapter = platform.adapter().context("a stored platform has no adapter")?;
+    let adapter = platforms::dialect(&account.platform, &account.app);
+    let adapter = adapter.context("a stored platform has no adapter")?;
     let name = platform.name();
     let credential = app.0.store.credential(account.id).await?;
     if credential.sealed.is_empty() {
         return Ok(Revoked::of("nothing_left", "Its token was erased before."));
     }
     let is_shared = adapter.auth().is_consent_shared(&account.app);
-    if app.0.store.is_consent_needed(account, is_shared).await? {
+    // The same identity may be connected by another tenant.
+    if scope::of_everybody(app.0.store.is_consent_needed(account, is_shared)).await? {
         let told =
             format!("Its consent on {name} serves other accounts here, so it was not revoked.");
         return Ok(Revoked::of("shared", told));

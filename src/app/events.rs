@@ -28,6 +28,7 @@ pub async fn list(
 ) -> Result<(Vec<Value>, Place), Fault> {
     let (events, position) =
         app.0.store.events(caller.tenant, &after.0, filter, i64::from(limit)).await?;
+    let shown = |event| shown(event, caller.is_test);
     Ok((events.iter().map(shown).collect(), Place(position)))
 }
 
@@ -38,7 +39,7 @@ pub async fn list(
 pub async fn show(app: &App, caller: &Caller, id: EventId) -> Answer<Value> {
     let found = app.0.store.event(caller.tenant, id).await?;
     let none = || Refused::NotFound(format!("There is no event {id}."));
-    Ok(found.as_ref().map(shown).ok_or_else(none))
+    Ok(found.as_ref().map(|event| shown(event, caller.is_test)).ok_or_else(none))
 }
 
 /// A place in the sequence: the id of an event, or where a page ended.

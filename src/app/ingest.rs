@@ -8,7 +8,7 @@ mod answers;
 mod entries;
 
 use crate::caller::Caller;
-use crate::{App, accept};
+use crate::{App, accept, scope};
 use base::{Context, Fault, clock, rng};
 use entries::Read;
 use futures::{StreamExt, stream};
@@ -242,7 +242,8 @@ async fn accept_one(
     };
     let app = app.clone();
     let task = tokio::spawn(async move {
-        let accepted = accept::accept(&app, &caller, &body, Some(&key)).await?;
+        let accepting = accept::accept(&app, &caller, &body, Some(&key));
+        let accepted = scope::of_tenants([caller.tenant], accepting).await?;
         Ok(match accepted {
             Ok(acceptance) => answers::accepted(id, key, &acceptance),
             Err(refused) => answers::refused(id, key, &refused),

@@ -54,7 +54,7 @@ pub(crate) fn owed(
 
 /// The rule by which a grant is renewed, where its platform gave means to do so.
 fn rule_of(of: &Address<'_>, registration: &Registration, grant: &Grant) -> Option<Rule> {
-    let auth = platforms::find(of.platform)?.adapter()?.auth();
+    let auth = platforms::dialect(of.platform, &registration.name)?.auth();
     auth.refresh(registration, grant)?;
     Some(auth.profile(&registration.name).renewal)
 }
@@ -143,7 +143,8 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         disconnect::finish(app, &account).await?;
         return Ok(Outcome::Done);
     }
-    if account.needs_reconnect().is_some() {
+    // A grant of test mode is nobody's, and has no end.
+    if account.needs_reconnect().is_some() || account.app == platforms::rehearsal::APP {
         let store = &app.0.store;
         store.drop_job(JobKind::Refresh, claimed.subject, claimed.generation).await?;
         return Ok(Outcome::Done);

@@ -220,6 +220,13 @@ impl Keys {
         self.store.ensure_tenant(name, fresh.row(id)).await
     }
 
+    /// The world of tests beside a tenant, which is made when it is missing.
+    pub(crate) async fn ensure_test_tenant(&self, of: TenantId) -> Result<TenantId, Fault> {
+        let id = base::rng::id();
+        let fresh = self.fresh_key(id)?;
+        self.store.ensure_test_tenant(of, fresh.row(id)).await
+    }
+
     /// A new key in the place of the row that seals for a tenant. `false` when somebody was
     /// quicker.
     async fn replace(

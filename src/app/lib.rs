@@ -23,9 +23,11 @@ mod courier;
 mod dead_end;
 pub mod disconnect;
 pub mod edit;
+pub mod erase;
 pub mod events;
 pub mod fan_out;
 pub mod follow;
+pub mod forget;
 mod grants;
 pub mod ingest;
 pub mod keeping;
@@ -66,6 +68,8 @@ pub mod waiting;
 pub mod webhooks;
 pub mod why;
 
+pub use store::scope;
+
 use ::media::Library;
 use base::batch::Batcher;
 use base::http::Http;
@@ -93,6 +97,7 @@ use vault::KeyRing;
 
 /// The names of the queues.
 pub mod queues {
+    pub use crate::erase::QUEUE as ERASE;
     pub use crate::targets::{
         FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, REPUBLISH, WAITING, publish_queue,
     };
@@ -205,17 +210,22 @@ impl App {
             async move { store.settle(batch).await }.boxed()
         });
         let (checking, showing, accepting) = (store.clone(), store.clone(), store.clone());
-        let accepts = Batcher::spawn("accept", ACCEPTED_AT_ONCE_MAX, 4, move |posts| {
-            let store = accepting.clone();
-            async move { store.accept_many(posts).await }.boxed()
-        });
-        let premises = Batcher::spawn("premises", BATCH_MAX, 4, move |asked| {
-            let store = checking.clone();
-            async move { store.premises(asked).await }.boxed()
-        });
-        let posts = Batcher::spawn("posts", BATCH_MAX, 4, move |asked| {
+        let accepts =
+            Batcher::spawn("accept", ACCEPTED_AT_ONCE_MAX, 4, move |posts: Vec<NewPost>| {
+                let store = accepting.clone();
+                let tenants: Vec<_> = posts.iter().map(|post| post.tenant).collect();
+                scope::of_tenants(tenants, async move { store.accept_many(posts).await }).boxed()
+            });
+        let premises =
+            Batcher::spawn("premises", BATCH_MAX, 4, move |asked: Vec<(TenantId, _)>| {
+                let store = checking.clone();
+                let tenants: Vec<_> = asked.iter().map(|(tenant, _)| *tenant).collect();
+                scope::of_tenants(tenants, async move { store.premises(asked).await }).boxed()
+            });
+        let posts = Batcher::spawn("posts", BATCH_MAX, 4, move |asked: Vec<(TenantId, _)>| {
             let store = showing.clone();
-            async move { store.posts_named(asked).await }.boxed()
+            let tenants: Vec<_> = asked.iter().map(|(tenant, _)| *tenant).collect();
+            scope::of_tenants(tenants, async move { store.posts_named(asked).await }).boxed()
         });
         let letting_in = store.clone();
         let shown = Batcher::spawn("shown", BATCH_MAX, 4, move |asked| {

@@ -74,10 +74,14 @@ pub(crate) fn arm(
 }
 
 /// The rule by which a post of this draft is reposted on a platform.
-pub(crate) fn rule_of(platform: &str, draft: &domain::request::Draft) -> Option<Rule> {
+pub(crate) fn rule_of(
+    (platform, app): (&str, &str),
+    draft: &domain::request::Draft,
+) -> Option<Rule> {
+    let adapter = platforms::dialect(platform, app)?;
     let platform = platforms::find(platform)?;
     let content = platform.content(domain::capability::Profile::Extended, draft, &mut Vec::new());
-    platform.adapter()?.publish().reposts(&content)
+    adapter.publish().reposts(&content)
 }
 
 /// Works on what a claimed job owes.
@@ -100,7 +104,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     if row.status != Status::Published {
         return not_out(app, claimed, &row).await;
     }
-    let rule = rule_of(&row.platform, &row.draft);
+    let rule = rule_of((&row.platform, &row.app), &row.draft);
     app.0.store.open_operation(row.tenant, id, rule.as_ref()).await?;
     let culprit = Culprit::Job(JobKind::Repost, claimed.subject);
     let stay = place.isolate(app, claimed, culprit, 0).await?;

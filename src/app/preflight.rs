@@ -164,7 +164,7 @@ fn content(platform: &dyn Platform, one: &Upcoming) -> Content {
 /// The account as its posts will find it.
 async fn account(app: &App, overview: &Overview, due: &[Due]) -> Result<preflight::Account, Fault> {
     let account = &overview.account;
-    let adapter = platforms::find(&account.platform).and_then(|platform| platform.adapter());
+    let adapter = platforms::dialect(&account.platform, &account.app);
     let down = down(overview);
     let mut token_ends_at = None;
     let last = due.iter().map(|one| one.due_at).max();

@@ -33,7 +33,8 @@ pub async fn remove(app: &App, caller: &Caller, id: DeliveryId) -> Answer<Remova
         Err(refused) => return Ok(Err(refused)),
     };
     let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
-    let offered = platform.adapter().map(|adapter| adapter.operations()).unwrap_or_default();
+    let adapter = platforms::dialect(&row.platform, &row.app);
+    let offered = adapter.map(|adapter| adapter.operations()).unwrap_or_default();
     if !offered.contains(&Operation::Delete) {
         let name = platform.name();
         let message = format!("A post on {name} cannot be deleted from here.");
@@ -51,7 +52,7 @@ pub async fn remove(app: &App, caller: &Caller, id: DeliveryId) -> Answer<Remova
     let actor = caller.actor();
     let by = By { tenant: caller.tenant, delivery: id, actor: &actor };
     let wake = operate::arm(app, address(&row), id, None);
-    let rule = operate::rule_of(&row.platform, &row.draft);
+    let rule = operate::rule_of((&row.platform, &row.app), &row.draft);
     let is_again = match app.0.store.ask_removal(by, rule.as_ref(), wake).await? {
         Asked::Done(job) => {
             tracing::warn!(delivery = %id, actor, "a post that is out is to be deleted");

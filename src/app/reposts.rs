@@ -20,7 +20,7 @@ pub async fn cancel(app: &App, caller: &Caller, id: DeliveryId) -> Answer<Delive
         Ok(row) => row,
         Err(refused) => return Ok(Err(refused)),
     };
-    let Some(rule) = operate::rule_of(&row.platform, &row.draft) else {
+    let Some(rule) = operate::rule_of((&row.platform, &row.app), &row.draft) else {
         return Ok(Err(Refused::Conflict {
             code: "no_reposts",
             message: format!("Delivery {id} has no `autoRepost`: there is nothing to cancel."),

@@ -119,7 +119,8 @@ async fn published(
     remote_id: Option<&str>,
 ) -> Result<Decided, Fault> {
     let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
-    let adapter = platform.adapter().context("a stored platform has no adapter")?;
+    let adapter = platforms::dialect(&row.platform, &row.app);
+    let adapter = adapter.context("a stored platform has no adapter")?;
     let (permalink, remote_id) = match place(app, row, adapter, permalink, remote_id) {
         Ok(place) => place,
         Err(rejection) => return Ok(Err(Refused::Invalid(vec![*rejection]))),
@@ -246,7 +247,7 @@ fn reachable(app: &App, row: &Loaded, permalink: String) -> String {
 
 /// What is owed of it once it is out.
 fn followed(app: &App, row: &Loaded) -> Vec<Arm> {
-    let rule = operate::rule_of(&row.platform, &row.draft);
+    let rule = operate::rule_of((&row.platform, &row.app), &row.draft);
     let reposts = rule.map(|_| operate::arm(app, address(row), row.id, None));
     reposts.into_iter().chain(copies::after(app, row, None)).collect()
 }

@@ -23,6 +23,7 @@ use domain::post;
 use domain::rejection::Rejection;
 use domain::request::Draft;
 use domain::time::Timestamp;
+use platforms::rehearsal::APP as TEST_APP;
 use platforms::{Checkpoint, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -115,6 +116,9 @@ pub struct DeliveryView {
     pub platform: String,
     /// Through which of our registrations.
     pub app: String,
+    /// Its account is one of test mode: nothing of it ever leaves.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_test: bool,
     /// Where it stands; `parked` while a closed gate holds it.
     pub status: &'static str,
     /// When it is due.
@@ -165,6 +169,9 @@ pub struct AccountView {
     pub platform: String,
     /// Through which of our registrations.
     pub app: String,
+    /// It is one of test mode.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_test: bool,
     /// The name a person knows it by.
     pub handle: String,
     /// The kind that capabilities depend on.
@@ -233,6 +240,7 @@ pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) 
         account: shown.handle.clone(),
         platform: shown.platform.clone(),
         app: shown.app.clone(),
+        is_test: shown.app == TEST_APP,
         status: if shown.gate.is_some() { "parked" } else { shown.status.as_str() },
         due_at: shown.due_at,
         attempts: shown.attempts,
@@ -260,7 +268,8 @@ fn segments(app: &App, shown: &Shown, draft: &Draft) -> Option<Vec<SegmentView>>
         return None;
     }
     // A sealed checkpoint is not opened for a look.
-    let adapter = platform.adapter().filter(|adapter| !adapter.has_secret_checkpoints());
+    let adapter = platforms::dialect(&shown.platform, &shown.app);
+    let adapter = adapter.filter(|adapter| !adapter.has_secret_checkpoints());
     let out = match (adapter, shown.checkpoint.clone()) {
         (Some(adapter), Some(at)) => adapter.publish().segments(&Checkpoint(at), &shown.handle),
         _ => Vec::new(),
@@ -354,6 +363,7 @@ pub async fn posts(
 /// Shows an account.
 pub fn account(account: &Account) -> AccountView {
     AccountView {
+        is_test: account.app == TEST_APP,
         id: account.id,
         platform: account.platform.clone(),
         app: account.app.clone(),

@@ -13,7 +13,7 @@ use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
     accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, post,
-    posts, retry, review, roles, sim as sim_command, slots, status, why,
+    posts, retry, review, roles, sim as sim_command, slots, status, tenants, why,
 };
 use std::process::ExitCode;
 
@@ -43,6 +43,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Gives out, lists, replaces and revokes the keys to the API.
     ApiKeys(api_keys::Arguments),
+    /// Erases a tenant with all it has.
+    Tenants(tenants::Arguments),
     /// Lets upstream apps into the inboxes, and shows what waits there.
     Inbox(inbox::Arguments),
     /// Enqueues a post.
@@ -92,6 +94,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Doctor(arguments) => return doctor::run(&arguments).await,
         Command::Keys(arguments) => return keys::run(&arguments).await,
         Command::ApiKeys(arguments) => return api_keys::run(&arguments).await,
+        Command::Tenants(arguments) => return tenants::run(&arguments).await,
         Command::Inbox(arguments) => return inbox::run(&arguments).await,
         Command::Post(arguments) => return post::run(&arguments).await,
         Command::Posts(arguments) => return posts::run(&arguments).await,

@@ -18,6 +18,9 @@ pub struct ApiKey {
     pub key: Option<String>,
     /// Its last characters.
     pub hint: String,
+    /// `live`, or `test` where nothing that it does leaves to a platform.
+    #[serde(default)]
+    pub mode: String,
     /// What it is for.
     pub label: String,
     /// Its role on all brands.
@@ -51,7 +54,7 @@ impl Client {
         send(self.request(Method::GET, &["v1", "keys"])?).await
     }
 
-    /// Gives out a key: `label`, and `role` or `brands`; `scopes`, `expiresAt` and
+    /// Gives out a key: `label`, and `role` or `brands`; `scopes`, `expiresAt`, `mode` and
     /// `requestsPerMinute` where they are wanted. The answer alone holds the key.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ pub mod kind {
 
     /// Marks the identifiers of webhooks, the endpoints of upstream apps.
     pub enum Webhook {}
+    /// Marks the identifiers of erasures.
+    pub enum Erasure {}
 
     impl Kind for Tenant {
         const PREFIX: &'static str = "tnt";
@@ -67,6 +69,9 @@ pub mod kind {
     impl Kind for Webhook {
         const PREFIX: &'static str = "whk";
     }
+    impl Kind for Erasure {
+        const PREFIX: &'static str = "ers";
+    }
 }
 
 /// The isolation boundary.
@@ -85,6 +90,8 @@ pub type AssetId = Id<kind::Asset>;
 pub type ApiKeyId = Id<kind::ApiKey>;
 /// An endpoint of an upstream app that is told of events.
 pub type WebhookId = Id<kind::Webhook>;
+/// The erasure of a brand or a tenant.
+pub type ErasureId = Id<kind::Erasure>;
 
 impl<K> Id<K> {
     /// The identifier that carries this UUID.

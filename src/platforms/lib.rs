@@ -15,6 +15,7 @@ mod oauth;
 mod options;
 pub mod port;
 mod refusal;
+pub mod rehearsal;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
@@ -46,6 +47,15 @@ pub static ALL: &[&dyn Platform] = &[
 /// The platform of this name.
 pub fn find(name: &str) -> Option<&'static dyn Platform> {
     ALL.iter().copied().find(|platform| platform.name() == name)
+}
+
+/// The dialect that an account is spoken for in: that of its platform, or that of test mode.
+pub fn dialect(platform: &str, app: &str) -> Option<&'static dyn Adapter> {
+    let platform = find(platform)?;
+    match app {
+        rehearsal::APP => Some(&rehearsal::REHEARSAL),
+        _ => platform.adapter(),
+    }
 }
 
 /// The names of all platforms, in the order of [`ALL`].

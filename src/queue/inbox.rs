@@ -153,6 +153,19 @@ impl Inbox {
         waiting(&mut self.connect(self.answer_within).await?, names).await
     }
 
+    /// Removes a tenant's inbox and its answers with all they hold.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn erase(&self, name: &str) -> Result<(), Fault> {
+        let mut redis = self.connect(self.answer_within).await?;
+        for key in [inbox_key(name), answers_key(name)] {
+            let removed = redis::cmd("UNLINK").arg(key).exec_async(&mut redis).await;
+            removed.context("removing an inbox")?;
+        }
+        Ok(())
+    }
+
     async fn connect(&self, within: Duration) -> Result<MultiplexedConnection, Fault> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.answer_within))

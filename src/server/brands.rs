@@ -1,9 +1,9 @@
-//! `/v1/brands`: brands and their accounts.
+//! `/v1/brands` and `/v1/erasures`: brands, their accounts, and their end.
 
 use crate::accounts as pages;
 use crate::envelope::{Answered, success};
-use crate::extract::{Authenticated, JsonBody, Named, fields, finish};
-use app::{App, accounts, show};
+use crate::extract::{Authenticated, ErasureAt, JsonBody, Named, fields, finish};
+use app::{App, accounts, erase, show};
 use axum::extract::State;
 use domain::rejection::{Rejection, Rule};
 use domain::request::{Fields, read_zone};
@@ -33,13 +33,39 @@ pub(crate) async fn ensure(
     bound_name(&mut fields, name);
     finish(fields)?;
     let named = (slug.unwrap_or_default(), name.unwrap_or_default());
-    let brand = show::ensure_brand(&app, &caller, named, zone.as_ref()).await?;
+    let brand = show::ensure_brand(&app, &caller, named, zone.as_ref()).await??;
     Ok(success(StatusCode::OK, brand))
 }
 
 /// `GET /v1/brands`
 pub(crate) async fn list(State(app): State<App>, Authenticated(caller): Authenticated) -> Answered {
     Ok(success(StatusCode::OK, show::brands(&app, &caller).await?))
+}
+
+/// `DELETE /v1/brands/{slug}`
+pub(crate) async fn erase(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Named(slug): Named,
+) -> Answered {
+    Ok(success(StatusCode::ACCEPTED, erase::brand(&app, &caller, &slug).await??))
+}
+
+/// `GET /v1/erasures`
+pub(crate) async fn erasures(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+) -> Answered {
+    Ok(success(StatusCode::OK, erase::list(&app, &caller).await?))
+}
+
+/// `GET /v1/erasures/{id}`
+pub(crate) async fn erasure(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    ErasureAt(id): ErasureAt,
+) -> Answered {
+    Ok(success(StatusCode::OK, erase::show(&app, &caller, id).await??))
 }
 
 /// `GET /v1/brands/{slug}/accounts`

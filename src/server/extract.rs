@@ -8,7 +8,7 @@ use app::caller::Caller;
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
-use domain::id::{AccountId, ApiKeyId, DeliveryId, Id, Kind, PostId, WebhookId};
+use domain::id::{AccountId, ApiKeyId, DeliveryId, ErasureId, Id, Kind, PostId, WebhookId};
 use domain::rejection::{Rejection, Rule, excerpt};
 use domain::request::Fields;
 use futures::{Stream, StreamExt};
@@ -143,6 +143,17 @@ impl<S: Send + Sync> FromRequestParts<S> for WebhookAt {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
         named_in_path(parts, state, "webhook").await.map(Self)
+    }
+}
+
+/// The erasure that the path names.
+pub(crate) struct ErasureAt(pub ErasureId);
+
+impl<S: Send + Sync> FromRequestParts<S> for ErasureAt {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
+        named_in_path(parts, state, "erasure").await.map(Self)
     }
 }
 

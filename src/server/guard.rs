@@ -7,7 +7,7 @@ use crate::envelope::{Denied, Refusal};
 use crate::extract::{BODY_WITHIN, api_key, nowhere, read_json, too_slow};
 use app::caller::Caller;
 use app::rates::{Rate, WINDOW};
-use app::{App, access, audits, rates};
+use app::{App, access, audits, rates, scope};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::middleware::Next;
@@ -27,7 +27,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// What one method of one route takes.
-const ROUTES: [(Method, &str, Scope); 9] = [
+const ROUTES: [(Method, &str, Scope); 10] = [
     (Method::POST, "/v1/posts", Scope::PostsWrite),
     (Method::POST, "/v1/posts/validate", Scope::PostsRead),
     (Method::PATCH, "/v1/posts/{id}", Scope::PostsWrite),
@@ -35,17 +35,19 @@ const ROUTES: [(Method, &str, Scope); 9] = [
     (Method::POST, "/v1/accounts/{id}/retry", Scope::PostsPublish),
     (Method::PUT, "/v1/accounts/{id}/slots", Scope::SlotsWrite),
     (Method::PUT, "/v1/brands/{slug}/slots", Scope::SlotsWrite),
+    (Method::DELETE, "/v1/brands/{slug}", Scope::TenantWrite),
     (Method::GET, "/v1/oauth-apps", Scope::TenantWrite),
     (Method::GET, "/v1/oauth-apps/{platform}/{app}", Scope::TenantWrite),
 ];
 
 /// What everything else below a folder takes: to read it, and to change it.
-const FOLDERS: [(&str, Scope, Scope); 14] = [
+const FOLDERS: [(&str, Scope, Scope); 15] = [
     ("/v1/posts", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/deliveries", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/calendar", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/media", Scope::PostsRead, Scope::MediaWrite),
     ("/v1/brands", Scope::AccountsRead, Scope::AccountsWrite),
+    ("/v1/erasures", Scope::AccountsRead, Scope::TenantWrite),
     ("/v1/accounts", Scope::AccountsRead, Scope::AccountsWrite),
     ("/v1/oauth", Scope::AccountsWrite, Scope::AccountsWrite),
     ("/v1/oauth-apps", Scope::TenantWrite, Scope::TenantWrite),
@@ -58,13 +60,20 @@ const FOLDERS: [(&str, Scope, Scope); 14] = [
 ];
 
 /// Lists that show a key the things of its own brands alone, and routes without a brand.
-const WITHOUT_BRAND: [(Method, &str); 5] = [
+const WITHOUT_BRAND: [(Method, &str); 6] = [
     (Method::GET, "/v1/posts"),
     (Method::GET, "/v1/accounts"),
     (Method::GET, "/v1/brands"),
+    (Method::GET, "/v1/erasures"),
     (Method::GET, "/v1/platforms"),
     (Method::POST, "/v1/media"),
 ];
+
+/// What leads to a platform's own pages or answers, which a key in test mode never reaches.
+const LIVE_ONLY: [&str; 4] =
+    ["/v1/oauth/", "/v1/oauth-apps/", "/v1/accounts/import", "/v1/brands/{slug}/connect-links"];
+/// In the answers to keys in test mode.
+const MODE: HeaderName = HeaderName::from_static("postfleet-mode");
 
 /// Lets a request in, or turns it away.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -79,11 +88,18 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let rate = rates::count(&app, &caller).await;
     let answered = match rate.filter(|rate| rate.is_over) {
         Some(rate) => Err(too_often(rate).into()),
-        None => pass(&app, &caller, &route, request, next).await,
+        // A query that forgets its tenant sees nothing of another one.
+        None => {
+            let passing = pass(&app, &caller, &route, request, next);
+            scope::of_tenants([caller.tenant], passing).await
+        }
     };
     let mut response = answered.unwrap_or_else(Denied::into_response);
     if let Some(rate) = rate {
         tell(response.headers_mut(), rate);
+    }
+    if caller.is_test {
+        response.headers_mut().insert(MODE, HeaderValue::from_static("test"));
     }
     response
 }
@@ -104,6 +120,9 @@ async fn pass(
     let (mut parts, body) = request.into_parts();
     let scope = needed(&parts.method, route);
     caller.access.check(scope).map_err(|lack| access::refusal(caller, lack))?;
+    if caller.is_test && LIVE_ONLY.iter().any(|path| route.starts_with(path)) {
+        return Err(live_only().into());
+    }
     let named = named(&mut parts).await?;
     let mut request = Request::from_parts(parts, body);
     if !caller.may_everywhere(scope) {
@@ -235,6 +254,12 @@ fn not_there(named: &Named) -> Refusal {
         None => "The key sees no brand of this slug.".to_owned(),
     };
     Refusal::new(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+fn live_only() -> Refusal {
+    let message = "A key in test mode reaches no platform, so there is nothing to connect with it. \
+                   POST /v1/accounts/test makes an account of test mode.";
+    Refusal::new(StatusCode::CONFLICT, "test_mode", message.to_owned())
 }
 
 fn excerpt(name: &str) -> String {

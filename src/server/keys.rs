@@ -66,9 +66,11 @@ fn read(body: &Value) -> Result<Wanted<'_>, Refusal> {
     let expires_at = fields.instant("expiresAt");
     let requests = fields.number("requestsPerMinute");
     bound(&mut fields, "requestsPerMinute", requests.unwrap_or(0), REQUESTS_PER_MINUTE_MAX);
+    let mode = fields.choice("mode", &[("live", false), ("test", true)]);
     finish(fields)?;
+    let is_test = mode.unwrap_or(false);
     let requests_per_minute = requests.and_then(|number| u32::try_from(number).ok());
-    Ok(Wanted { label, role, brands, scopes, expires_at, requests_per_minute })
+    Ok(Wanted { label, role, brands, scopes, expires_at, requests_per_minute, is_test })
 }
 
 fn read_brands<'a>(fields: &mut Fields<'a>) -> Vec<(&'a str, Role)> {

@@ -9,7 +9,7 @@ use app::App;
 use app::connect::callbacks::Brought;
 use app::connect::imports::{self, Import};
 use app::connect::links::{self, LinkRequest};
-use app::connect::{choosing, exchanges};
+use app::connect::{choosing, exchanges, rehearsing};
 use axum::extract::State;
 use domain::rejection::{Rejection, Rule};
 use domain::request::Fields;
@@ -130,6 +130,29 @@ pub(crate) async fn import(
         expires_at,
     };
     Ok(success(StatusCode::OK, imports::import(&app, &caller, import).await??))
+}
+
+/// `POST /v1/accounts/test`
+pub(crate) async fn rehearse(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let mut fields = fields(&body)?;
+    let brand_slug = fields.required_text("brandSlug", "Name the brand of the account.");
+    let platform = fields.required_text("platform", "Name the platform whose rules it keeps.");
+    let handle = fields.required_text("handle", "Choose the name that people know it by.");
+    let kind = fields.text("kind");
+    let needs_reconnect = fields.flag("needsReconnect").unwrap_or(false);
+    finish(fields)?;
+    let wanted = rehearsing::Wanted {
+        brand_slug: brand_slug.unwrap_or_default(),
+        platform: platform.unwrap_or_default(),
+        handle: handle.unwrap_or_default(),
+        kind,
+        needs_reconnect,
+    };
+    Ok(success(StatusCode::CREATED, rehearsing::rehearse(&app, &caller, wanted).await??))
 }
 
 /// A token: text without blanks and bounded. What is wrong with it never repeats it.

@@ -62,12 +62,21 @@ pub enum Thing {
     ApiKey,
     /// An endpoint of an upstream app.
     Webhook,
+    /// An erasure.
+    Erasure,
 }
 
 impl Thing {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Post, Self::Delivery, Self::Account, Self::Asset, Self::ApiKey, Self::Webhook];
+    pub const ALL: [Self; 7] = [
+        Self::Post,
+        Self::Delivery,
+        Self::Account,
+        Self::Asset,
+        Self::ApiKey,
+        Self::Webhook,
+        Self::Erasure,
+    ];
 
     /// What its identifiers begin with.
     pub const fn prefix(self) -> &'static str {
@@ -78,6 +87,7 @@ impl Thing {
             Self::Asset => kind::Asset::PREFIX,
             Self::ApiKey => kind::ApiKey::PREFIX,
             Self::Webhook => kind::Webhook::PREFIX,
+            Self::Erasure => kind::Erasure::PREFIX,
         }
     }
 }
@@ -127,7 +137,8 @@ impl Store {
         rows.iter().map(entry).collect()
     }
 
-    /// The brand of a post, a delivery or an account of a tenant; nothing else has one.
+    /// The brand of a post, a delivery, an account or an erasure of a tenant; nothing else has
+    /// one.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -144,11 +155,12 @@ impl Store {
                  WHERE d.tenant_id = $1 AND d.id = $2"
             }
             Thing::Account => "SELECT brand_id FROM accounts WHERE tenant_id = $1 AND id = $2",
+            Thing::Erasure => "SELECT brand_id FROM erasures WHERE tenant_id = $1 AND id = $2",
             Thing::Asset | Thing::ApiKey | Thing::Webhook => return Ok(None),
         };
         let row =
             sqlx::query(asked).bind(tenant.uuid()).bind(id).fetch_optional(&self.pool).await?;
-        row.as_ref().map(|row| convert::id(row, "brand_id")).transpose()
+        Ok(row.as_ref().map(|row| convert::id_or_none(row, "brand_id")).transpose()?.flatten())
     }
 
     /// Whose these things are, of those that are there at all.
@@ -163,6 +175,7 @@ impl Store {
             Thing::Asset => "SELECT id, tenant_id FROM assets WHERE id = ANY($1)",
             Thing::ApiKey => "SELECT id, tenant_id FROM api_keys WHERE id = ANY($1)",
             Thing::Webhook => "SELECT id, tenant_id FROM webhooks WHERE id = ANY($1)",
+            Thing::Erasure => "SELECT id, tenant_id FROM erasures WHERE id = ANY($1)",
         };
         let rows = sqlx::query(asked).bind(ids).fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok((row.try_get("id")?, convert::id(row, "tenant_id")?))).collect()

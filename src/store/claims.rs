@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// An `Idempotency-Key` can stand for another request after so long.
-const KEPT: &str = "72 hours";
+pub(crate) const KEPT_H: u64 = 72;
 /// Whoever carries out the same request at this moment is waited for so long.
 const WAIT: &str = "5s";
 /// What Postgres says when a lock was waited for too long.
@@ -166,7 +166,7 @@ async fn insert(
     .bind(asked.iter().map(|(.., claim)| &*claim.sha256).collect::<Vec<_>>())
     .bind(asked.iter().map(|(place, ..)| posts[*place].id.uuid()).collect::<Vec<_>>())
     .bind(asked.iter().map(|(.., claim)| claim.is_for_ever).collect::<Vec<_>>())
-    .bind(KEPT)
+    .bind(format!("{KEPT_H} hours"))
     .fetch_all(db)
     .await?;
     rows.iter().map(|row| Ok((row.try_get("post_id")?, row.try_get("key")?))).collect()
@@ -213,7 +213,7 @@ async fn before(
     )
     .bind(asked.iter().map(|(tenant, _)| tenant.uuid()).collect::<Vec<_>>())
     .bind(asked.iter().map(|(_, claim)| &*claim.name).collect::<Vec<_>>())
-    .bind(KEPT)
+    .bind(format!("{KEPT_H} hours"))
     .fetch_all(db)
     .await?;
     let mut found = HashMap::new();

@@ -26,8 +26,11 @@ mod deeds;
 pub mod deliveries;
 pub mod disconnects;
 pub mod doubts;
+pub mod erasing;
+pub mod erasures;
 pub mod events;
 mod follows;
+pub mod forgetting;
 pub mod gates;
 mod histories;
 mod inboxes;
@@ -51,6 +54,7 @@ pub mod refusals;
 pub mod reseals;
 pub mod retries;
 pub mod reviews;
+pub mod scope;
 pub mod seeds;
 pub mod settles;
 pub mod situations;
@@ -126,15 +130,24 @@ impl Store {
             ]);
         let heard = clock::Heard::default();
         let hearing = heard.clone();
+        let serving = scope::Serving::default();
+        let again = serving.clone();
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(Duration::from_millis(config.acquire_ms))
             .after_connect(move |connection, _| {
-                let heard = hearing.clone();
+                let (heard, serving) = (hearing.clone(), serving.clone());
                 Box::pin(async move {
                     histories::greet(connection).await?;
-                    heard.ask(connection).await
+                    heard.ask(connection).await?;
+                    serving.tell(connection).await
                 })
+            })
+            // In the place of the pool's own question whether it is alive.
+            .test_before_acquire(false)
+            .before_acquire(move |connection, _| {
+                let serving = again.clone();
+                Box::pin(async move { serving.tell(connection).await.map(|()| true) })
             })
             .connect_with(options)
             .await

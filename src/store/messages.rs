@@ -20,6 +20,8 @@ const ANSWERS_MAX: i32 = 20;
 pub struct Owed {
     /// Of whom.
     pub tenant: TenantId,
+    /// It tells of something in test mode.
+    pub is_test: bool,
     /// To which endpoint.
     pub webhook: WebhookId,
     /// Where that is; `None` when it is gone or switched off.
@@ -86,6 +88,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT m.tenant_id, m.webhook_id, m.status, m.attempts, w.url, w.failing_since,
                  e.id AS event_id, e.kind, e.subject, e.data, e.at,
+                 (SELECT t.test_of IS NOT NULL FROM tenants t WHERE t.id = m.tenant_id) AS is_test,
                  EXISTS (SELECT FROM webhook_messages b WHERE b.webhook_id = m.webhook_id
                      AND b.stream = m.stream AND b.status = 'waiting'
                      AND b.event_id < m.event_id) AS is_behind,
@@ -109,6 +112,7 @@ impl Store {
         let seals: Vec<Vec<u8>> = row.try_get("seals")?;
         Ok(Some(Owed {
             tenant: convert::id(&row, "tenant_id")?,
+            is_test: row.try_get("is_test")?,
             webhook: convert::id(&row, "webhook_id")?,
             url: row.try_get("url")?,
             failing_since: convert::time_or_none(&row, "failing_since")?,

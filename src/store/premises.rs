@@ -77,7 +77,8 @@ async fn brands<'a>(
         "SELECT clock_timestamp() AS now, asked.place, b.id, b.slug, b.name, b.time_zone
          FROM (SELECT 1) AS one LEFT JOIN (
              UNNEST($1::uuid[], $2::text[]) WITH ORDINALITY AS asked (tenant_id, slug, place)
-             JOIN brands b ON b.tenant_id = asked.tenant_id AND b.slug = asked.slug) ON true",
+             JOIN brands b ON b.tenant_id = asked.tenant_id AND b.slug = asked.slug
+                 AND b.erasing_at IS NULL) ON true",
     )
     .bind(keys.iter().map(|(tenant, _)| tenant.uuid()).collect::<Vec<_>>())
     .bind(keys.iter().map(|(_, slug)| *slug).collect::<Vec<_>>())

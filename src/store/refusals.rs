@@ -115,7 +115,7 @@ impl Store {
                  (SELECT count(*) FROM times
                   WHERE counted_at > clock_timestamp() - $9 * interval '1 millisecond') AS lately,
                  (SELECT count(*) FROM accounts
-                  WHERE platform = $2 AND status = 'connected') AS connected
+                  WHERE platform = $2 AND status = 'connected' AND app <> 'test') AS connected
              FROM mine",
         )
         .bind(whose.account.uuid())
@@ -154,7 +154,7 @@ impl Store {
         let row = sqlx::query(
             "SELECT EXISTS (
                  SELECT FROM accounts a
-                 WHERE a.platform = $1 AND a.status = 'connected' AND a.id <> $2
+                 WHERE a.platform = $1 AND a.status = 'connected' AND a.id <> $2 AND a.app <> 'test'
                      AND CASE WHEN $3 THEN EXISTS (
                          SELECT FROM credentials c WHERE c.account_id = a.id
                              AND c.refreshed_at > clock_timestamp() - $4 * interval '1 millisecond')

@@ -4,7 +4,7 @@
 //! one brand come one after the other; that a slot has one post is a unique index beside it.
 
 use crate::deeds::{self, Deed};
-use crate::{Store, convert};
+use crate::{Store, convert, scope};
 use base::Fault;
 use domain::id::{AccountId, BrandId, PostId, TenantId};
 use domain::local::{Local, TimeZone};
@@ -352,6 +352,19 @@ impl Asked<'_> {
     /// nor comes closer to another post, or to more on one day of UTC, than its owner allows. What
     /// has failed or was taken back is in nobody's way.
     async fn free(
+        &self,
+        db: &mut PgConnection,
+        slots: &[Timestamp],
+        limit: usize,
+    ) -> Result<Vec<Timestamp>, Fault> {
+        // Behind the wall between tenants no index serves these times. All that is named is theirs.
+        scope::lift(db).await?;
+        let free = self.free_of(db, slots, limit).await?;
+        scope::hold(db).await?;
+        Ok(free)
+    }
+
+    async fn free_of(
         &self,
         db: &mut PgConnection,
         slots: &[Timestamp],

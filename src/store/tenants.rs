@@ -17,6 +17,8 @@ pub struct Tenant {
     pub id: TenantId,
     /// The table of capabilities it is served by.
     pub profile: Profile,
+    /// It is the world of tests beside another one.
+    pub is_test: bool,
 }
 
 /// A brand of a tenant.
@@ -32,6 +34,9 @@ pub struct Brand {
     pub time_zone: TimeZone,
 }
 
+/// A tenant by its id.
+const ONE: &str = "SELECT id, profile, test_of IS NOT NULL AS is_test FROM tenants WHERE id = $1";
+
 pub(crate) fn profile(word: &str) -> Option<Profile> {
     match word {
         "spec" => Some(Profile::Spec),
@@ -42,7 +47,7 @@ pub(crate) fn profile(word: &str) -> Option<Profile> {
 
 /// A tenant by its id.
 pub(crate) async fn tenant(db: &mut PgConnection, id: TenantId) -> Result<Tenant, Fault> {
-    let asked = sqlx::query("SELECT id, profile FROM tenants WHERE id = $1").bind(id.uuid());
+    let asked = sqlx::query(ONE).bind(id.uuid());
     Store::tenant_of(&asked.fetch_one(db).await?)
 }
 
@@ -63,12 +68,54 @@ impl Store {
         if made.rows_affected() == 1 {
             data_keys::insert(&mut tx, key).await?;
         }
-        let row = sqlx::query("SELECT id, profile FROM tenants WHERE name = $1")
-            .bind(name)
-            .fetch_one(&mut *tx)
-            .await?;
+        let row = sqlx::query(
+            "SELECT id, profile, test_of IS NOT NULL AS is_test FROM tenants WHERE name = $1",
+        )
+        .bind(name)
+        .fetch_one(&mut *tx)
+        .await?;
         tx.commit().await?;
         Self::tenant_of(&row)
+    }
+
+    /// Creates the world of tests beside a tenant, with its first data key, or returns the one that
+    /// is there.
+    ///
+    /// # Errors
+    /// When Postgres fails, or the tenant is a world of tests itself.
+    pub async fn ensure_test_tenant(
+        &self,
+        of: TenantId,
+        key: NewDataKey<'_>,
+    ) -> Result<TenantId, Fault> {
+        let mut tx = self.pool.begin().await?;
+        // No inbox and no operator's word has a name like it.
+        let made = sqlx::query(
+            "INSERT INTO tenants (id, name, profile, test_of)
+             SELECT $1, name || ' ~test', profile, id FROM tenants
+             WHERE id = $2 AND test_of IS NULL AND erasing_at IS NULL ON CONFLICT DO NOTHING",
+        )
+        .bind(key.tenant.uuid())
+        .bind(of.uuid())
+        .execute(&mut *tx)
+        .await?;
+        if made.rows_affected() == 1 {
+            data_keys::insert(&mut tx, key).await?;
+        }
+        let row = sqlx::query("SELECT id FROM tenants WHERE test_of = $1").bind(of.uuid());
+        let row = row.fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        convert::id(&row, "id")
+    }
+
+    /// The world of tests beside a tenant, where there is one.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn test_tenant(&self, of: TenantId) -> Result<Option<TenantId>, Fault> {
+        let row = sqlx::query("SELECT id FROM tenants WHERE test_of = $1").bind(of.uuid());
+        let row = row.fetch_optional(&self.pool).await?;
+        row.as_ref().map(|row| convert::id(row, "id")).transpose()
     }
 
     /// A tenant by its id.
@@ -80,12 +127,16 @@ impl Store {
     }
 
     pub(crate) fn tenant_of(row: &sqlx::postgres::PgRow) -> Result<Tenant, Fault> {
-        Ok(Tenant { id: convert::id(row, "id")?, profile: convert::word(row, "profile", profile)? })
+        Ok(Tenant {
+            id: convert::id(row, "id")?,
+            profile: convert::word(row, "profile", profile)?,
+            is_test: row.try_get("is_test")?,
+        })
     }
 
     /// Creates a brand, or renames the one with this slug. Without a zone it keeps the one it has,
     /// UTC at first. Another zone moves all that its people plan, so whoever sets it is written
-    /// down.
+    /// down. `None` while the one of this slug is being erased.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -95,7 +146,7 @@ impl Store {
         id: BrandId,
         (slug, name): (&str, &str),
         (zone, actor): (Option<&TimeZone>, &str),
-    ) -> Result<Brand, Fault> {
+    ) -> Result<Option<Brand>, Fault> {
         let mut tx = self.pool.begin().await?;
         let old = sqlx::query(
             "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1 AND slug = $2
@@ -108,6 +159,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, coalesce($5, 'UTC'))
              ON CONFLICT (tenant_id, slug) DO UPDATE
              SET name = EXCLUDED.name, time_zone = coalesce($5, b.time_zone)
+             WHERE b.erasing_at IS NULL
              RETURNING id, slug, name, time_zone",
         )
         .bind(id.uuid())
@@ -115,8 +167,9 @@ impl Store {
         .bind(slug)
         .bind(name)
         .bind(zone.map(TimeZone::name))
-        .fetch_one(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
+        let Some(row) = row else { return Ok(None) };
         let brand = brand_of(&row)?;
         if let Some(old) = old.filter(|old| old.time_zone != brand.time_zone) {
             let deed = Deed {
@@ -130,7 +183,7 @@ impl Store {
             deeds::note(&mut tx, tenant, deed).await?;
         }
         tx.commit().await?;
-        Ok(brand)
+        Ok(Some(brand))
     }
 
     /// A brand by its slug.
@@ -139,7 +192,8 @@ impl Store {
     /// When Postgres fails.
     pub async fn brand(&self, tenant: TenantId, slug: &str) -> Result<Option<Brand>, Fault> {
         let row = sqlx::query(
-            "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1 AND slug = $2",
+            "SELECT id, slug, name, time_zone FROM brands
+             WHERE tenant_id = $1 AND slug = $2 AND erasing_at IS NULL",
         )
         .bind(tenant.uuid())
         .bind(slug)
@@ -169,8 +223,8 @@ impl Store {
     /// When Postgres fails.
     pub async fn brands(&self, tenant: TenantId) -> Result<Vec<Brand>, Fault> {
         let rows = sqlx::query(
-            "SELECT id, slug, name, time_zone FROM brands WHERE tenant_id = $1
-             ORDER BY slug LIMIT 1000",
+            "SELECT id, slug, name, time_zone FROM brands
+             WHERE tenant_id = $1 AND erasing_at IS NULL ORDER BY slug LIMIT 1000",
         )
         .bind(tenant.uuid())
         .fetch_all(&self.pool)

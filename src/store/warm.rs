@@ -3,8 +3,9 @@
 //! The pool asks a connection whether it is alive before it is lent and after it came back: two
 //! round trips around one. A statement that runs hundreds of times a second does without; one that
 //! fails takes all connections at hand with it, so that the next ones are asked again.
+//! Invariant: what is at hand serves everybody; whoever works for a tenant goes through the pool.
 
-use crate::Store;
+use crate::{Store, scope};
 use base::{Fault, clock};
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
@@ -56,7 +57,7 @@ pub(crate) struct Warm {
 impl Store {
     /// A connection at hand, or one of the pool.
     pub(crate) async fn warm(&self) -> Result<Warm, Fault> {
-        let kept = self.at_hand.lock().pop();
+        let kept = if scope::is_everybodys() { self.at_hand.lock().pop() } else { None };
         let connection = match kept {
             Some((connection, since)) if since.elapsed() < IDLE_MAX => connection,
             // On top lies the youngest: the others have idled even longer.
@@ -73,7 +74,9 @@ impl Store {
 impl Warm {
     /// The statement succeeded: the next one may use the connection as it is.
     pub(crate) fn keep(mut self) {
-        if let Some(connection) = self.connection.take() {
+        if let Some(connection) = self.connection.take()
+            && scope::is_everybodys()
+        {
             let mut kept = self.at_hand.lock();
             if kept.len() < self.at_hand.kept_max {
                 kept.push((connection, clock::stopwatch()));

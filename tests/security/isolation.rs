@@ -5,11 +5,12 @@
 
 use crate::support::api::{Answer, Api, send};
 use crate::support::scene::Account;
-use crate::support::{Fleet, Scene, files};
+use crate::support::{Fleet, Scene, eventually, files};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A route that names nothing of anybody: its names are the caller's own.
 const OWN_NAMES: [&str; 1] = ["/v1/oauth-apps/{platform}/{app}"];
@@ -25,6 +26,7 @@ struct Things {
     key: String,
     hook: String,
     event: String,
+    erasure: String,
 }
 
 /// Every method and path that the API's document names.
@@ -50,7 +52,16 @@ impl Things {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let hook = json!({"url": "https://example.com/hook", "events": ["account.*"]});
         let hook = scene.api.post("/v1/webhooks", &hook).await;
+        scene.api.client.ensure_brand("leaving", "Leaving").await.unwrap();
+        let erasure = scene.api.delete("/v1/brands/leaving").await.data().clone();
+        let path = format!("/v1/erasures/{}", text(&erasure["id"]));
+        eventually("a brand is erased", Duration::from_secs(40), async || {
+            let shown = scene.api.get(&path).await.data()["status"].clone();
+            if shown == "done" { Ok(()) } else { Err(shown.to_string()) }
+        })
+        .await;
         Self {
+            erasure: text(&erasure["id"]),
             brand: scene.brand.clone(),
             post: text(&out["id"]),
             waiting: text(&waiting["id"]),
@@ -73,6 +84,7 @@ impl Things {
             "keys" => vec![&self.key],
             "webhooks" => vec![&self.hook],
             "events" => vec![&self.event],
+            "erasures" => vec![&self.erasure],
             _ => Vec::new(),
         };
         if route.contains("{slug}") {

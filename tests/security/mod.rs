@@ -10,3 +10,4 @@ mod openings;
 mod panics;
 mod rotation;
 mod secrets;
+mod wall;

@@ -303,7 +303,7 @@ impl Drop for Fleet {
 }
 
 /// The executable, without the settings of whoever runs the tests.
-pub(super) fn program() -> Command {
+pub fn program() -> Command {
     let mut command = Command::new(PROGRAM);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("POSTFLEET") {

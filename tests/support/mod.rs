@@ -26,5 +26,5 @@ pub use browser::Browser;
 pub use fleet::Fleet;
 pub use lossy::Lossy;
 pub use receiver::{Got, Receiver};
-pub use scene::{Account, Scene};
+pub use scene::{Account, Scene, Way};
 pub use wait::{eventually, say, turn};

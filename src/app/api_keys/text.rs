@@ -1,4 +1,4 @@
-//! What a key looks like: `pf_live_`, thirty characters of chance, six of a checksum.
+//! What a key looks like: `pf_live_` or `pf_test_`, thirty characters of chance, six of a checksum.
 //!
 //! The beginning tells people and scanners of secrets what they found; the checksum tells a
 //! mistyped key from one that is unknown, without a look at the database.
@@ -6,8 +6,9 @@
 use base::digest::sha256;
 use base::rng;
 
-/// How the keys begin that are given out.
-const PREFIX: &str = "pf_live_";
+/// How the keys begin that are given out: those that reach platforms, and those that never do.
+const LIVE: &str = "pf_live_";
+const TEST: &str = "pf_test_";
 /// How every key begins that was ever given out.
 const FAMILY: &str = "pf_";
 /// log2(62) · 30 = 178 bits.
@@ -29,15 +30,16 @@ pub(crate) enum Written {
 }
 
 /// A fresh key.
-pub(super) fn fresh() -> String {
-    let mut key = PREFIX.to_owned();
-    while key.len() < PREFIX.len() + CHANCE_LEN {
+pub(super) fn fresh(is_test: bool) -> String {
+    let prefix = if is_test { TEST } else { LIVE };
+    let mut key = prefix.to_owned();
+    while key.len() < prefix.len() + CHANCE_LEN {
         let mut bytes = [0; 64];
         rng::fill(&mut bytes);
         // 248 = 4 · 62: what lies beyond would make some letters likelier than others.
         let fair = bytes.iter().filter(|byte| **byte < 248);
         let letters = fair.map(|byte| letter(u32::from(*byte)));
-        key.extend(letters.take(PREFIX.len() + CHANCE_LEN - key.len()));
+        key.extend(letters.take(prefix.len() + CHANCE_LEN - key.len()));
     }
     let checksum = checksum(&key);
     key + &checksum
@@ -45,7 +47,8 @@ pub(super) fn fresh() -> String {
 
 /// How a text is written that came as a key.
 pub(crate) fn read(text: &str) -> Written {
-    let Some(rest) = text.strip_prefix(PREFIX) else {
+    let rest = [LIVE, TEST].into_iter().find_map(|prefix| text.strip_prefix(prefix));
+    let Some(rest) = rest else {
         // Keys of before had no checksum.
         return if text.starts_with(FAMILY) { Written::Well } else { Written::Otherwise };
     };
@@ -83,12 +86,12 @@ mod tests {
     // case: K-text
     #[test]
     fn a_key_with_a_wrong_or_missing_character_is_known_for_that() {
-        let keys: BTreeSet<String> = (0..100).map(|_| fresh()).collect();
+        let keys: BTreeSet<String> = (0..100).map(|n| fresh(n % 2 == 1)).collect();
         assert_eq!(keys.len(), 100);
         for key in &keys {
             assert_eq!(key.len(), 44, "{key}");
             assert_eq!(read(key), Written::Well);
-            for at in PREFIX.len()..key.len() {
+            for at in LIVE.len()..key.len() {
                 let other = if key.as_bytes()[at] == b'x' { "y" } else { "x" };
                 let mut wrong = key.clone();
                 wrong.replace_range(at..=at, other);

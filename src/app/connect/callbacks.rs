@@ -5,7 +5,7 @@ use super::landing::{Landed, Party, land};
 use super::visits::{self, Kept};
 use super::{conflict, dialect, digest, sealing, urls};
 use crate::show::AccountView;
-use crate::{Answer, App, Refused, grants, registrations};
+use crate::{Answer, App, Refused, grants, registrations, scope};
 use base::Fault;
 use base::text::clean;
 use domain::rejection::excerpt;
@@ -122,7 +122,10 @@ pub(super) async fn take(
     state: &str,
     bearer: Bearer<'_>,
 ) -> Result<Result<OAuthState, Refused>, Fault> {
-    Ok(match app.0.store.use_oauth(&digest(state), platform, bearer).await? {
+    // A state of another tenant is told from none at all, and is left as it is.
+    let sha256 = digest(state);
+    let using = scope::of_everybody(app.0.store.use_oauth(&sha256, platform, bearer));
+    Ok(match using.await? {
         StateUse::Good(flow) => Ok(*flow),
         StateUse::Foreign => Err(foreign()),
         StateUse::Used => Err(conflict(

@@ -14,6 +14,7 @@ pub mod imports;
 mod landing;
 pub mod links;
 pub mod own_apps;
+pub mod rehearsing;
 mod sealing;
 mod urls;
 pub mod visits;

@@ -1,7 +1,7 @@
 //! Brands, as the API shows them.
 
-use crate::App;
 use crate::caller::Caller;
+use crate::{Answer, App, Refused};
 use base::Fault;
 use domain::id::BrandId;
 use domain::local::TimeZone;
@@ -33,11 +33,17 @@ pub async fn ensure_brand(
     caller: &Caller,
     (slug, name): (&str, &str),
     zone: Option<&TimeZone>,
-) -> Result<BrandView, Fault> {
+) -> Answer<BrandView> {
     let id = base::rng::id();
     let (tenant, actor) = (caller.tenant, caller.actor());
     let brand = app.0.store.ensure_brand(tenant, id, (slug, name), (zone, &actor)).await?;
-    Ok(brand_view(&brand))
+    Ok(brand.as_ref().map(brand_view).ok_or_else(|| Refused::Conflict {
+        code: "being_erased",
+        message: format!(
+            "The brand {slug:?} is being erased. Choose another slug, or make it anew when \
+             GET /v1/erasures says that it is done."
+        ),
+    }))
 }
 
 /// Shows the brands.

@@ -192,9 +192,14 @@ pub struct EventView {
 }
 
 /// What an event is to whoever reads it: in the feed, and as the body of a message.
-pub(crate) fn shown(event: &Event) -> Value {
-    json!({ "id": event.id, "type": event.kind, "timestamp": event.at,
-        "subject": event.subject, "data": event.data })
+/// One of test mode says so.
+pub(crate) fn shown(event: &Event, is_test: bool) -> Value {
+    let mut shown = json!({ "id": event.id, "type": event.kind, "timestamp": event.at,
+        "subject": event.subject, "data": event.data });
+    if is_test {
+        shown["isTest"] = true.into();
+    }
+    shown
 }
 
 fn body(owed: &Owed) -> Result<Vec<u8>, Fault> {
@@ -205,13 +210,13 @@ fn body(owed: &Owed) -> Result<Vec<u8>, Fault> {
         data: owed.data.clone(),
         at: owed.at,
     };
-    let whole = shown(&event).to_string().into_bytes();
+    let whole = shown(&event, owed.is_test).to_string().into_bytes();
     if whole.len() <= BODY_SIZE_BYTES_MAX {
         return Ok(whole);
     }
     let see = format!("/v1/events/{}", event.id);
     event.data = json!({ "isTooLarge": true, "sizeBytes": whole.len(), "see": see });
-    Ok(shown(&event).to_string().into_bytes())
+    Ok(shown(&event, owed.is_test).to_string().into_bytes())
 }
 
 fn excerpt(seen: &Result<Seen, Unseen>) -> String {

@@ -78,6 +78,9 @@ struct Wanted {
     /// Requests in a minute; 0 is no limit.
     #[arg(long, value_name = "N")]
     per_minute: Option<u32>,
+    /// `live`, or `test` for a world of its own of which nothing leaves to a platform.
+    #[arg(long, value_name = "MODE", default_value = "live")]
+    mode: String,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -143,6 +146,7 @@ fn body(wanted: &Wanted) -> Value {
     set("brands", (!brands.is_empty()).then_some(Value::Object(brands)));
     set("scopes", (!wanted.scopes.is_empty()).then(|| json!(wanted.scopes)));
     set("expiresAt", wanted.expires.as_ref().map(|time| json!(time)));
+    set("mode", (wanted.mode != "live").then(|| json!(wanted.mode)));
     set("requestsPerMinute", wanted.per_minute.map(|number| json!(number)));
     body
 }
@@ -159,8 +163,9 @@ fn line(key: &ApiKey) -> String {
     let scopes = key.scopes.as_ref().map(|scopes| format!(" only {}", scopes.join(",")));
     let used = key.last_used_at.as_ref().map_or("never used".to_owned(), |at| format!("used {at}"));
     let end = key.expires_at.as_ref().map(|at| format!(", ends {at}")).unwrap_or_default();
+    let mode = if key.mode == "test" { "test " } else { "" };
     format!(
-        "{} …{} {} {}{} ({}, {used}{end}{})",
+        "{} {mode}…{} {} {}{} ({}, {used}{end}{})",
         key.id,
         key.hint,
         key.label,
@@ -173,7 +178,7 @@ fn line(key: &ApiKey) -> String {
 
 fn shown(key: &ApiKey) -> Value {
     let mut shown = json!({
-        "id": key.id, "hint": key.hint, "label": key.label, "role": key.role,
+        "id": key.id, "hint": key.hint, "mode": key.mode, "label": key.label, "role": key.role,
         "brands": key.brands, "scopes": key.scopes, "status": key.status,
         "requestsPerMinute": key.requests_per_minute, "createdAt": key.created_at,
         "expiresAt": key.expires_at, "lastUsedAt": key.last_used_at, "replaces": key.replaces,

@@ -44,6 +44,7 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Some(local_programs()),
         Some(server("Postgres", &postgres)),
         Some(server("Redis", &redis)),
+        Some(wall(&can_hold(&config).await)),
         postgres.ok().zip(redis.ok()).map(|(postgres, redis)| clocks(&postgres, &redis)),
         Some(ring(&keys, clock::now())),
     ];
@@ -85,6 +86,21 @@ fn clocks(postgres: &Ahead, redis: &Ahead) -> Finding {
     let advice = if is_good { "" } else { "; set both by NTP" };
     let words = format!("Postgres and Redis differ by {apart} ms (± {uncertain}){advice}");
     Finding { name: "Clocks", is_good, words }
+}
+
+/// Without the role no request of the API is served.
+fn wall(asked: &Result<bool, Fault>) -> Finding {
+    let (is_good, words) = match asked {
+        Ok(true) => (true, "requests are held to their tenant".to_owned()),
+        Ok(false) => (
+            false,
+            "the role postfleet_tenant is missing, or not granted to this login; `postfleet \
+             migrate` makes it, or says what an administrator has to run"
+                .to_owned(),
+        ),
+        Err(fault) => (false, fault.to_string()),
+    };
+    Finding { name: "Tenants", is_good, words }
 }
 
 /// A version that may end soon is bad: nobody is paged for a platform that stands still.
@@ -136,6 +152,10 @@ fn ring(asked: &Result<Status, Fault>, now: Timestamp) -> Finding {
     Finding { name, is_good, words: format!("the first is {age}; {old}{unknown}") }
 }
 
+async fn can_hold(config: &Config) -> Result<bool, Fault> {
+    Store::connect(&config.store).await?.can_hold().await
+}
+
 async fn postgres(config: &Config) -> Result<Ahead, Fault> {
     let store = Store::connect(&config.store).await?;
     ahead(store.time()).await
@@ -165,6 +185,14 @@ mod tests {
         assert!(clocks(&at(0, 0), &at(100, 0)).is_good);
         assert!(!clocks(&at(0, 0), &at(101, 0)).is_good);
         assert!(clocks(&at(-60, 10), &at(60, 10)).is_good);
+    }
+
+    #[test]
+    fn requests_that_nothing_holds_are_bad() {
+        assert!(wall(&Ok(true)).is_good);
+        let missing = wall(&Ok(false));
+        assert!(!missing.is_good && missing.words.contains("postfleet_tenant"));
+        assert!(!wall(&Err(Fault::new("Postgres is away"))).is_good);
     }
 
     #[test]

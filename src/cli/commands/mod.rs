@@ -17,4 +17,5 @@ pub mod roles;
 pub mod sim;
 pub mod slots;
 pub mod status;
+pub mod tenants;
 pub mod why;

@@ -24,6 +24,7 @@ use store::erasing::LOOK_EVERY;
 use store::erasures::{Erasure, Gone, Wanted};
 use store::jobs::{Arm, JobKind};
 use store::pauses::Act;
+use utoipa::ToSchema;
 
 /// The queue of erasures.
 pub const QUEUE: &str = "erase";
@@ -35,7 +36,8 @@ const CHAINS_END_WITHIN: Duration = Duration::from_secs(120);
 const REST_SUSPECT: Duration = Duration::from_secs(600);
 
 /// An erasure as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Erasure)]
 #[serde(rename_all = "camelCase")]
 pub struct ErasureView {
     /// Which one.

@@ -189,6 +189,9 @@ pub struct EventView {
     subject: String,
     /// What there is to know of it, by its kind.
     data: serde_json::Map<String, Value>,
+    /// It happened in test mode; not said otherwise.
+    #[schema(rename = "isTest")]
+    is_test: Option<bool>,
 }
 
 /// What an event is to whoever reads it: in the feed, and as the body of a message.

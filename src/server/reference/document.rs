@@ -167,6 +167,7 @@ fn id_of(path: &str) -> String {
         "webhooks" => "whk",
         "keys" => "key",
         "media" => "med",
+        "erasures" => "ers",
         "events" => return "^evt_[0-9a-fA-F]{16}$".to_owned(),
         _ => "[a-z]{3}",
     };

@@ -238,6 +238,8 @@ pub(crate) struct KeyRequest {
     role: Option<RoleWord>,
     /// Its roles on some brands, by slug.
     brands: Option<BTreeMap<String, RoleWord>>,
+    /// `live`, or `test` for one that reaches no platform; as the key that asks without it.
+    mode: Option<ModeWord>,
     /// What it is narrowed to.
     scopes: Option<Vec<String>>,
     /// When it ends.
@@ -245,6 +247,35 @@ pub(crate) struct KeyRequest {
     /// Requests in a minute; 0 is no limit.
     #[schema(maximum = 1_000_000)]
     requests_per_minute: Option<u32>,
+}
+
+/// Whether what it does leaves to a platform.
+#[derive(ToSchema)]
+#[schema(as = Mode, rename_all = "camelCase")]
+pub(crate) enum ModeWord {
+    /// It does.
+    Live,
+    /// It does not.
+    Test,
+}
+
+/// An account of test mode.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct RehearseRequest {
+    /// The brand of the account.
+    #[schema(min_length = 1)]
+    brand_slug: String,
+    /// The platform whose rules it keeps.
+    #[schema(min_length = 1)]
+    platform: String,
+    /// The name that people know it by.
+    #[schema(min_length = 1)]
+    handle: String,
+    /// One of the platform's kinds of accounts; its first without it.
+    kind: Option<String>,
+    /// It is one that has to be connected again.
+    needs_reconnect: Option<bool>,
 }
 
 /// What whoever holds it may do, each more than the one before.

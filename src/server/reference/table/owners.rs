@@ -5,7 +5,7 @@ use crate::reference::operation::{Operation, delete, get, patch, post, put};
 use crate::reference::shapes::owners::{
     AuthorizeRequest, BrandRequest, ChooseRequest, ExchangeRequest, ImportRequest, KeyRequest,
     LimitsRequest, LinkRequest, Nothing, OAuthAppRequest, PauseRequest, PlatformRow,
-    RedeliverRequest, Redelivered, RotateRequest, SlotsRequest, Tested, WebhookChange,
+    RedeliverRequest, Redelivered, RehearseRequest, RotateRequest, SlotsRequest, Tested, WebhookChange,
     WebhookRequest,
 };
 use app::accounts::AccountPage;
@@ -16,7 +16,8 @@ use app::connect::exchanges::Exchanged;
 use app::connect::links::Link;
 use app::connect::own_apps::OwnApp;
 use app::disconnect::DisconnectedView;
-use app::show::BrandView;
+use app::erase::ErasureView;
+use app::show::{AccountView, BrandView};
 use app::slots::SlotsView;
 use app::webhooks::{EventView, MessageView, SecretView, WebhookView};
 use serde_json::json;
@@ -31,6 +32,14 @@ pub(super) fn brands() -> Vec<Operation> {
             .gives::<BrandView>(200, "The brand."),
         get("/v1/brands", "listBrands", "Lists the brands.")
             .lists::<BrandView>("All of them.", json!({})),
+        delete("/v1/brands/{slug}", "eraseBrand", "Erases a brand with all it has.")
+            .more("What waits is taken back first, and calls under way are waited for.")
+            .gives::<ErasureView>(202, "It is owed; asked again, the one under way.")
+            .conflicts(),
+        get("/v1/erasures", "listErasures", "Lists the erasures, the newest first.")
+            .lists::<ErasureView>("All of them.", json!({})),
+        get("/v1/erasures/{id}", "showErasure", "Shows how far an erasure is.")
+            .gives::<ErasureView>(200, "It, as it stands now."),
         get("/v1/brands/{slug}/accounts", "listBrandAccounts", "Lists the accounts of a brand.")
             .lists::<AccountPage>("All of them.", json!({"summary": counts})),
         get("/v1/brands/{slug}/slots", "showBrandSlots", "Shows the slots of a brand.")
@@ -92,6 +101,13 @@ pub(super) fn accounts() -> Vec<Operation> {
                 json!({"brandSlug": "acme", "platform": "x", "accessToken": "…"}),
             )
             .gives::<Exchanged>(200, "The account, or what there is to choose from.")
+            .conflicts(),
+        post("/v1/accounts/test", "makeTestAccount", "Makes an account of test mode.")
+            .more("It keeps the rules of its platform and reaches none; for keys in test mode.")
+            .takes::<RehearseRequest>(
+                json!({"brandSlug": "acme", "platform": "x", "handle": "acme"}),
+            )
+            .gives::<AccountView>(201, "The account.")
             .conflicts(),
         get("/v1/platforms", "listPlatforms", "Lists what each platform takes, as data.")
             .lists::<PlatformRow>("A row for each platform and kind of account.", json!({})),

@@ -14,6 +14,11 @@ pub fn capabilities(caller: &Caller) -> Vec<Value> {
     rows.collect()
 }
 
+/// The names of the platforms.
+pub fn names() -> Vec<&'static str> {
+    platforms::names()
+}
+
 fn row(platform: &dyn Platform, profile: Profile, kind: &str) -> Value {
     json!({
         "platform": platform.name(),

@@ -27,8 +27,9 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// What one method of one route takes.
-const ROUTES: [(Method, &str, Scope); 9] = [
+const ROUTES: [(Method, &str, Scope); 10] = [
     (Method::POST, "/v1/posts", Scope::PostsWrite),
+    (Method::POST, "/v1/posts/bulk", Scope::PostsWrite),
     (Method::POST, "/v1/posts/validate", Scope::PostsRead),
     (Method::PATCH, "/v1/posts/{id}", Scope::PostsWrite),
     (Method::POST, "/v1/posts/{id}/duplicate", Scope::PostsWrite),
@@ -58,8 +59,12 @@ const FOLDERS: [(&str, Scope, Scope); 14] = [
 ];
 
 /// Lists that show a key the things of its own brands alone, and routes without a brand.
-const WITHOUT_BRAND: [(Method, &str); 5] = [
+const WITHOUT_BRAND: [(Method, &str); 8] = [
     (Method::GET, "/v1/posts"),
+    (Method::GET, "/v1/deliveries"),
+    (Method::GET, "/v1/limits"),
+    // Each row is weighed for itself.
+    (Method::POST, "/v1/posts/bulk"),
     (Method::GET, "/v1/accounts"),
     (Method::GET, "/v1/brands"),
     (Method::GET, "/v1/platforms"),

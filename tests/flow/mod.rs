@@ -2,11 +2,13 @@
 
 mod accounts;
 mod again;
+mod allowance;
 mod answers;
 mod apart;
 mod asked;
 mod back;
 mod bench;
+mod bulk;
 mod calendar;
 mod cancel;
 mod chain;
@@ -16,10 +18,12 @@ mod copies;
 mod counted;
 mod cut;
 mod cut_everywhere;
+mod duplicates;
 mod everywhere;
 mod failures;
 mod far;
 mod film;
+mod filters;
 mod flush;
 mod followed;
 mod hooks;

@@ -19,6 +19,11 @@ pub fn written() -> Map<String, Value> {
     platforms::ALL.iter().map(|one| (one.name().to_owned(), one.written())).collect()
 }
 
+/// The names of the platforms.
+pub fn names() -> Vec<&'static str> {
+    platforms::names()
+}
+
 fn row(platform: &dyn Platform, profile: Profile, kind: &str) -> Value {
     json!({
         "platform": platform.name(),

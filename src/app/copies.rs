@@ -12,18 +12,20 @@ use crate::caller::Caller;
 use crate::order::nowhere;
 use crate::quarantine::{Place, Stay};
 use crate::show::{self, PostView};
-use crate::{Answer, App, Refused, targets};
+use crate::{Answer, App, Refused, likes, targets};
 use base::{Fault, crash, rng};
 use domain::capability::Profile;
 use domain::copies::{self, AHEAD, End, Owed, Series, owed};
-use domain::id::{AccountId, DeliveryId, PostId, TenantId};
+use domain::duplicate::Guard;
+use domain::id::{AccountId, PostId, TenantId};
 use domain::repost::Past;
 use domain::time::Timestamp;
+use platforms::Platform;
 use queue::{Claimed, Outcome};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use store::accepts::NewPost;
+use store::accepts::{Mark, NewDelivery, NewPost};
 use store::copies::{Then, Turn};
 use store::crashes::Culprit;
 use store::jobs::{Arm, JobKind};
@@ -123,12 +125,17 @@ async fn make(
     let number = u32::try_from(number).unwrap_or(u32::MAX);
     let mut draft = series.copy(&turn.post.draft, (id, number), &targets);
     draft.scheduled_at = (at > now).then_some(at);
-    let fresh = |(account, platform): &(AccountId, &'static str)| {
-        let delivery: DeliveryId = rng::id();
-        (delivery, *account, *platform)
+    let platforms: Vec<&'static dyn Platform> =
+        targets.iter().filter_map(|(_, name)| platforms::find(name)).collect();
+    let marks = likes::marks(&platforms, profile, &draft, &BTreeMap::new());
+    let fresh = |(account, platform): &(AccountId, &'static str)| NewDelivery {
+        id: rng::id(),
+        account: *account,
+        platform,
+        // It is a copy on purpose: what it costs counts, whom it is like does not.
+        mark: Mark { content: None, ..marks.get(platform).copied().unwrap_or_default() },
     };
-    let deliveries: Vec<(DeliveryId, AccountId, &'static str)> =
-        targets.iter().map(fresh).collect();
+    let deliveries: Vec<NewDelivery> = targets.iter().map(fresh).collect();
     let copy: PostId = rng::id();
     let shard = app.shard(&turn.tenant.uuid().to_string());
     let new = NewPost {
@@ -137,6 +144,8 @@ async fn make(
         brand: turn.post.brand,
         draft: Arc::new(draft),
         deliveries,
+        guard: Guard::default(),
+        is_limited: false,
         claims: Vec::new(),
         owed: Some(targets::fan_out(turn.tenant, copy.uuid(), shard)),
     };

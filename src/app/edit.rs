@@ -8,18 +8,22 @@ use crate::caller::Caller;
 use crate::order::{at_release, nowhere, owed, told, unreached, wrong_stage};
 use crate::show::{self, PostView};
 use crate::validate::{Anew, Checked, validate_as};
-use crate::{Answer, App, Refused, access, slots};
+use crate::{Answer, App, Refused, accept, access, slots};
 use base::rng;
 use domain::capability::Profile;
 use domain::delivery::Status;
 use domain::edit::{Now, Way, Wish, Words, edited, recheck};
-use domain::id::{AccountId, DeliveryId, PostId};
+use domain::id::{AccountId, BrandId, DeliveryId, PostId};
 use domain::post::Stage;
 use domain::request::{Change, Draft, written};
 use platforms::Checkpoint;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::accepts::{Mark, NewDelivery, NewPost};
 use store::changes::{Due, Move, Standing, Turn, Write};
 use store::posts::Post;
+use store::premises::Terms;
 
 /// What a change is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +136,7 @@ async fn write(
     mut turn: Turn,
     (checked, change, goal): (Checked, &Change, Goal),
 ) -> Answer<PostView> {
-    let Checked { mut draft, targets, warnings, brand, .. } = checked;
+    let Checked { mut draft, targets, warnings, brand, marks, terms } = checked;
     let is_draft = turn.post.stage == Stage::Draft && goal != Goal::Release;
     let accounts: Vec<AccountId> = targets.iter().map(|(account, _)| *account).collect();
     if let Some(wanted) = slots::wanted(caller, brand, &draft, &accounts)
@@ -164,6 +168,14 @@ async fn write(
         return Ok(Err(refused));
     }
     let Plan { moves, added, spared, is_checked, .. } = plan;
+    let draft = Arc::new(draft);
+    let new = added_as_new(&turn, (brand, &draft), &added, (&marks, terms));
+    if let Some(against) = turn.weigh(&new).await?
+        && let Err(refused) = accept::settled(&new, against)
+    {
+        return Ok(Err(refused));
+    }
+    let post = &turn.post;
     let stage = if goal == Goal::Release { Stage::Live } else { post.stage };
     let (id, actor) = (post.id, caller.actor());
     let action = match goal {
@@ -179,6 +191,7 @@ async fn write(
         stage,
         hold: post.hold.map(|hold| hold.0).filter(|_| stage == Stage::Held),
         draft: Some(&draft),
+        marks: &marks,
         arms: owed(app, (caller, post), (stage, is_checked), draft.scheduled_at),
         audit: (&actor, action, "through the API"),
         notes: (
@@ -195,6 +208,30 @@ async fn write(
     let shown = show::post(app, caller, id).await?;
     let unreached = spared.into_iter().map(|(id, now)| unreached(id, now)).collect();
     Ok(shown.map(|view| PostView { unreached, warnings, ..view }))
+}
+
+/// What a change adds, as it would be accepted of a new post.
+fn added_as_new(
+    turn: &Turn,
+    (brand, draft): (BrandId, &Arc<Draft>),
+    added: &[(DeliveryId, AccountId, &'static str)],
+    (marks, terms): (&BTreeMap<&'static str, Mark>, Terms),
+) -> NewPost {
+    let delivery = |(id, account, platform): &(DeliveryId, AccountId, &'static str)| {
+        let mark = marks.get(platform).copied().unwrap_or_default();
+        NewDelivery { id: *id, account: *account, platform, mark }
+    };
+    NewPost {
+        id: turn.post.id,
+        tenant: turn.tenant(),
+        brand,
+        draft: Arc::clone(draft),
+        deliveries: added.iter().map(delivery).collect(),
+        guard: terms.guard,
+        is_limited: terms.is_limited,
+        claims: Vec::new(),
+        owed: None,
+    }
 }
 
 /// The accounts on which some of a post goes on at the time it had; `None` where none does, or the

@@ -11,6 +11,7 @@ pub mod api_keys;
 mod attempt;
 pub mod audits;
 mod bodies;
+pub mod bulk;
 pub mod calendar;
 pub mod caller;
 pub mod cancel;
@@ -33,6 +34,9 @@ pub mod ingest;
 pub mod keeping;
 pub mod keys;
 mod late;
+mod likes;
+pub mod limits;
+pub mod lists;
 mod material;
 pub mod media;
 mod meter;
@@ -87,6 +91,7 @@ use std::time::Duration;
 use store::Store;
 use store::accepts::{ACCEPTED_AT_ONCE_MAX, Accepted, NewPost};
 use store::api_keys::Shown;
+use store::contents::{Alike, Sought};
 use store::deliveries::Loaded;
 use store::intents::{Intended, Intent};
 use store::jobs::{Job, JobKind};
@@ -131,6 +136,15 @@ pub enum Refused {
         /// What is missing, and the way out.
         why: Box<Rejection>,
     },
+    /// A limit of the tenant, or what an account has already, leaves no room for it.
+    Limited {
+        /// A stable code.
+        code: &'static str,
+        /// Which limit, how far it is used, and the way out.
+        why: Box<Rejection>,
+        /// When there is room again, where time alone makes some.
+        retry_at: Option<Timestamp>,
+    },
     /// Another request has its name: its Idempotency-Key, or its own reference.
     NameTaken {
         /// A stable code.
@@ -150,9 +164,20 @@ impl Refused {
             }
             Self::NotFound(message) => ("not_found".to_owned(), message.clone()),
             Self::Conflict { code, message } => ((*code).to_owned(), message.clone()),
-            Self::Forbidden { code, why } | Self::NameTaken { code, why } => {
-                ((*code).to_owned(), why.message.clone())
-            }
+            Self::Forbidden { code, why }
+            | Self::NameTaken { code, why }
+            | Self::Limited { code, why, .. } => ((*code).to_owned(), why.message.clone()),
+        }
+    }
+
+    /// The rules that are broken, where it is about rules.
+    pub fn details(&self) -> &[Rejection] {
+        match self {
+            Self::Invalid(problems) => problems,
+            Self::NotFound(_) | Self::Conflict { .. } => &[],
+            Self::Forbidden { why, .. }
+            | Self::NameTaken { why, .. }
+            | Self::Limited { why, .. } => std::slice::from_ref(why),
         }
     }
 }
@@ -178,6 +203,9 @@ struct Inner {
     premises: Batcher<(TenantId, Option<String>), Premises>,
     posts: Batcher<(TenantId, PostId), Option<Post>>,
     accepts: Batcher<NewPost, Accepted>,
+    likes: Batcher<Sought, Vec<Alike>>,
+    bulk_reads: tokio::sync::Semaphore,
+    bulks: tokio::sync::Semaphore,
     shown: Batcher<[u8; 32], Option<Shown>>,
     turns: turns::Turns,
     renewals: tokio::sync::Semaphore,
@@ -227,6 +255,11 @@ impl App {
             let tenants: Vec<_> = asked.iter().map(|(tenant, _)| *tenant).collect();
             scope::of_tenants(tenants, async move { store.posts_named(asked).await }).boxed()
         });
+        let comparing = store.clone();
+        let likes = Batcher::spawn("likes", BATCH_MAX, 4, move |sought| {
+            let store = comparing.clone();
+            async move { store.alike(sought).await }.boxed()
+        });
         let letting_in = store.clone();
         let shown = Batcher::spawn("shown", BATCH_MAX, 4, move |asked| {
             let store = letting_in.clone();
@@ -248,6 +281,9 @@ impl App {
             premises,
             posts,
             accepts,
+            likes,
+            bulk_reads: tokio::sync::Semaphore::new(bulk::READ_AT_ONCE_MAX),
+            bulks: tokio::sync::Semaphore::new(bulk::AT_ONCE_MAX),
             shown,
             turns: turns::Turns::default(),
             renewals: tokio::sync::Semaphore::new(refresh::AT_ONCE_MAX),
@@ -307,7 +343,12 @@ impl App {
 
     /// The shard of a lane: that of its platform app, else of its tenant.
     fn shard(&self, key: &str) -> i16 {
-        i16::try_from(self.0.queue.shard_of(key)).unwrap_or(0)
+        i16::try_from(self.shard_number(key)).unwrap_or(0)
+    }
+
+    /// The same as Redis has it.
+    fn shard_number(&self, key: &str) -> u16 {
+        self.0.queue.shard_of(key)
     }
 }
 

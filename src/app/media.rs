@@ -1,7 +1,7 @@
 //! Brings a user's file into the library and writes down what it is.
 
 use crate::caller::Caller;
-use crate::{Answer, App, Refused};
+use crate::{Answer, App, Refused, likes};
 use base::{Fault, rng};
 use bytes::Bytes;
 use domain::content::AssetFacts;
@@ -22,6 +22,10 @@ pub async fn bring(
         Ok(facts) => facts,
         Err(rejection) => return Ok(Err(Refused::Invalid(vec![rejection]))),
     };
-    app.0.store.add_asset(caller.tenant, &facts).await?;
+    if let Err(fault) = app.0.store.add_asset(caller.tenant, &facts).await {
+        let refused = likes::no_room(fault)?;
+        app.0.library.delete(caller.tenant, id).await?;
+        return Ok(Err(refused));
+    }
     Ok(Ok(facts))
 }

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 /// A correction is an improvement; the reply it came with is not held up for longer.
 const CORRECTION_MAX: Duration = Duration::from_millis(500);
 
-const DAY: Duration = Duration::from_secs(86_400);
+/// A day of an owner's limit.
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 /// Leave to call, with what was left of each window then.
 pub(crate) struct Leave {

@@ -14,6 +14,7 @@ use domain::id::{DeliveryId, PostId};
 use domain::post::{Begin, Hold, Release, Stage};
 use domain::request::Draft;
 use serde_json::json;
+use std::collections::BTreeMap;
 use store::changes::{Due, Move, Standing, Turn, Write};
 use store::jobs::Arm;
 use store::posts::Post;
@@ -74,9 +75,12 @@ pub async fn duplicate(
         not_after: None,
         client_ref: None,
         copy_of: None,
-        ..post.draft
+        ..post.draft.clone()
     };
-    let checked = Checked { draft, brand: post.brand, targets: Vec::new(), warnings: Vec::new() };
+    let asked = (caller.tenant, Some(post.draft.brand_slug));
+    let terms = app.0.premises.call(asked).await?.terms;
+    let (targets, warnings, marks) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let checked = Checked { draft, brand: post.brand, targets, warnings, marks, terms };
     accept::store(app, caller, checked, &json!({ "duplicate": id }), idempotency_key).await
 }
 
@@ -119,6 +123,7 @@ async fn carry_out(
         stage,
         hold,
         draft,
+        marks: &BTreeMap::new(),
         added: Vec::new(),
         arms: owed(app, (caller, post), (stage, is_checked), due_at),
         audit: (&actor, action, reason),

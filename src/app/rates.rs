@@ -82,10 +82,16 @@ impl Rates {
     }
 }
 
+/// Requests of a key in a minute; `None` where it has no limit.
+pub(crate) fn limit(app: &App, caller: &Caller) -> Option<u32> {
+    let limit = caller.requests_per_minute.unwrap_or(app.0.settings.requests_per_minute);
+    Some(limit).filter(|limit| *limit > 0)
+}
+
 /// Counts a request of a key; `None` where it has no limit.
 pub async fn count(app: &App, caller: &Caller) -> Option<Rate> {
-    let limit = caller.requests_per_minute.unwrap_or(app.0.settings.requests_per_minute);
-    let id = caller.id.filter(|_| limit > 0)?;
+    let limit = limit(app, caller)?;
+    let id = caller.id?;
     let (rates, now) = (&app.0.rates, clock::stopwatch());
     if !rates.is_away(now) {
         match app.0.queue.count_request(&id.uuid().simple().to_string(), WINDOW).await {

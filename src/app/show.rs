@@ -139,6 +139,8 @@ pub struct DeliveryView {
     pub lateness_ms: Option<u64>,
     /// Seconds until a closed gate opens.
     pub retry_after: Option<u64>,
+    /// When it opens, and it goes on by itself.
+    pub retry_at: Option<Timestamp>,
     /// Why it failed or waits.
     #[schema(value_type = Option<ErrorView>)]
     pub error: Option<Value>,
@@ -234,6 +236,9 @@ pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) 
     let sent_at = shown.sent_at.filter(|_| shown.status == Status::Published);
     let lateness_ms = sent_at.map(|at| at.since(shown.due_at).as_millis());
     let lateness_ms = lateness_ms.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX));
+    // A pause ends when somebody says so.
+    let gate = shown.gate.as_ref().filter(|gate| !gate.scope_key.starts_with("pause:"));
+    let retry_at = gate.map(|gate| gate.until);
     DeliveryView {
         id: shown.id,
         account_id: shown.account,
@@ -250,12 +255,8 @@ pub(crate) fn delivery(app: &App, shown: &Shown, draft: &Draft, now: Timestamp) 
         published_at: shown.published_at,
         sent_at,
         lateness_ms,
-        // A pause ends when somebody says so.
-        retry_after: shown
-            .gate
-            .as_ref()
-            .filter(|gate| !gate.scope_key.starts_with("pause:"))
-            .map(|gate| u64::try_from(seconds(gate.until)).unwrap_or(u64::MAX)),
+        retry_after: retry_at.map(|at| u64::try_from(seconds(at)).unwrap_or(u64::MAX)),
+        retry_at,
         error,
         operations: shown.operation.as_ref().map(operations::view).unwrap_or_default(),
     }
@@ -323,41 +324,6 @@ pub async fn post(app: &App, caller: &Caller, id: PostId) -> Answer<PostView> {
         .as_ref()
         .map(|post| view(app, post))
         .ok_or_else(|| Refused::NotFound(format!("There is no post {id}."))))
-}
-
-/// Shows the post that its sender called so.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn post_by_reference(
-    app: &App,
-    caller: &Caller,
-    reference: &str,
-) -> Result<Option<PostView>, Fault> {
-    let reference = reference.trim();
-    if reference.is_empty() || reference.contains('\0') {
-        return Ok(None);
-    }
-    let found = app.0.store.post_by_reference(caller.tenant, reference).await?;
-    let Some(id) = found else { return Ok(None) };
-    let post = app.0.store.post(caller.tenant, id).await?;
-    Ok(post.filter(|post| caller.sees(post.brand)).map(|post| view(app, &post)))
-}
-
-/// Shows posts, newest first, those before `before`.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn posts(
-    app: &App,
-    caller: &Caller,
-    before: Option<PostId>,
-    limit: u32,
-) -> Result<Vec<PostView>, Fault> {
-    let only = caller.access.limited_to();
-    let asked = (before, only.as_deref());
-    let posts = app.0.store.posts(caller.tenant, asked, i64::from(limit)).await?;
-    Ok(posts.iter().map(|post| view(app, post)).collect())
 }
 
 /// Shows an account.

@@ -4,7 +4,7 @@
 //! fan-out.
 
 use crate::caller::Caller;
-use crate::{Answer, App, Refused, audits, copies, slots};
+use crate::{Answer, App, Refused, audits, copies, likes, slots};
 use base::Fault;
 use domain::capability::{self, Profile};
 use domain::content::{AssetFacts, Content};
@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use store::accepts::Mark;
 use store::accounts::Account;
-use store::premises::Premises;
+use store::premises::{Premises, Terms};
 
 /// A post that may be accepted.
 #[derive(Debug)]
@@ -32,6 +33,10 @@ pub struct Checked {
     pub targets: Vec<(AccountId, &'static str)>,
     /// What a draft still lacks, and would be refused for if it were released.
     pub warnings: Vec<Rejection>,
+    /// What is known of its content, by platform.
+    pub marks: BTreeMap<&'static str, Mark>,
+    /// On which terms it is accepted.
+    pub terms: Terms,
 }
 
 /// How a post that is stored already is checked anew.
@@ -59,7 +64,7 @@ pub(crate) async fn validate_as(
     anew: Anew<'_>,
 ) -> Answer<Checked> {
     let slug = slug_of(body).map(str::to_owned);
-    let Premises { now, brand } = app.0.premises.call((caller.tenant, slug)).await?;
+    let Premises { now, brand, mut terms } = app.0.premises.call((caller.tenant, slug)).await?;
     // Times without an offset are read by the clocks of the brand.
     let zone = brand.as_ref().map_or(TimeZone::UTC, |(brand, _)| brand.time_zone.clone());
     let (draft, mut problems) = request::read(body, &platforms::names(), now, &zone);
@@ -118,7 +123,10 @@ pub(crate) async fn validate_as(
                 .iter()
                 .filter_map(|a| platforms::find(&a.platform).map(|p| (a.id, p.name())))
                 .collect();
-            Ok(Ok(Checked { draft, brand: brand.id, targets, warnings: problems }))
+            let marks = likes::marks(&addressed, caller.profile, &draft, &assets);
+            terms.guard.policy = draft.duplicate_content.unwrap_or(terms.guard.policy);
+            let warnings = problems;
+            Ok(Ok(Checked { draft, brand: brand.id, targets, warnings, marks, terms }))
         }
         _ => {
             note_strangers(app, caller, &draft, (&accounts[..], &assets)).await?;
@@ -163,7 +171,7 @@ pub async fn preview(app: &App, caller: &Caller, body: &Value) -> Answer<Checked
 }
 
 /// The slug that the reader of the request will find in it.
-fn slug_of(body: &Value) -> Option<&str> {
+pub(crate) fn slug_of(body: &Value) -> Option<&str> {
     let slug = body.get("brandSlug")?.as_str()?.trim();
     (!slug.is_empty() && !slug.contains('\0')).then_some(slug)
 }

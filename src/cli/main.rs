@@ -12,8 +12,8 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, post,
-    posts, retry, review, roles, sim as sim_command, slots, status, tenants, why,
+    accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, limits,
+    post, posts, retry, review, roles, sim as sim_command, slots, status, tenants, why,
 };
 use std::process::ExitCode;
 
@@ -67,6 +67,8 @@ enum Command {
     Accounts(accounts::Arguments),
     /// Shows what a brand plans, and its free slots.
     Calendar(calendar::Arguments),
+    /// Shows what can be hit and what is left of it, and sets what a tenant may use up.
+    Limits(limits::Arguments),
     /// Shows and sets the weekly slots of a brand or an account.
     Slots(slots::Arguments),
 }
@@ -103,6 +105,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Review(arguments) => return review::run(&arguments).await,
         Command::Accounts(arguments) => return accounts::run(&arguments).await,
         Command::Calendar(arguments) => return calendar::run(&arguments).await,
+        Command::Limits(arguments) => return limits::run(&arguments).await,
         Command::Slots(arguments) => return slots::run(&arguments).await,
         Command::Why(arguments) => return why::run(&arguments).await,
         Command::Bench(arguments) => bench::run(&arguments).await?,

@@ -57,6 +57,24 @@ pub(crate) async fn send_for_page<T: DeserializeOwned>(
     open(status.as_u16(), &text)
 }
 
+/// Sends a request and opens the envelope of its answer; a refusal that brings data is told by
+/// them.
+pub(crate) async fn send_for_report<T: DeserializeOwned>(
+    request: RequestBuilder,
+) -> Result<T, Error> {
+    let response = request.send().await.map_err(silent)?;
+    let status = response.status().as_u16();
+    let text = response.bytes().await.map_err(silent)?;
+    match serde_json::from_slice::<Envelope>(&text) {
+        Ok(Envelope { success: false, data, .. }) if !data.is_null() => {
+            let unreadable =
+                |error: serde_json::Error| Error::Unreadable { status, why: error.to_string() };
+            serde_json::from_value(data).map_err(unreadable)
+        }
+        _ => Ok(open(status, &text)?.0),
+    }
+}
+
 fn open<T: DeserializeOwned>(status: u16, text: &[u8]) -> Result<(T, Option<String>), Error> {
     let unreadable =
         |error: serde_json::Error| Error::Unreadable { status, why: error.to_string() };

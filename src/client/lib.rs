@@ -18,6 +18,7 @@
 #![deny(missing_docs)]
 
 mod browser;
+mod bulk;
 mod calls;
 mod error;
 mod http;
@@ -27,6 +28,7 @@ mod posts;
 mod views;
 
 pub use browser::Browser;
+pub use bulk::{Bulk, BulkError, BulkPost, BulkReport, Form};
 pub use calls::Client;
 pub use error::{Detail, Error};
 pub use keys::ApiKey;

@@ -45,6 +45,18 @@ impl Client {
         Ok(Posts { posts, next_cursor })
     }
 
+    /// Shows posts that have this in common, newest first: `status`, `brand`, `platform`,
+    /// `account`, `dueFrom`, `dueTo`, `createdFrom`, `createdTo`, `clientRef`, `q`, `before`,
+    /// `limit`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn find_posts(&self, asked: &[(&str, &str)]) -> Result<Posts, Error> {
+        let request = self.request(Method::GET, &["v1", "posts"])?.query(asked);
+        let (posts, next_cursor) = send_for_page(request).await?;
+        Ok(Posts { posts, next_cursor })
+    }
+
     /// Changes a post: a JSON Merge Patch of what was written, with the `revision` that was seen.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod account;
+pub mod allowance;
 pub mod capability;
 pub mod cause;
 pub mod content;
@@ -15,6 +16,7 @@ pub mod copies;
 pub mod courier;
 pub mod decision;
 pub mod delivery;
+pub mod duplicate;
 pub mod edit;
 pub mod failure;
 pub mod health;

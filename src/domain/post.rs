@@ -161,6 +161,40 @@ pub enum Status {
     Archived,
 }
 
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 11] = [
+        Self::Draft,
+        Self::Held,
+        Self::Scheduled,
+        Self::Validating,
+        Self::Validated,
+        Self::Publishing,
+        Self::Published,
+        Self::Partial,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Archived,
+    ];
+
+    /// The word in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Held => "held",
+            Self::Scheduled => "scheduled",
+            Self::Validating => "validating",
+            Self::Validated => "validated",
+            Self::Publishing => "publishing",
+            Self::Published => "published",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Archived => "archived",
+        }
+    }
+}
+
 /// The status of a post in `stage`, due at `due_at`, with `deliveries`, as seen at `now`.
 pub fn status(
     stage: Stage,

@@ -11,6 +11,7 @@ pub use moments::{Moment, read_moment, read_zone};
 
 use crate::content::MediaUse;
 use crate::copies::{self, CopyOf};
+use crate::duplicate::Policy;
 use crate::id::AccountId;
 use crate::lateness::Late;
 use crate::local::{Local, TimeZone};
@@ -74,6 +75,9 @@ pub struct Draft {
     /// How it is published anew, as it was written.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub republish: Option<Map<String, Value>>,
+    /// What is done with it where an account has the same content already, if it is said here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub duplicate_content: Option<Policy>,
     /// Of which post it is a copy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub copy_of: Option<CopyOf>,
@@ -122,6 +126,7 @@ pub fn read(
     let late = read_late(&mut fields, not_after);
     let schedule = read_schedule(&mut fields);
     let begin = read_begin(&mut fields);
+    let duplicate_content = fields.choice("duplicateContent", &Policy::WORDS);
     let client_ref = read_client_ref(&mut fields);
     let due_at = moment.as_ref().map(|moment| moment.at);
     let republish = copies::read(&mut fields, due_at, platforms);
@@ -147,6 +152,7 @@ pub fn read(
         medias: BTreeMap::new(),
         options: BTreeMap::new(),
         republish,
+        duplicate_content,
         copy_of: None,
         begin,
     };

@@ -100,6 +100,10 @@ pub trait Adapter: Send + Sync {
     fn cost_microdollars(&self, _call: &Call, _reply: Option<&Reply>) -> u64 {
         0
     }
+    /// What it will come to that a content goes out, if nothing of it has to be done twice.
+    fn price_microdollars(&self, _content: &Content) -> u64 {
+        0
+    }
 }
 
 /// A platform whose calls name the version of its API that they are written in. Versions end, and

@@ -32,7 +32,7 @@ pub use claimed::{Claimed, Outcome};
 pub use config::{Config, InboxConfig};
 pub use handle::Queue;
 pub use health::Health;
-pub use limiter::{Behind, Permit, Quota};
+pub use limiter::{Behind, Permit, Quota, Seen};
 pub use requests::Counted;
 pub use wakeup::{Counter, Cursor, CursorState, Gate, Relayed, Wakeup};
 pub use worker::{WorkerOptions, run};

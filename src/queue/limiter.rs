@@ -103,6 +103,31 @@ impl Queue {
         })
     }
 
+    /// What windows have counted, without counting anything; in the order asked, `None` of one that
+    /// has not begun or is over.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn windows(&self, shard: u16, keys: &[String]) -> Result<Vec<Option<Seen>>, Fault> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::pipe();
+        pipe.cmd("TIME");
+        for key in keys {
+            pipe.cmd("HMGET").arg(window_key(shard, key)).arg(&["used", "reset", "left", "until"]);
+        }
+        let mut calls = self.shared.wire.calls.clone();
+        let reply: Vec<Vec<Option<i64>>> =
+            pipe.query_async(&mut calls).await.context("looking at the limiter's windows")?;
+        let (time, windows) = reply.split_first().context("Redis did not tell its time")?;
+        let now = match time.as_slice() {
+            [Some(seconds), Some(micros)] => seconds * 1_000 + micros / 1_000,
+            _ => return Err(Fault::new("Redis did not tell its time")),
+        };
+        Ok(windows.iter().map(|window| seen(window, now)).collect())
+    }
+
     /// A platform said what is left of a window and when it begins anew; it only ever lowers what
     /// is granted. An instant that is past says nothing.
     ///
@@ -121,7 +146,46 @@ impl Queue {
     }
 }
 
+/// What a window has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Calls in it.
+    pub used: u32,
+    /// When it begins anew.
+    pub reset_at: Timestamp,
+    /// What the platform said is left, while that holds.
+    pub left_by_platform: Option<u32>,
+}
+
+fn seen(window: &[Option<i64>], now: i64) -> Option<Seen> {
+    let at = |place: usize| window.get(place).copied().flatten();
+    let number = |value: i64| u32::try_from(value.max(0)).unwrap_or(u32::MAX);
+    let told = at(2).zip(at(3)).filter(|(_, until)| *until > now);
+    let own = at(0).zip(at(1)).filter(|(_, reset)| *reset > now);
+    let (used, reset) = own.or(told.map(|(_, until)| (0, until)))?;
+    let left_by_platform = told.map(|(left, _)| number(left));
+    Some(Seen { used: number(used), reset_at: Timestamp::from_ms(reset), left_by_platform })
+}
+
 /// Where a window is kept.
 pub(crate) fn window_key(shard: u16, key: &str) -> String {
     format!("{}window:{key}", prefix(shard))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_is_over_has_counted_nothing() {
+        let told = |used, reset, left, until| seen(&[used, reset, left, until], 1_000);
+        assert_eq!(told(None, None, None, None), None);
+        assert_eq!(told(Some(3), Some(1_000), None, None), None);
+        let own = told(Some(3), Some(2_000), Some(5), Some(1_000)).unwrap();
+        assert_eq!((own.used, own.reset_at.ms(), own.left_by_platform), (3, 2_000, None));
+        let both = told(Some(3), Some(2_000), Some(5), Some(1_500)).unwrap();
+        assert_eq!((both.used, both.left_by_platform), (3, Some(5)));
+        let platform = told(Some(3), Some(900), Some(5), Some(1_500)).unwrap();
+        assert_eq!((platform.used, platform.reset_at.ms()), (0, 1_500));
+    }
 }

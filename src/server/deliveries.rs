@@ -3,10 +3,39 @@
 
 use crate::envelope::{Answered, Refusal, success};
 use crate::extract::{Authenticated, DeliveryAt, JsonBody};
-use app::{App, amends, remove as removes, reposts, review as reviews, why};
-use axum::extract::State;
+use crate::lists;
+use app::lists::ListedDelivery;
+use app::{App, amends, lists as lists_of, remove as removes, reposts, review as reviews, why};
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::response::IntoResponse;
+use domain::id::DeliveryId;
 use domain::review;
 use http::StatusCode;
+use serde::Serialize;
+
+/// `GET /v1/deliveries`
+pub(crate) async fn list(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(asked): Query<Vec<(String, String)>>,
+) -> Answered {
+    let (asked, limit) = lists::deliveries(asked)?;
+    let mut data = lists_of::deliveries(&app, &caller, asked).await?;
+    let has_more = data.len() > limit as usize;
+    data.truncate(limit as usize);
+    let next_cursor = data.last().filter(|_| has_more).map(|one| one.delivery.id);
+    Ok(Json(Page { success: true, data, next_cursor }).into_response())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    success: bool,
+    data: Vec<ListedDelivery>,
+    /// What `before` is for the next page; `null` on the last.
+    next_cursor: Option<DeliveryId>,
+}
 
 /// `GET /v1/deliveries/{id}`
 pub(crate) async fn show(

@@ -6,7 +6,7 @@ use app::Refused;
 use app::caller::Closed;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use base::Fault;
+use base::{Fault, clock};
 use domain::rejection::{Rejection, Rule};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -33,6 +33,8 @@ pub(crate) struct Refusal {
     /// The story in a sentence.
     pub message: String,
     pub details: Vec<Rejection>,
+    /// Seconds until it is worth asking again, where that is known.
+    pub retry_after_s: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -61,7 +63,7 @@ pub(crate) const OURS: &str = "We could not carry this out, and it may or may no
 
 impl Refusal {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), details: Vec::new() }
+        Self { status, code, message: message.into(), details: Vec::new(), retry_after_s: None }
     }
 
     /// The same refusal with a violation that explains it.
@@ -98,7 +100,7 @@ impl Refusal {
             [only] => only.message.clone(),
             many => format!("{} rules are broken; the details name each.", many.len()),
         };
-        Self { status, code: "validation_failed", message, details }
+        Self { status, code: "validation_failed", message, details, retry_after_s: None }
     }
 }
 
@@ -110,6 +112,16 @@ impl From<Refused> for Refusal {
             Refused::Conflict { code, message } => Self::new(StatusCode::CONFLICT, code, message),
             Refused::Forbidden { code, why } => {
                 Self::new(StatusCode::FORBIDDEN, code, why.message.clone()).with(*why)
+            }
+            Refused::Limited { code, why, retry_at } => {
+                // What no time makes room for is a state of the tenant's things.
+                let status = match retry_at {
+                    Some(_) => StatusCode::TOO_MANY_REQUESTS,
+                    None => StatusCode::CONFLICT,
+                };
+                let retry_after_s = retry_at.map(|at| at.since(clock::now()).as_secs() + 1);
+                let refusal = Self::new(status, code, why.message.clone()).with(*why);
+                Self { retry_after_s, ..refusal }
             }
             Refused::NameTaken { code, why } => {
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -152,6 +164,9 @@ impl IntoResponse for Refusal {
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -20,7 +20,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 /// The largest JSON body.
-const BODY_SIZE_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const BODY_SIZE_BYTES_MAX: usize = 1024 * 1024;
 /// How long a JSON body may take to arrive.
 pub(crate) const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// What is read of a refused body, so that its sender gets to see the answer and no reset.

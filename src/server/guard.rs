@@ -29,6 +29,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// What one method of one route takes.
 const ROUTES: [(Method, &str, Scope); 10] = [
     (Method::POST, "/v1/posts", Scope::PostsWrite),
+    (Method::POST, "/v1/posts/bulk", Scope::PostsWrite),
     (Method::POST, "/v1/posts/validate", Scope::PostsRead),
     (Method::PATCH, "/v1/posts/{id}", Scope::PostsWrite),
     (Method::POST, "/v1/posts/{id}/duplicate", Scope::PostsWrite),
@@ -60,8 +61,12 @@ const FOLDERS: [(&str, Scope, Scope); 15] = [
 ];
 
 /// Lists that show a key the things of its own brands alone, and routes without a brand.
-const WITHOUT_BRAND: [(Method, &str); 6] = [
+const WITHOUT_BRAND: [(Method, &str); 9] = [
     (Method::GET, "/v1/posts"),
+    (Method::GET, "/v1/deliveries"),
+    (Method::GET, "/v1/limits"),
+    // Each row is weighed for itself.
+    (Method::POST, "/v1/posts/bulk"),
     (Method::GET, "/v1/accounts"),
     (Method::GET, "/v1/brands"),
     (Method::GET, "/v1/erasures"),

@@ -6,6 +6,7 @@
 mod accounts;
 mod audit;
 mod brands;
+mod bulk;
 mod calendar;
 mod capabilities;
 mod connect;
@@ -18,6 +19,8 @@ mod frame;
 mod guard;
 mod health;
 mod keys;
+mod limits;
+mod lists;
 mod media;
 mod oauth;
 mod oauth_apps;
@@ -161,6 +164,8 @@ fn public_routes(site: Site) -> Router {
     let routes = Router::new()
         .route("/v1/posts", post(posts::create).get(posts::list))
         .route("/v1/posts/validate", post(posts::validate))
+        // Its own limit is larger than that of a body of JSON.
+        .route("/v1/posts/bulk", post(bulk::create).layer(DefaultBodyLimit::disable()))
         .route("/v1/posts/{id}", get(posts::show).patch(posts::edit))
         .route("/v1/posts/{id}/archive", post(posts::archive))
         .route("/v1/posts/{id}/cancel", post(posts::cancel))
@@ -170,6 +175,7 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/posts/{id}/release", post(posts::release))
         .route("/v1/posts/{id}/retry", post(posts::retry))
         .route("/v1/posts/{id}/unschedule", post(posts::unschedule))
+        .route("/v1/deliveries", get(deliveries::list))
         .route("/v1/deliveries/{id}", get(deliveries::show))
         .route("/v1/deliveries/retry", post(deliveries::retry))
         .route("/v1/deliveries/{id}/remote", delete(deliveries::remove))
@@ -184,7 +190,9 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/erasures", get(brands::erasures))
         .route("/v1/erasures/{id}", get(brands::erasure))
         .route("/v1/brands/{slug}/slots", get(slots::of_brand).put(slots::put_of_brand))
+        .route("/v1/brands/{slug}/duplicates", get(limits::guard).put(limits::put_guard))
         .route("/v1/calendar", get(calendar::show))
+        .route("/v1/limits", get(limits::list).put(limits::put))
         .route("/v1/accounts", get(accounts::list))
         .route("/v1/accounts/{id}", get(accounts::show).delete(accounts::disconnect))
         .route("/v1/accounts/{id}/refresh", post(accounts::refresh))

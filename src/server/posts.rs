@@ -1,26 +1,27 @@
 //! `/v1/posts`: accept, check, show, take back, send again.
 
 use crate::envelope::{Answered, Refusal, success};
-use crate::extract::{Authenticated, JsonBody, MaybeJson, PostAt, finish};
+use crate::extract::{Authenticated, JsonBody, MaybeJson, PostAt};
+use crate::lists;
 use app::accept::{Acceptance, KEY_MAX};
 use app::show::PostView;
-use app::{App, accept, cancel, copies, edit as edits, order, retry, show, validate as checks};
+use app::{
+    App, accept, cancel, copies, edit as edits, lists as lists_of, order, retry, show,
+    validate as checks,
+};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use domain::id::PostId;
 use domain::rejection::{Rejection, Rule};
-use domain::request::{Change, Fields, hold as read_hold, parse_change};
+use domain::request::{Change, hold as read_hold, parse_change};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-/// Posts of one page, at most and when nothing is said.
-const PAGE_MAX: u32 = 100;
-const PAGE: u32 = 20;
 
 /// `POST /v1/posts`
 pub(crate) async fn create(
@@ -144,15 +145,8 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Query(asked): Query<Vec<(String, String)>>,
 ) -> Answered {
-    if let [(name, reference)] = asked.as_slice()
-        && name == "clientRef"
-    {
-        let found = show::post_by_reference(&app, &caller, reference).await?;
-        return Ok(Page::of(found.into_iter().collect(), 1).into_response());
-    }
-    let (before, limit) = page(asked)?;
-    // One more than shown tells whether there is a next page.
-    let posts = show::posts(&app, &caller, before, limit + 1).await?;
+    let (asked, reference, limit) = lists::posts(asked)?;
+    let posts = lists_of::posts(&app, &caller, asked, reference.as_deref()).await?;
     Ok(Page::of(posts, limit as usize).into_response())
 }
 
@@ -216,29 +210,7 @@ impl IntoResponse for Page {
     }
 }
 
-/// The page that a query asks for: before which post, and how many.
-fn page(asked: Vec<(String, String)>) -> Result<(Option<PostId>, u32), Refusal> {
-    let read = |(name, value): (String, String)| {
-        let number = (name == "limit").then(|| value.parse::<u64>().ok()).flatten();
-        (name, number.map_or(Value::String(value), Value::from))
-    };
-    let asked: Map<String, Value> = asked.into_iter().map(read).collect();
-    let mut fields = Fields::new(Some(&asked), "", None);
-    let before = fields.id("before");
-    let limit = fields.number("limit").unwrap_or(PAGE.into());
-    let fitting = u32::try_from(limit).ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
-    if fitting.is_none() {
-        let message = format!("`limit` is a number from 1 to {PAGE_MAX}, not {limit}.");
-        let rejection = Rejection::request(Rule::OutOfRange, "limit", message)
-            .bounds(PAGE_MAX, limit)
-            .resolve("Ask for fewer and follow `nextCursor` with `before`.");
-        fields.reject(rejection);
-    }
-    finish(fields)?;
-    Ok((before, fitting.unwrap_or(PAGE)))
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let rejected = |rule, message: String, actual: Value| {
         let rejection = Rejection::request(rule, "Idempotency-Key", message)
@@ -268,25 +240,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn asked(pairs: &[(&str, &str)]) -> Result<(Option<PostId>, u32), Refusal> {
-        page(pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
-    }
-
-    #[test]
-    fn a_page_has_bounds() {
-        let id = "pst_00000000000000000000000000000007";
-        assert_eq!(asked(&[]), Ok((None, 20)));
-        assert_eq!(asked(&[("limit", "100"), ("before", id)]), Ok((id.parse().ok(), 100)));
-        for limit in ["0", "101", "99999999999"] {
-            let refusal = asked(&[("limit", limit)]).unwrap_err();
-            assert_eq!(refusal.status, StatusCode::UNPROCESSABLE_ENTITY, "{limit}");
-        }
-        assert_eq!(asked(&[("limit", "many")]).unwrap_err().status, StatusCode::BAD_REQUEST);
-        assert_eq!(asked(&[("before", "x")]).unwrap_err().details[0].field, "before");
-        let unknown = asked(&[("limits", "3")]).unwrap_err();
-        assert_eq!(unknown.details[0].resolution, "Did you mean `limit`?");
-    }
 
     #[test]
     fn an_idempotency_key_has_1_to_255_visible_characters() {

@@ -1,10 +1,14 @@
 //! Acceptance: posts with their deliveries and wake-ups, many in one transaction.
 
-use crate::claims::{Claim, claim_all};
+use crate::claims::{Claim, Others, claim_all, is_out_of_time, unclaim, wait_no_longer};
+use crate::contents::{self, Alike};
 use crate::jobs::{self, Arm, Job};
 use crate::slots::{self, NoPlace, Wanted};
-use crate::{Store, convert};
+use crate::tenant_limits::Stored;
+use crate::{Store, convert, tenant_limits};
 use base::Fault;
+use domain::allowance::Over;
+use domain::duplicate::Guard;
 use domain::id::{AccountId, BrandId, DeliveryId, PostId, TenantId};
 use domain::post::{Begin, Hold};
 use domain::request::Draft;
@@ -17,6 +21,28 @@ use uuid::Uuid;
 /// Posts of one transaction at most: each claims up to two names, and holds a lock for either.
 pub const ACCEPTED_AT_ONCE_MAX: usize = 64;
 
+/// What is known of a content when it is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mark {
+    /// The beginning of the SHA-256 of its words and files; none of what has neither.
+    pub content: Option<i64>,
+    /// What its posts cost at the platform, in millionths of a US dollar.
+    pub cost_micros: i64,
+}
+
+/// A delivery to be.
+#[derive(Debug, Clone, Copy)]
+pub struct NewDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// On which account.
+    pub account: AccountId,
+    /// On which platform.
+    pub platform: &'static str,
+    /// What is known of its content.
+    pub mark: Mark,
+}
+
 /// A post to be accepted.
 #[derive(Debug, Clone)]
 pub struct NewPost {
@@ -28,8 +54,12 @@ pub struct NewPost {
     pub brand: BrandId,
     /// What was written, and where it begins.
     pub draft: Arc<Draft>,
-    /// One per account: id, account, platform. None of a draft, which is not addressed yet.
-    pub deliveries: Vec<(DeliveryId, AccountId, &'static str)>,
+    /// One per account. None of a draft, which is not addressed yet.
+    pub deliveries: Vec<NewDelivery>,
+    /// What is done where an account has the same content already.
+    pub guard: Guard,
+    /// The tenant has limits of its own.
+    pub is_limited: bool,
     /// Makes it safe to ask again: the names that this request alone may have.
     pub claims: Vec<Claim>,
     /// What it owes: its fan-out or, to a person it waits for, a word.
@@ -51,6 +81,10 @@ pub enum Accepted {
     InProgress,
     /// There is no slot for it; nothing is stored.
     NoPlace(NoPlace),
+    /// One of its accounts has the same content already, as another post; nothing is stored.
+    Alike(Alike),
+    /// A limit of its tenant stands against it; nothing is stored.
+    Over(Over),
 }
 
 impl Store {
@@ -76,6 +110,12 @@ impl Store {
                 Err(none) => return Ok(Accepted::NoPlace(none)),
             };
         }
+        if !contents::hold(&mut tx, &[&new]).await? {
+            return Ok(Accepted::InProgress);
+        }
+        if let Some(against) = weigh(&mut tx, &[&new]).await?.pop().flatten() {
+            return Ok(against);
+        }
         let mut jobs = insert(&mut tx, &[&new]).await?;
         tx.commit().await?;
         Ok(Accepted::New(jobs.remove(&new.id.uuid()).into_iter().collect()))
@@ -88,7 +128,16 @@ impl Store {
     /// When Postgres fails; then nothing is stored.
     pub async fn accept_many(&self, posts: Vec<NewPost>) -> Result<Vec<Accepted>, Fault> {
         let mut tx = self.pool.begin().await?;
-        let against = claim_all(&mut tx, &posts).await?;
+        let mut against = claim_all(&mut tx, &posts, Others::Passed).await?;
+        let open: Vec<usize> = (0..posts.len()).filter(|at| against[*at].is_none()).collect();
+        let ours: Vec<&NewPost> = open.iter().map(|at| &posts[*at]).collect();
+        let mut refused = Vec::new();
+        let busy = contents::try_hold(&mut tx, &ours).await?;
+        for ((at, is_busy), weighed) in open.iter().zip(busy).zip(weigh(&mut tx, &ours).await?) {
+            against[*at] = if is_busy { Some(Accepted::InProgress) } else { weighed };
+            refused.extend(against[*at].is_some().then_some(&posts[*at]));
+        }
+        unclaim(&mut tx, &refused).await?;
         let ours = posts.iter().zip(&against).filter(|(_, against)| against.is_none());
         let ours: Vec<&NewPost> = ours.map(|(post, _)| post).collect();
         let mut jobs = insert(&mut tx, &ours).await?;
@@ -101,6 +150,102 @@ impl Store {
         });
         Ok(told.collect())
     }
+}
+
+/// Posts of one statement, of those that are stored together whatever their number.
+const PART: usize = 256;
+
+impl Store {
+    /// Stores posts all together, each in the slot that it wants, or none of them: then what stands
+    /// against those that something stands against, by their places.
+    ///
+    /// # Errors
+    /// When Postgres fails; then nothing is stored.
+    pub async fn accept_all(
+        &self,
+        posts: Vec<(NewPost, Option<Wanted<'_>>)>,
+    ) -> Result<Result<Vec<Accepted>, Vec<(usize, Accepted)>>, Fault> {
+        let _turn = self.turn().await?;
+        let mut tx = self.pool.begin().await?;
+        wait_no_longer(&mut tx).await?;
+        let (mut posts, places): (Vec<NewPost>, Vec<_>) = posts.into_iter().unzip();
+        let claimed = match claim_all(&mut tx, &posts, Others::Awaited).await {
+            Ok(claimed) => claimed,
+            Err(fault) if fault.find::<sqlx::Error>().is_some_and(is_out_of_time) => {
+                return Ok(Err(vec![(0, Accepted::InProgress)]));
+            }
+            Err(fault) => return Err(fault),
+        };
+        let (mut against, mut open, mut again) = (Vec::new(), Vec::new(), HashMap::new());
+        for (at, claimed) in claimed.into_iter().enumerate() {
+            match claimed {
+                None => open.push(at),
+                Some(accepted @ Accepted::Again(_)) => _ = again.insert(at, accepted),
+                Some(accepted) => against.push((at, accepted)),
+            }
+        }
+        for (at, place) in places.into_iter().enumerate().filter(|(at, _)| open.contains(at)) {
+            let Some(wanted) = place else { continue };
+            match slots::take(&mut tx, posts[at].id, wanted).await? {
+                Ok(place) => posts[at].draft = Arc::new(place.fill(&posts[at].draft)),
+                Err(none) => against.push((at, Accepted::NoPlace(none))),
+            }
+        }
+        let new: Vec<(usize, &NewPost)> = open.into_iter().map(|at| (at, &posts[at])).collect();
+        let mut jobs = insert_all(&mut tx, &new, &mut against).await?;
+        if !against.is_empty() {
+            against.sort_by_key(|(at, _)| *at);
+            return Ok(Err(against));
+        }
+        tx.commit().await?;
+        let told = posts.iter().enumerate().map(|(at, post)| match again.remove(&at) {
+            Some(again) => again,
+            None => Accepted::New(jobs.remove(&post.id.uuid()).into_iter().collect()),
+        });
+        Ok(Ok(told.collect()))
+    }
+}
+
+/// Stores posts part by part, as long as nothing stands against one of them; what does.
+async fn insert_all(
+    db: &mut PgConnection,
+    posts: &[(usize, &NewPost)],
+    against: &mut Vec<(usize, Accepted)>,
+) -> Result<HashMap<Uuid, Job>, Fault> {
+    let all: Vec<&NewPost> = posts.iter().map(|(_, post)| *post).collect();
+    if !contents::hold_accounts(db, &all).await? {
+        against.extend(posts.first().map(|(at, _)| (*at, Accepted::InProgress)));
+        return Ok(HashMap::new());
+    }
+    let mut jobs = HashMap::new();
+    for part in posts.chunks(PART) {
+        let posts: Vec<&NewPost> = part.iter().map(|(_, post)| *post).collect();
+        let alike = part.iter().zip(contents::alike_of(db, &posts).await?);
+        against.extend(alike.filter_map(|((at, _), one)| Some((*at, Accepted::Alike(one?)))));
+        if against.is_empty() {
+            jobs.extend(insert(db, &posts).await?);
+        }
+    }
+    if against.is_empty() {
+        let weighed = tenant_limits::weigh(db, &all, Stored::Whole).await?;
+        let over = posts.iter().zip(weighed);
+        against.extend(over.filter_map(|((at, _), over)| Some((*at, Accepted::Over(over?)))));
+    }
+    Ok(jobs)
+}
+
+/// What stands against posts whose names are theirs: their contents, then the limits of their
+/// tenants, whose lock is the last.
+async fn weigh(db: &mut PgConnection, posts: &[&NewPost]) -> Result<Vec<Option<Accepted>>, Fault> {
+    let alike = contents::alike_of(db, posts).await?;
+    let mut against: Vec<Option<Accepted>> =
+        alike.into_iter().map(|alike| alike.map(Accepted::Alike)).collect();
+    let open: Vec<usize> = (0..posts.len()).filter(|at| against[*at].is_none()).collect();
+    let left: Vec<&NewPost> = open.iter().map(|at| posts[*at]).collect();
+    for (at, over) in open.into_iter().zip(tenant_limits::weigh(db, &left, Stored::Not).await?) {
+        against[at] = over.map(Accepted::Over);
+    }
+    Ok(against)
 }
 
 /// Inserts posts whose names are theirs; the wake-up of each by its id.
@@ -122,11 +267,13 @@ pub(crate) async fn insert(
              FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::jsonb[],
                  $6::timestamptz[], $7::timestamptz[], $8::text[])
                  AS t (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after, hold_reason))
-         INSERT INTO deliveries (id, tenant_id, post_id, account_id, platform, status, due_at)
+         INSERT INTO deliveries (id, tenant_id, post_id, account_id, platform, status, due_at,
+             content, cost_micros)
          SELECT id, tenant_id, post_id, account_id, platform, 'validating',
-             coalesce(due_at, clock_timestamp())
+             coalesce(due_at, clock_timestamp()), content, cost_micros
          FROM UNNEST($9::uuid[], $10::uuid[], $11::uuid[], $12::uuid[], $13::text[],
-             $14::timestamptz[]) AS t (id, tenant_id, post_id, account_id, platform, due_at)",
+             $14::timestamptz[], $15::bigint[], $16::bigint[])
+             AS t (id, tenant_id, post_id, account_id, platform, due_at, content, cost_micros)",
     )
     .bind(posts.iter().map(|p| p.id.uuid()).collect::<Vec<_>>())
     .bind(posts.iter().map(|p| p.tenant.uuid()).collect::<Vec<_>>())
@@ -136,12 +283,14 @@ pub(crate) async fn insert(
     .bind(posts.iter().map(|p| of(p)).collect::<Vec<_>>())
     .bind(posts.iter().map(|p| p.draft.not_after.map(convert::at)).collect::<Vec<_>>())
     .bind(posts.iter().map(|p| hold(p)).collect::<Vec<_>>())
-    .bind(deliveries().map(|(_, d)| d.0.uuid()).collect::<Vec<_>>())
+    .bind(deliveries().map(|(_, d)| d.id.uuid()).collect::<Vec<_>>())
     .bind(deliveries().map(|(p, _)| p.tenant.uuid()).collect::<Vec<_>>())
     .bind(deliveries().map(|(p, _)| p.id.uuid()).collect::<Vec<_>>())
-    .bind(deliveries().map(|(_, d)| d.1.uuid()).collect::<Vec<_>>())
-    .bind(deliveries().map(|(_, d)| d.2).collect::<Vec<_>>())
+    .bind(deliveries().map(|(_, d)| d.account.uuid()).collect::<Vec<_>>())
+    .bind(deliveries().map(|(_, d)| d.platform).collect::<Vec<_>>())
     .bind(deliveries().map(|(p, _)| of(p)).collect::<Vec<_>>())
+    .bind(deliveries().map(|(_, d)| d.mark.content).collect::<Vec<_>>())
+    .bind(deliveries().map(|(_, d)| d.mark.cost_micros).collect::<Vec<_>>())
     .execute(&mut *db)
     .await?;
     let arms: Vec<Arm> = posts.iter().filter_map(|post| post.owed.clone()).collect();

@@ -1,7 +1,8 @@
 //! Assets: what was found in the files that users brought.
 
-use crate::{Store, convert};
+use crate::{Store, convert, tenant_limits};
 use base::Fault;
+use domain::allowance::Spent;
 use domain::content::AssetFacts;
 use domain::id::{AssetId, TenantId};
 use sqlx::PgConnection;
@@ -13,14 +14,17 @@ impl Store {
     /// Writes down a file that lies safely in the library.
     ///
     /// # Errors
-    /// When Postgres fails.
+    /// When Postgres fails, or with [`tenant_limits::NoRoom`].
     pub async fn add_asset(&self, tenant: TenantId, facts: &AssetFacts) -> Result<(), Fault> {
+        let mut tx = self.pool.begin().await?;
+        tenant_limits::keep_room(&mut tx, tenant, Spent::Media, facts.size_bytes).await?;
         sqlx::query("INSERT INTO assets (id, tenant_id, facts) VALUES ($1, $2, $3)")
             .bind(facts.id.uuid())
             .bind(tenant.uuid())
             .bind(Json(facts))
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await?;
+        tx.commit().await?;
         Ok(())
     }
 

@@ -4,12 +4,14 @@
 //! Invariant: the post is locked first, then its deliveries in the order of their ids. An intent
 //! that was committed before is seen here; one that comes later meets a new revision.
 
+use crate::accepts::{Accepted, Mark, NewPost};
 use crate::copies;
 use crate::deeds::{self, Deed};
 use crate::jobs::{self, Arm, Job, JobKind};
 use crate::posts::{Post, post_of, shown_deliveries};
 use crate::slots::{self, NoPlace, Place, Wanted};
-use crate::{Store, convert};
+use crate::tenant_limits::Stored;
+use crate::{Store, contents, convert, tenant_limits};
 use base::{Context, Fault};
 use domain::delivery::Status;
 use domain::edit::{Now, Words};
@@ -19,6 +21,7 @@ use domain::request::Draft;
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, Transaction};
+use std::collections::BTreeMap;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -105,6 +108,8 @@ pub struct Write<'a> {
     pub draft: Option<&'a Draft>,
     /// Its deliveries that change.
     pub moves: Vec<Move>,
+    /// What is known of the content by platform, where that changes.
+    pub marks: &'a BTreeMap<&'static str, Mark>,
     /// Deliveries on further accounts.
     pub added: Vec<(DeliveryId, AccountId, &'static str)>,
     /// The wake-ups that are owed from now on; those of the fan-out and of the word to whoever
@@ -184,12 +189,34 @@ pub(crate) async fn lock(db: &mut PgConnection, post: PostId) -> Result<Vec<Stan
 }
 
 impl Turn {
+    /// Whose post it is.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
     /// Takes the next free slot for the post, instead of the one it had.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn place(&mut self, wanted: Wanted<'_>) -> Result<Result<Place, NoPlace>, Fault> {
         slots::take(&mut self.tx, self.post.id, wanted).await
+    }
+
+    /// What stands against the deliveries that a change adds: an account has their content
+    /// already, or a limit of the tenant leaves no room for what they cost. Last before the
+    /// change is written.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn weigh(&mut self, added: &NewPost) -> Result<Option<Accepted>, Fault> {
+        if !contents::hold(&mut self.tx, &[added]).await? {
+            return Ok(Some(Accepted::InProgress));
+        }
+        if let Some(alike) = contents::alike_of(&mut self.tx, &[added]).await?.pop().flatten() {
+            return Ok(Some(Accepted::Alike(alike)));
+        }
+        let over = tenant_limits::weigh(&mut self.tx, &[added], Stored::AsDrafts).await?;
+        Ok(over.into_iter().next().flatten().map(Accepted::Over))
     }
 
     /// Writes a change, and returns the wake-ups that are owed now.
@@ -203,6 +230,7 @@ impl Turn {
         update_post(tx, post, &write).await?;
         add(tx, (self.tenant, post), &write).await?;
         move_deliveries(tx, &self.post, &write).await?;
+        mark(tx, post, &write).await?;
         let stopped = write.moves.iter().filter(|one| one.is_stopped);
         let stopped: Vec<Uuid> = stopped.map(|one| one.id.uuid()).collect();
         jobs::disarm(tx, JobKind::Publish, &stopped).await?;
@@ -296,6 +324,26 @@ async fn move_deliveries(
     .bind(Json(&post.draft))
     .bind(flags(|one| one.words == Words::Own))
     .bind(flags(|one| one.words == Words::New))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What goes out as the post says now has the content that it has now.
+async fn mark(db: &mut PgConnection, post: PostId, write: &Write<'_>) -> Result<(), Fault> {
+    if write.marks.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE deliveries d SET content = t.content, cost_micros = t.cost_micros
+         FROM UNNEST($2::text[], $3::bigint[], $4::bigint[]) AS t (platform, content, cost_micros)
+         WHERE d.post_id = $1 AND d.platform = t.platform AND d.draft IS NULL
+             AND d.status IN ('validating', 'scheduled', 'ready')",
+    )
+    .bind(post.uuid())
+    .bind(write.marks.keys().copied().collect::<Vec<_>>())
+    .bind(write.marks.values().map(|mark| mark.content).collect::<Vec<_>>())
+    .bind(write.marks.values().map(|mark| mark.cost_micros).collect::<Vec<_>>())
     .execute(db)
     .await?;
     Ok(())

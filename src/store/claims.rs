@@ -30,12 +30,28 @@ impl Claim {
         Self { name: key.to_owned(), sha256: sha256.to_owned(), is_for_ever: false }
     }
 
+    /// By the key of a request that brings many posts, and the line of one of them: so a line is
+    /// asked again as the request is.
+    pub fn line(key: &str, line: u64, sha256: &str) -> Self {
+        let name = format!("\u{2}{key}\u{2}{line}");
+        Self { name, sha256: sha256.to_owned(), is_for_ever: false }
+    }
+
     /// By the caller's own reference, which stands for one post for ever. No header can carry the
     /// control character that it is kept under.
     pub fn reference(reference: &str, sha256: &str) -> Self {
         let name = format!("\u{1}{reference}");
         Self { name, sha256: sha256.to_owned(), is_for_ever: true }
     }
+}
+
+/// How somebody is met who has a name and has not committed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// He is told of, not waited for: each name has a lock, which is asked for.
+    Passed,
+    /// His end is waited for, without locks: there are more names than Postgres has locks.
+    Awaited,
 }
 
 impl Store {
@@ -49,7 +65,7 @@ impl Store {
         if !wait(&mut tx, new).await? {
             return Ok(Err(Accepted::InProgress));
         }
-        match claim_all(&mut tx, std::slice::from_ref(new)).await?.pop().flatten() {
+        match claim_all(&mut tx, std::slice::from_ref(new), Others::Passed).await?.pop().flatten() {
             None => Ok(Ok(tx)),
             Some(against) => Ok(Err(against)),
         }
@@ -69,6 +85,23 @@ impl Store {
         let before = before(&mut db, &asked).await?;
         Ok(before.into_iter().find_map(|before| match before {
             Some(Accepted::Again(id)) => Some(id),
+            _ => None,
+        }))
+    }
+
+    /// A post that another request than this became under one of these claims.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn claimed_otherwise(
+        &self,
+        tenant: TenantId,
+        claims: &[Claim],
+    ) -> Result<Option<PostId>, Fault> {
+        let mut db = self.pool.acquire().await?;
+        let asked: Vec<_> = claims.iter().map(|claim| (tenant, claim)).collect();
+        Ok(before(&mut db, &asked).await?.into_iter().find_map(|before| match before {
+            Some(Accepted::KeyTaken(id) | Accepted::ReferenceTaken(id)) => Some(id),
             _ => None,
         }))
     }
@@ -98,6 +131,7 @@ impl Store {
 pub(crate) async fn claim_all(
     db: &mut PgConnection,
     posts: &[NewPost],
+    others: Others,
 ) -> Result<Vec<Option<Accepted>>, Fault> {
     let mut names = HashSet::new();
     let mut against: Vec<Option<Accepted>> = Vec::with_capacity(posts.len());
@@ -112,7 +146,7 @@ pub(crate) async fn claim_all(
     }
     // Those who have no locks, as a version before this one, are met in the order of the names.
     asked.sort_by_key(|(_, tenant, claim)| (*tenant, &claim.name));
-    let won = insert(db, posts, &asked).await?;
+    let won = insert(db, posts, &asked, others).await?;
     let is_won = |(place, _, claim): &(usize, TenantId, &Claim)| {
         won.contains(&(posts[*place].id.uuid(), claim.name.clone()))
     };
@@ -124,17 +158,35 @@ pub(crate) async fn claim_all(
     for ((place, ..), before) in lost.iter().zip(before(db, &named).await?) {
         against[*place].get_or_insert(before.unwrap_or(Accepted::InProgress));
     }
-    let made_in_vain: Vec<_> =
-        asked.iter().filter(|one| against[one.0].is_some() && is_won(one)).collect();
+    let in_vain = asked.iter().filter(|one| against[one.0].is_some() && is_won(one));
+    let in_vain: Vec<_> = in_vain.map(|(_, tenant, claim)| (*tenant, *claim)).collect();
+    give_back(db, &in_vain).await?;
+    Ok(against)
+}
+
+/// Gives the names of posts back that are not stored after all.
+pub(crate) async fn unclaim(db: &mut PgConnection, posts: &[&NewPost]) -> Result<(), Fault> {
+    let of = |post: &&NewPost| -> Vec<(TenantId, Claim)> {
+        post.claims.iter().map(|claim| (post.tenant, claim.clone())).collect()
+    };
+    let claims: Vec<(TenantId, Claim)> = posts.iter().flat_map(of).collect();
+    let claims: Vec<_> = claims.iter().map(|(tenant, claim)| (*tenant, claim)).collect();
+    give_back(db, &claims).await
+}
+
+async fn give_back(db: &mut PgConnection, claims: &[(TenantId, &Claim)]) -> Result<(), Fault> {
+    if claims.is_empty() {
+        return Ok(());
+    }
     sqlx::query(
         "DELETE FROM idempotency_keys k USING UNNEST($1::uuid[], $2::text[]) AS t (tenant_id, key)
          WHERE k.tenant_id = t.tenant_id AND k.key = t.key",
     )
-    .bind(made_in_vain.iter().map(|(_, tenant, _)| tenant.uuid()).collect::<Vec<_>>())
-    .bind(made_in_vain.iter().map(|(.., claim)| &*claim.name).collect::<Vec<_>>())
+    .bind(claims.iter().map(|(tenant, _)| tenant.uuid()).collect::<Vec<_>>())
+    .bind(claims.iter().map(|(_, claim)| &*claim.name).collect::<Vec<_>>())
     .execute(db)
     .await?;
-    Ok(against)
+    Ok(())
 }
 
 /// The claims that could be made: the post and the name of each.
@@ -142,6 +194,7 @@ async fn insert(
     db: &mut PgConnection,
     posts: &[NewPost],
     asked: &[(usize, TenantId, &Claim)],
+    others: Others,
 ) -> Result<HashSet<(Uuid, String)>, Fault> {
     if asked.is_empty() {
         return Ok(HashSet::new());
@@ -149,7 +202,8 @@ async fn insert(
     // The locks are asked for, not waited for: whoever has one has not committed yet.
     let rows = sqlx::query(
         "WITH turn AS MATERIALIZED (
-             SELECT *, pg_try_advisory_xact_lock(hashtextextended(tenant_id::text || ':' || key, 0))
+             SELECT *, $7 OR
+                 pg_try_advisory_xact_lock(hashtextextended(tenant_id::text || ':' || key, 0))
                  AS won
              FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::boolean[])
                  AS t (tenant_id, key, sha256, post_id, is_for_ever))
@@ -167,6 +221,7 @@ async fn insert(
     .bind(asked.iter().map(|(place, ..)| posts[*place].id.uuid()).collect::<Vec<_>>())
     .bind(asked.iter().map(|(.., claim)| claim.is_for_ever).collect::<Vec<_>>())
     .bind(format!("{KEPT_H} hours"))
+    .bind(others == Others::Awaited)
     .fetch_all(db)
     .await?;
     rows.iter().map(|row| Ok((row.try_get("post_id")?, row.try_get("key")?))).collect()
@@ -174,10 +229,7 @@ async fn insert(
 
 /// Waits for whoever carries out the same request. `false` when that takes too long.
 async fn wait(tx: &mut Transaction<'static, Postgres>, new: &NewPost) -> Result<bool, Fault> {
-    sqlx::query("SELECT set_config('lock_timeout', $1, true)")
-        .bind(WAIT)
-        .execute(&mut **tx)
-        .await?;
+    wait_no_longer(tx).await?;
     for claim in &new.claims {
         let waited = sqlx::query(
             "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text || ':' || $2::text, 0))",
@@ -188,16 +240,23 @@ async fn wait(tx: &mut Transaction<'static, Postgres>, new: &NewPost) -> Result<
         .await;
         match waited {
             Ok(_) => {}
-            Err(sqlx::Error::Database(error))
-                if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) =>
-            {
-                return Ok(false);
-            }
+            Err(error) if is_out_of_time(&error) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
     }
     sqlx::query("SET LOCAL lock_timeout TO DEFAULT").execute(&mut **tx).await?;
     Ok(true)
+}
+
+/// From here on, a transaction gives up what it waits for too long.
+pub(crate) async fn wait_no_longer(db: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::query("SELECT set_config('lock_timeout', $1, true)").bind(WAIT).execute(db).await?;
+    Ok(())
+}
+
+/// It gave up waiting.
+pub(crate) fn is_out_of_time(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some(LOCK_NOT_AVAILABLE)
 }
 
 /// What was accepted under each of these claims, as long as it stands.

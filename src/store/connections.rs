@@ -2,8 +2,9 @@
 
 use crate::accounts::{Account, account_of};
 use crate::jobs::{self, Arm, Job};
-use crate::{Store, convert, gates, refusals};
+use crate::{Store, convert, gates, refusals, tenant_limits};
 use base::Fault;
+use domain::allowance::Spent;
 use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
 use sqlx::{PgConnection, Row};
@@ -140,6 +141,9 @@ async fn write_account(
     .fetch_optional(&mut *tx)
     .await?;
     let status: Option<String> = old.as_ref().map(|row| row.try_get("status")).transpose()?;
+    if status.as_deref().is_none_or(|status| status == "disconnected") {
+        tenant_limits::keep_room(tx, connection.tenant, Spent::Accounts, 1).await?;
+    }
     let row = sqlx::query(
         "WITH account AS (
              INSERT INTO accounts (id, tenant_id, brand_id, platform, app, remote_id, handle,

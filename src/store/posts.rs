@@ -185,46 +185,6 @@ impl Store {
         Ok(asked.iter().map(of).collect())
     }
 
-    /// Posts of a tenant, newest first, those before `before` and of these brands alone.
-    ///
-    /// # Errors
-    /// When Postgres fails.
-    pub async fn posts(
-        &self,
-        tenant: TenantId,
-        (before, only): (Option<PostId>, Option<&[BrandId]>),
-        limit: i64,
-    ) -> Result<Vec<Post>, Fault> {
-        let mut db = self.pool.acquire().await?;
-        let rows = sqlx::query(
-            "SELECT id, brand_id, stage, hold_reason, held_at, revision, draft, scheduled_at,
-                 created_at, clock_timestamp() AS now
-             FROM posts WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2)
-                 AND ($4::uuid[] IS NULL OR brand_id = ANY($4))
-             ORDER BY id DESC LIMIT $3",
-        )
-        .bind(tenant.uuid())
-        .bind(before.map(|id| id.uuid()))
-        .bind(limit)
-        .bind(only.map(|only| only.iter().map(|id| id.uuid()).collect::<Vec<_>>()))
-        .fetch_all(&mut *db)
-        .await?;
-        let mut posts = rows.iter().map(post_of).collect::<Result<Vec<_>, _>>()?;
-        let ids: Vec<Uuid> = posts.iter().map(|p| p.id.uuid()).collect();
-        for delivery in shown_deliveries(&mut db, &ids).await? {
-            if let Some(post) = posts.iter_mut().find(|p| p.id == delivery.post) {
-                post.deliveries.push(delivery);
-            }
-        }
-        let origins = posts.iter().filter(|post| post.draft.republish.is_some());
-        let origins: Vec<Uuid> = origins.map(|post| post.id.uuid()).collect();
-        let mut republished = copies_of(&mut db, &origins).await?;
-        for post in &mut posts {
-            post.republished = republished.remove(&post.id);
-        }
-        Ok(posts)
-    }
-
     /// Locks a post for its fan-out. `None` when the wake-up is not owed any more.
     ///
     /// # Errors

@@ -2,11 +2,13 @@
 
 mod accounts;
 mod again;
+mod allowance;
 mod answers;
 mod apart;
 mod asked;
 mod back;
 mod bench;
+mod bulk;
 mod calendar;
 mod cancel;
 mod chain;
@@ -16,11 +18,13 @@ mod copies;
 mod counted;
 mod cut;
 mod cut_everywhere;
+mod duplicates;
 mod erasure;
 mod everywhere;
 mod failures;
 mod far;
 mod film;
+mod filters;
 mod flush;
 mod followed;
 mod forgotten;

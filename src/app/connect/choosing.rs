@@ -137,7 +137,7 @@ async fn take(
     let party = Party { tenant: choices.tenant, brand: choices.brand, account: None, own_app_key };
     let speaker = Speaker { platform, auth, registration: &registration };
     let connected = landing::connect(app, party, speaker, &chosen, Some(sha256)).await?;
-    Ok(connected.ok_or_else(over))
+    Ok(connected.and_then(|connected| connected.ok_or_else(over)))
 }
 
 /// The identities that are named, each once.

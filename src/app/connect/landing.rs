@@ -4,7 +4,7 @@ use super::conflict;
 use super::identities::Speaker;
 use crate::show::{self, AccountView};
 use crate::targets::Address;
-use crate::{App, Refused, grants, keeping};
+use crate::{Answer, App, Refused, grants, keeping, likes};
 use base::{Fault, rng};
 use domain::id::{AccountId, BrandId, TenantId};
 use platforms::Identity;
@@ -46,7 +46,10 @@ pub(super) async fn land(
     if only.len() > 1 {
         return Ok(Ok(Landed::Choose(identities)));
     }
-    let connected = connect(app, party, speaker, only, None).await?;
+    let connected = match connect(app, party, speaker, only, None).await? {
+        Ok(connected) => connected,
+        Err(refused) => return Ok(Err(refused)),
+    };
     let none = || conflict("connect_refused", "The platform named nobody to publish as.");
     Ok(connected.filter(|accounts| !accounts.is_empty()).map(Landed::Connected).ok_or_else(none))
 }
@@ -82,7 +85,7 @@ pub(super) async fn connect(
     speaker: Speaker<'_>,
     identities: &[Identity],
     choices_sha256: Option<&[u8]>,
-) -> Result<Option<Vec<AccountView>>, Fault> {
+) -> Answer<Option<Vec<AccountView>>> {
     let (platform, name) = (speaker.platform.name(), speaker.registration.name.as_str());
     let connection = |identity| connection_of(party, platform, name, identity);
     let connections: Vec<Connection<'_>> = identities.iter().map(connection).collect();
@@ -106,8 +109,10 @@ pub(super) async fn connect(
         }
     };
     let around = Around { seal: &seal, owed: &owed, choices_sha256 };
-    let Some(connected) = app.0.store.connect_accounts(&connections, &around).await? else {
-        return Ok(None);
+    let connected = match app.0.store.connect_accounts(&connections, &around).await {
+        Ok(Some(connected)) => connected,
+        Ok(None) => return Ok(Ok(None)),
+        Err(fault) => return Ok(Err(likes::no_room(fault)?)),
     };
     app.wake(&connected.jobs).await;
     for account in &connected.rested {
@@ -116,7 +121,7 @@ pub(super) async fn connect(
     for account in &connected.accounts {
         tracing::info!(account = %account.id, platform, "an account is connected");
     }
-    Ok(Some(connected.accounts.iter().map(show::account).collect()))
+    Ok(Ok(Some(connected.accounts.iter().map(show::account).collect())))
 }
 
 fn connection_of<'a>(

@@ -43,7 +43,9 @@ pub(super) fn refused(id: String, key: String, refused: &Refused) -> EntryAnswer
             };
             ("validation_failed".to_owned(), message, details)
         }
-        Refused::Forbidden { why, .. } | Refused::NameTaken { why, .. } => {
+        Refused::Forbidden { why, .. }
+        | Refused::NameTaken { why, .. }
+        | Refused::Limited { why, .. } => {
             let (code, message) = refused.told();
             (code, message, std::slice::from_ref(&**why))
         }

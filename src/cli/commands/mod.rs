@@ -3,12 +3,14 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod bench;
+pub mod bulk;
 pub mod calendar;
 pub mod connect;
 pub mod dev;
 pub mod doctor;
 pub mod inbox;
 pub mod keys;
+pub mod limits;
 pub mod post;
 pub mod posts;
 pub mod retry;

@@ -1,5 +1,6 @@
 //! `postfleet posts`: lists and shows posts, and changes what has not left yet.
 
+use super::bulk;
 use crate::say::say;
 use base::{Context, Fault};
 use client::{Client, Place, Post};
@@ -26,7 +27,14 @@ enum Order {
         /// So many at most.
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: u32,
+        /// Those that have this in common, as `status=failed`, `brand=acme`, `platform=threads`,
+        /// `account=acc_…`, `dueFrom=2026-12-01T00:00:00Z`, `clientRef=…` or `q=launch day`. May
+        /// be repeated.
+        #[arg(long = "where", value_name = "NAME=VALUE")]
+        common: Vec<String>,
     },
+    /// Enqueues the posts of a file, or only checks them.
+    Bulk(bulk::Arguments),
     /// Shows one post.
     Show(Named),
     /// Changes what was written of it, where it has not left yet.
@@ -101,8 +109,15 @@ struct Seen {
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
     let fleet = Client::new(&Place::find()?)?;
     let post = match &arguments.order {
-        Order::List { before, limit } => {
-            let page = fleet.list_posts(before.as_deref(), *limit).await?;
+        Order::Bulk(arguments_of) => return bulk::run(&fleet, arguments_of, arguments.json).await,
+        Order::List { before, limit, common } => {
+            let limit = limit.to_string();
+            let mut asked = vec![("limit", limit.as_str())];
+            asked.extend(before.iter().map(|before| ("before", before.as_str())));
+            for one in common {
+                asked.push(one.split_once('=').context("--where is NAME=VALUE")?);
+            }
+            let page = fleet.find_posts(&asked).await?;
             match arguments.json {
                 true => say(pretty(&json!({"posts": page.posts, "nextCursor": page.next_cursor}))),
                 false => page.posts.iter().map(line).for_each(say),

@@ -129,6 +129,7 @@ pub fn body(draft: &Draft) -> Value {
         medias,
         options,
         republish,
+        duplicate_content,
         copy_of: _,
         begin: _,
     } = draft;
@@ -147,6 +148,9 @@ pub fn body(draft: &Draft) -> Value {
     }
     if let Some(republish) = republish {
         body["republish"] = json!(republish);
+    }
+    if let Some(policy) = duplicate_content {
+        body["duplicateContent"] = json!(policy);
     }
     for (platform, options) in options {
         let mut object = options.clone();

@@ -130,4 +130,8 @@ impl Adapter for X {
     fn cost_microdollars(&self, call: &Call, reply: Option<&Reply>) -> u64 {
         prices::cost_microdollars(call, reply)
     }
+
+    fn price_microdollars(&self, content: &Content) -> u64 {
+        prices::price_microdollars(content)
+    }
 }

@@ -1,9 +1,11 @@
 //! What X charges for calls: pay-per-use since 2026 (x.md section 4).
 //!
-//! Where X names no price of its own, the nearest one is assumed and says so. Invariant: a figure
-//! for the operator's eyes; nothing is decided by it.
+//! Where X names no price of its own, the nearest one is assumed and says so. Invariant: what was
+//! spent is a figure for the operator's eyes; what a tenant may spend is decided by the price of
+//! what is to go out.
 
 use crate::port::{Body, Call, Part, Reply};
+use domain::content::{Content, Segment};
 use domain::text;
 use serde_json::Value;
 
@@ -37,6 +39,17 @@ pub(super) fn cost_microdollars(call: &Call, reply: Option<&Reply>) -> u64 {
     }
 }
 
+/// The price of a content: each part is a post, and what is said of a file is charged beside it.
+pub(super) fn price_microdollars(content: &Content) -> u64 {
+    let described = |part: &Segment| part.media.iter().filter(|one| one.alt_text.is_some()).count();
+    let part = |part: &Segment| of(&part.text) + METADATA * described(part) as u64;
+    content.segments.iter().map(part).sum()
+}
+
+fn of(wording: &str) -> u64 {
+    if text::all_links(wording).is_empty() { CREATE } else { CREATE_WITH_LINK }
+}
+
 fn created(body: &Body) -> u64 {
     let parts = body.0.iter().filter_map(|part| match part {
         Part::Inline(bytes) => Some(bytes.as_slice()),
@@ -44,8 +57,7 @@ fn created(body: &Body) -> u64 {
     });
     let body: Value =
         serde_json::from_slice(&parts.collect::<Vec<_>>().concat()).unwrap_or_default();
-    let wording = body["text"].as_str().unwrap_or_default();
-    if text::all_links(wording).is_empty() { CREATE } else { CREATE_WITH_LINK }
+    of(body["text"].as_str().unwrap_or_default())
 }
 
 /// How many things a reply brings; one where it is not known.
@@ -93,6 +105,22 @@ mod tests {
         for (body, price) in table {
             assert_eq!(cost_microdollars(&call("tweets.create", body), None), price, "{body}");
         }
+    }
+
+    // case: Q-price
+    #[test]
+    fn a_content_costs_what_its_parts_do() {
+        let part = |text: &str, alts: &[Option<&str>]| {
+            let media = |alt: &Option<&str>| {
+                let id = "med_00000000000000000000000000000001".parse().unwrap();
+                domain::content::MediaUse { id, alt_text: alt.map(str::to_owned) }
+            };
+            Segment { text: text.to_owned(), media: alts.iter().map(media).collect() }
+        };
+        let price = |segments| price_microdollars(&Content { segments, ..Content::default() });
+        assert_eq!(price(vec![part("Hello", &[])]), 15_000);
+        assert_eq!(price(vec![part("See example.com", &[]), part("2", &[])]), 215_000);
+        assert_eq!(price(vec![part("Look", &[Some("A cat"), None])]), 20_000);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use store::accepts::Accepted;
 use store::claims::Claim;
 use store::contents::Sought;
 use tokio::sync::SemaphorePermit;
+use utoipa::ToSchema;
 
 /// Rows of one request at most.
 pub const ROWS_MAX: usize = 5_000;
@@ -50,7 +51,8 @@ pub struct Row {
 }
 
 /// What becomes of the good rows beside bad ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[schema(as = BulkMode)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// None is accepted.
@@ -75,7 +77,8 @@ pub struct Asked<'a> {
 }
 
 /// What became of each row.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = BulkReport)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The rows were checked alone.
@@ -95,7 +98,8 @@ pub struct Report {
 }
 
 /// A row that is a post now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BulkLine)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     /// The line that it begins on.
@@ -113,7 +117,8 @@ pub struct Line {
 }
 
 /// A row that is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BulkBadLine)]
 pub struct BadLine {
     /// The line that it begins on.
     pub line: u64,

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use store::overviews::{Overview, Sought};
 use store::tenant_limits::Used;
+use utoipa::ToSchema;
 
 pub use store::tenant_limits::TenantLimits;
 
@@ -25,7 +26,7 @@ pub use store::tenant_limits::TenantLimits;
 const WITHIN: Duration = Duration::from_secs(1);
 
 /// Every limit.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// The present, by the database's clock.
@@ -44,7 +45,8 @@ pub struct Limits {
 }
 
 /// What a tenant may use up, and what it does with the same content again.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = TenantLimits)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantView {
     /// Posts of a day of UTC.
@@ -61,7 +63,7 @@ pub struct TenantView {
 }
 
 /// A limit, and how far it is used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Count {
     /// The limit; `null` is none.
@@ -75,7 +77,7 @@ pub struct Count {
 }
 
 /// What an account can take yet.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountLimits {
     /// Which one.
@@ -101,7 +103,7 @@ pub struct AccountLimits {
 }
 
 /// So many calls of one endpoint in so much time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Window {
     /// The calls that count, as `tweets.create`; `posts` are its owner's limits.
@@ -116,7 +118,7 @@ pub struct Window {
 }
 
 /// What is due waits for a gate to open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Parked {
     /// When it opens.
@@ -184,7 +186,7 @@ pub async fn set(app: &App, caller: &Caller, limits: &TenantLimits) -> Answer<Te
 }
 
 /// What a brand does with the same content again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BrandGuard {
     /// `null` is what the tenant says.

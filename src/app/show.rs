@@ -12,7 +12,6 @@ pub use operations::{EndView, OperationsView, RemovalView, RepostView};
 
 use crate::caller::Caller;
 use crate::{Answer, App, Refused};
-use base::Fault;
 use domain::capability::Profile;
 use domain::copies::CopyOf;
 use domain::delivery::Status;

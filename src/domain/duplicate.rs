@@ -5,9 +5,11 @@ use crate::id::AssetId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use unicode_normalization::UnicodeNormalization;
+use utoipa::ToSchema;
 
 /// What is done with a post whose content an account has already, or is about to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = DuplicatePolicy)]
 #[serde(rename_all = "camelCase")]
 pub enum Policy {
     /// It is accepted like any other.
@@ -40,7 +42,8 @@ impl Policy {
 }
 
 /// What is done, and how far apart the same content may stand without it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DuplicateGuard)]
 #[serde(rename_all = "camelCase")]
 pub struct Guard {
     /// What is done.

@@ -18,7 +18,9 @@ use domain::rejection::{Rejection, Rule};
 use domain::request::{CLIENT_REF_CHARS_MAX, Fields, LIST_MAX, MEDIA_MAX};
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// Accounts of one page, at most and when nothing is said.
 const ACCOUNTS_MAX: u32 = 100;
@@ -85,25 +87,28 @@ struct Page {
     next_cursor: Option<AccountId>,
 }
 
-#[derive(Serialize)]
-struct Whole {
+/// Every limit.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WholeLimits)]
+pub(crate) struct Whole {
     #[serde(flatten)]
     limits: Limits,
-    requests: Value,
+    /// What is taken of a request, whoever makes it.
+    requests: BTreeMap<&'static str, usize>,
 }
 
 /// What is taken of a request, whoever makes it.
-fn requests() -> Value {
-    json!({
-        "jsonSizeBytes": BODY_SIZE_BYTES_MAX,
-        "bulkSizeBytes": BULK_SIZE_BYTES_MAX,
-        "bulkRows": ROWS_MAX,
-        "pageEntries": PAGE_MAX,
-        "listEntries": LIST_MAX,
-        "mediaOfAPost": MEDIA_MAX,
-        "idempotencyKeyChars": KEY_MAX,
-        "clientRefChars": CLIENT_REF_CHARS_MAX,
-    })
+fn requests() -> BTreeMap<&'static str, usize> {
+    BTreeMap::from([
+        ("jsonSizeBytes", BODY_SIZE_BYTES_MAX),
+        ("bulkSizeBytes", BULK_SIZE_BYTES_MAX),
+        ("bulkRows", ROWS_MAX),
+        ("pageEntries", PAGE_MAX as usize),
+        ("listEntries", LIST_MAX),
+        ("mediaOfAPost", MEDIA_MAX),
+        ("idempotencyKeyChars", KEY_MAX),
+        ("clientRefChars", CLIENT_REF_CHARS_MAX),
+    ])
 }
 
 fn object(asked: Vec<(String, String)>) -> Map<String, Value> {
@@ -197,6 +202,7 @@ fn out_of(fields: &mut Fields<'_>, name: &str, (min, max): (u64, u64), actual: u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     // case: Q-limits
     #[test]

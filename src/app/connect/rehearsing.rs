@@ -57,7 +57,10 @@ pub async fn rehearse(app: &App, caller: &Caller, wanted: Wanted<'_>) -> Answer<
     let registration = rehearsal::registration();
     let speaker = Speaker { platform, auth: &REHEARSAL, registration: &registration };
     let identities = [rehearsal::identity(wanted.handle, kind)];
-    let connected = connect(app, party, speaker, &identities, None).await?;
+    let connected = match connect(app, party, speaker, &identities, None).await? {
+        Ok(connected) => connected,
+        Err(refused) => return Ok(Err(refused)),
+    };
     let Some(account) = connected.and_then(|accounts| accounts.into_iter().next()) else {
         return Ok(Err(conflict("connect_refused", "The account was not made.")));
     };

@@ -93,7 +93,7 @@ fn told(operation: &Operation) -> Value {
     }
     for (status, name, _) in refusals_of(operation) {
         let reference = json!({"$ref": format!("#/components/responses/{name}")});
-        responses.insert(status.to_string(), reference);
+        responses.entry(status.to_string()).or_insert(reference);
     }
     let scopes = [scope.as_str()];
     let mut whole = json!({
@@ -110,8 +110,9 @@ fn told(operation: &Operation) -> Value {
         if !body.example.is_null() {
             content["example"] = body.example.clone();
         }
-        whole["requestBody"] =
-            json!({"required": body.is_required, "content": {body.media_type: content}});
+        let forms = body.media_types.iter().map(|form| ((*form).to_owned(), content.clone()));
+        let forms: Map<String, Value> = forms.collect();
+        whole["requestBody"] = json!({"required": body.is_required, "content": forms});
     }
     whole
 }

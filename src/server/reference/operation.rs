@@ -36,7 +36,7 @@ pub(crate) struct Operation {
 /// What a request carries.
 #[derive(Debug, Clone)]
 pub(crate) struct Body {
-    pub media_type: &'static str,
+    pub media_types: Vec<&'static str>,
     pub schema: Value,
     pub example: Value,
     pub is_required: bool,
@@ -107,7 +107,23 @@ impl Operation {
         is_required: bool,
     ) -> Self {
         let schema = self.shape::<T>();
-        self.body = Some(Body { media_type, schema, example, is_required });
+        self.body = Some(Body { media_types: vec![media_type], schema, example, is_required });
+        self
+    }
+
+    /// Carries a text in one of these forms.
+    pub fn takes_text(mut self, media_types: &[&'static str]) -> Self {
+        let (schema, example) = (json!({"type": "string"}), Value::Null);
+        let media_types = media_types.to_vec();
+        self.body = Some(Body { media_types, schema, example, is_required: true });
+        self
+    }
+
+    /// Is turned away in a form of its own.
+    pub fn turned_away(mut self, status: u16, told: &'static str, beside: Value) -> Self {
+        let refusal = json!({"$ref": "#/components/schemas/Refusal"});
+        let schema = json!({"allOf": [refusal, {"type": "object", "properties": beside}]});
+        self.answers.push((status, told, schema));
         self
     }
 

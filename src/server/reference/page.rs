@@ -96,16 +96,17 @@ fn carried(operation: &Operation, told: &Value) -> Markup {
     let method = operation.method.as_str();
     let start = format!("curl -X {method} {url} \\\n  -H \"Authorization: Bearer $KEY\"");
     let Some(body) = &operation.body else { return Markup::of("<pre>{}</pre>", &[&start]) };
-    let schema = told["requestBody"]["content"][body.media_type]["schema"].clone();
+    let form = body.media_types.first().copied().unwrap_or_default();
+    let schema = told["requestBody"]["content"][form]["schema"].clone();
     let need = if body.is_required { "required" } else { "may be left out" };
-    let sent = match body.media_type {
+    let sent = match form {
         "application/json" => format!("{start} \\\n  -d '{:#}'", body.example),
         "multipart/form-data" => format!("{start} \\\n  -F file=@photo.jpg"),
         media_type => {
             format!("{start} \\\n  -H \"Content-Type: {media_type}\" --data-binary @file")
         }
     };
-    Markup::of("<h3>Body</h3><p>{}, {}: ", &[body.media_type, need])
+    Markup::of("<h3>Body</h3><p>{}, {}: ", &[&body.media_types.join(" or "), need])
         .then(&kind(&schema))
         .with("</p><pre>{}</pre>", &[&sent])
 }

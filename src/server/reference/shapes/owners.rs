@@ -1,5 +1,6 @@
 //! Of brands, accounts, endpoints and keys.
 
+use domain::duplicate::Policy;
 use domain::id::AccountId;
 use domain::slots::Written;
 use domain::time::Timestamp;
@@ -54,6 +55,39 @@ pub(crate) struct LimitsRequest {
     /// Seconds between two posts.
     #[schema(minimum = 1, maximum = 86_400)]
     min_gap_s: Option<u32>,
+}
+
+/// What equal posts come to.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct GuardRequest {
+    /// As the tenant says without it.
+    duplicate_content: Option<Policy>,
+    /// Hours within which the same content counts as a duplicate.
+    #[schema(minimum = 1, maximum = 720)]
+    duplicate_within_hours: Option<u32>,
+}
+
+/// What a tenant may use up; what is not said is no limit.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct TenantLimitsRequest {
+    /// Posts on one day of UTC.
+    #[schema(minimum = 1)]
+    posts_per_day: Option<u32>,
+    /// Accounts.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    accounts: Option<u32>,
+    /// Bytes of files.
+    #[schema(minimum = 1)]
+    media_bytes: Option<u64>,
+    /// US cents of a month of UTC, by platform; 0 is nothing at all.
+    spend_cents_per_month: Option<BTreeMap<String, u32>>,
+    /// What equal posts come to.
+    duplicate_content: Option<Policy>,
+    /// Hours within which the same content counts as a duplicate.
+    #[schema(minimum = 1, maximum = 720)]
+    duplicate_within_hours: Option<u32>,
 }
 
 /// A link for a person who is to connect an account.

@@ -3,9 +3,9 @@
 use super::{count, cursor, text};
 use crate::reference::operation::{Operation, delete, get, patch, post, put};
 use crate::reference::shapes::owners::{
-    AuthorizeRequest, BrandRequest, ChooseRequest, ExchangeRequest, ImportRequest, KeyRequest,
+    AuthorizeRequest, BrandRequest, ChooseRequest, ExchangeRequest, GuardRequest, ImportRequest, KeyRequest,
     LimitsRequest, LinkRequest, Nothing, OAuthAppRequest, PauseRequest, PlatformRow,
-    RedeliverRequest, Redelivered, RehearseRequest, RotateRequest, SlotsRequest, Tested, WebhookChange,
+    RedeliverRequest, Redelivered, RehearseRequest, RotateRequest, SlotsRequest, TenantLimitsRequest, Tested, WebhookChange,
     WebhookRequest,
 };
 use app::accounts::AccountPage;
@@ -17,9 +17,11 @@ use app::connect::links::Link;
 use app::connect::own_apps::OwnApp;
 use app::disconnect::DisconnectedView;
 use app::erase::ErasureView;
+use app::limits::{BrandGuard, TenantView};
 use app::show::{AccountView, BrandView};
 use app::slots::SlotsView;
 use app::webhooks::{EventView, MessageView, SecretView, WebhookView};
+use crate::limits::Whole as WholeLimits;
 use serde_json::json;
 
 pub(super) fn brands() -> Vec<Operation> {
@@ -44,6 +46,11 @@ pub(super) fn brands() -> Vec<Operation> {
             .lists::<AccountPage>("All of them.", json!({"summary": counts})),
         get("/v1/brands/{slug}/slots", "showBrandSlots", "Shows the slots of a brand.")
             .gives::<SlotsView>(200, "The slots, and the next ones that are free."),
+        get("/v1/brands/{slug}/duplicates", "showDuplicates", "Shows what equal posts come to.")
+            .gives::<BrandGuard>(200, "What the brand says; `null` is what the tenant says."),
+        put("/v1/brands/{slug}/duplicates", "setDuplicates", "Sets what equal posts come to.")
+            .takes::<GuardRequest>(json!({"duplicateContent": "refuse"}))
+            .gives::<BrandGuard>(200, "What the brand says now."),
         put("/v1/brands/{slug}/slots", "setBrandSlots", "Sets the slots of a brand.")
             .takes::<SlotsRequest>(slots)
             .gives::<SlotsView>(200, "The slots, and the next ones that are free.")
@@ -198,7 +205,17 @@ pub(super) fn webhooks() -> Vec<Operation> {
 
 pub(super) fn tenant() -> Vec<Operation> {
     let key = json!({"label": "billing app", "brands": {"acme": "editor"}});
+    let spend = json!({"postsPerDay": 500, "spendCentsPerMonth": {"x": 20_000}});
     vec![
+        get("/v1/limits", "listLimits", "Shows every limit, and what is left of it.")
+            .asks("brand", text(), "Accounts of this brand.")
+            .asks("account", text(), "This account alone.")
+            .asks("before", text(), "The `nextCursor` of a page.")
+            .asks("limit", count(100), "Accounts of a page; 20 without it.")
+            .gives_with::<WholeLimits>(200, "The limits, and a page of accounts.", cursor()),
+        put("/v1/limits", "setLimits", "Sets what the tenant may use up.")
+            .takes::<TenantLimitsRequest>(spend)
+            .gives::<TenantView>(200, "What it may use up now."),
         get("/v1/keys", "listKeys", "Lists the keys.").lists::<KeyView>("All of them.", json!({})),
         post("/v1/keys", "createKey", "Gives out a key.")
             .takes::<KeyRequest>(key)

@@ -6,10 +6,15 @@ use crate::reference::shapes::posts::{
     CauseRequest, HoldRequest, PostChange, PostRequest, ReviewRequest, Upload, ValidPost,
 };
 use app::amends::CauseView;
+use app::bulk::Report;
 use app::calendar::Entry;
+use app::lists::ListedDelivery;
 use app::show::PostView;
 use app::why::DeliveryPage;
 use domain::content::AssetFacts;
+use domain::delivery;
+use domain::failure::PUBLIC_TYPES;
+use domain::post::Status;
 use serde_json::{Value, json};
 
 fn written() -> Value {
@@ -33,11 +38,29 @@ pub(super) fn posts() -> Vec<Operation> {
             .gives::<PostView>(201, "The post is stored.")
             .gives::<PostView>(200, "It was accepted before, under this key or reference.")
             .conflicts(),
-        get("/v1/posts", "listPosts", "Lists posts, the newest first.")
-            .asks("before", text(), "The `nextCursor` of a page.")
-            .asks("limit", count(100), "Posts of a page; 20 without it.")
-            .asks("clientRef", text(), "The one post that you call so; stands alone.")
+        sought(get("/v1/posts", "listPosts", "Lists posts, the newest first."))
+            .asks("status", json!({"enum": statuses()}), "Those that stand so.")
+            .asks("dueFrom", instant(), "Those that are due from then on.")
+            .asks("dueTo", instant(), "Those that are due before then.")
+            .asks("createdFrom", instant(), "Those that came from then on.")
+            .asks("createdTo", instant(), "Those that came before then.")
+            .asks("q", json!({"type": "string", "maxLength": 200}), "Those with these words.")
+            .asks("clientRef", text(), "The one post that you call so.")
             .lists::<PostView>("A page.", cursor()),
+        post("/v1/posts/bulk", "createPosts", "Accepts up to 5,000 posts at once.")
+            .more(
+                "A line of JSON for each, as `createPost` takes it, or a row of a table with a \
+                 column for each field. With `mode=all` one bad row refuses all.",
+            )
+            .once()
+            .asks("mode", json!({"enum": ["all", "valid"]}), "What becomes of the good rows.")
+            .asks("dryRun", json!({"type": "boolean"}), "They are checked, and that is all.")
+            .takes_text(&["application/x-ndjson", "text/csv"])
+            .gives::<Report>(201, "What became of each row.")
+            .gives::<Report>(200, "What would become of each, or became of it before.")
+            .turned_away(422, "None is accepted; each violation has its line.", by_line())
+            .turned_away(415, "The body is neither lines of JSON nor a table.", json!({}))
+            .conflicts(),
         post("/v1/posts/validate", "validatePost", "Tells what would become of a post.")
             .more("Nothing is stored. What is wrong is told as `createPost` would.")
             .takes::<PostRequest>(written())
@@ -70,6 +93,33 @@ pub(super) fn posts() -> Vec<Operation> {
     ]
 }
 
+/// What posts and deliveries are sought by alike.
+fn sought(operation: Operation) -> Operation {
+    operation
+        .asks("before", text(), "The `nextCursor` of a page.")
+        .asks("limit", count(100), "Entries of a page; 20 without it.")
+        .asks("brand", text(), "Those of this brand.")
+        .asks("platform", text(), "Those for this platform.")
+        .asks("account", text(), "Those for this account.")
+}
+
+fn statuses() -> Vec<&'static str> {
+    Status::ALL.iter().map(|status| status.as_str()).collect()
+}
+
+fn instant() -> Value {
+    json!({"type": "string", "format": "date-time"})
+}
+
+fn by_line() -> Value {
+    json!({
+        "details": {"type": "array", "items": {"type": "object", "properties": {
+            "line": {"type": "integer", "minimum": 1, "description": "Where it begins."},
+        }}},
+        "data": {"$ref": "#/components/schemas/BulkReport"},
+    })
+}
+
 fn in_zone() -> Value {
     let mut beside = cursor();
     beside["timeZone"] = json!({"type": "string", "description": "The zone of the brand."});
@@ -91,7 +141,13 @@ pub(super) fn deliveries() -> Vec<Operation> {
         "outcome": "published", "permalink": "https://x.com/acme/status/1",
         "reason": "I see it on the profile.",
     });
+    let standing = delivery::Status::ALL.iter().map(|status| status.as_str());
+    let standing: Vec<_> = standing.chain(["parked"]).collect();
     vec![
+        sought(get("/v1/deliveries", "listDeliveries", "Lists deliveries, the newest first."))
+            .asks("status", json!({"enum": standing}), "Those that stand so.")
+            .asks("errorType", json!({"enum": PUBLIC_TYPES}), "Those that failed of it.")
+            .lists::<ListedDelivery>("A page.", cursor()),
         whole(get("/v1/deliveries/{id}", "showDelivery", "Shows a delivery, and why it is so.")),
         whole(post("/v1/deliveries/{id}/review", "reviewDelivery", "Settles one by hand."))
             .takes::<ReviewRequest>(statement)

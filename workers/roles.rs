@@ -22,6 +22,9 @@ const REPUBLISH_CONCURRENCY: usize = 4;
 /// Words about posts that wait for a person, at once: they are few and may come late.
 const WAITING_CONCURRENCY: usize = 4;
 
+/// Files looked at once: each look is one question, and may come late.
+const MEDIA_CONCURRENCY: usize = 2;
+
 /// Messages to endpoints at once: most of that time they wait for an answer, and an endpoint has
 /// sixteen lanes.
 const WEBHOOK_CONCURRENCY: usize = 256;
@@ -43,7 +46,7 @@ pub enum Role {
     Repost,
     /// Sends events to the endpoints of upstream apps.
     Webhook,
-    /// Looks after what is overdue.
+    /// Looks after what is overdue, and removes files that nobody needs any more.
     Sweep,
     /// Takes in what upstream apps add to their inboxes.
     Ingest,
@@ -106,6 +109,10 @@ pub(crate) fn spawn(
         Role::Sweep => {
             loops::sweep(app, config, shutdown, tasks);
             loops::versions(app, shutdown, tasks);
+            let options = WorkerOptions::new(app::queues::MEDIA, MEDIA_CONCURRENCY);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::media::tend(&app, &job).await
+            });
         }
         Role::FanOut => {
             let options = WorkerOptions::new(app::queues::FAN_OUT, config.fan_out_concurrency);

@@ -92,7 +92,8 @@ const fn role(kind: JobKind) -> &'static str {
         | JobKind::Preflight
         | JobKind::Republish
         | JobKind::Waiting
-        | JobKind::Webhook => "publish",
+        | JobKind::Webhook
+        | JobKind::Media => "publish",
     }
 }
 

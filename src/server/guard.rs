@@ -40,11 +40,12 @@ const ROUTES: [(Method, &str, Scope); 9] = [
 ];
 
 /// What everything else below a folder takes: to read it, and to change it.
-const FOLDERS: [(&str, Scope, Scope); 14] = [
+const FOLDERS: [(&str, Scope, Scope); 15] = [
     ("/v1/posts", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/deliveries", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/calendar", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/media", Scope::PostsRead, Scope::MediaWrite),
+    ("/v1/uploads", Scope::MediaWrite, Scope::MediaWrite),
     ("/v1/brands", Scope::AccountsRead, Scope::AccountsWrite),
     ("/v1/accounts", Scope::AccountsRead, Scope::AccountsWrite),
     ("/v1/oauth", Scope::AccountsWrite, Scope::AccountsWrite),
@@ -58,12 +59,17 @@ const FOLDERS: [(&str, Scope, Scope); 14] = [
 ];
 
 /// Lists that show a key the things of its own brands alone, and routes without a brand.
-const WITHOUT_BRAND: [(Method, &str); 5] = [
+const WITHOUT_BRAND: [(Method, &str); 10] = [
     (Method::GET, "/v1/posts"),
     (Method::GET, "/v1/accounts"),
     (Method::GET, "/v1/brands"),
     (Method::GET, "/v1/platforms"),
+    (Method::GET, "/v1/media"),
     (Method::POST, "/v1/media"),
+    (Method::POST, "/v1/media/import"),
+    (Method::POST, "/v1/media/presign"),
+    (Method::POST, "/v1/uploads"),
+    (Method::OPTIONS, "/v1/uploads"),
 ];
 
 /// Lets a request in, or turns it away.

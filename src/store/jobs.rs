@@ -32,6 +32,8 @@ pub enum JobKind {
     Waiting,
     /// Send an event to an endpoint.
     Webhook,
+    /// Look whether a file, or an upload that was begun, is still needed.
+    Media,
 }
 
 impl JobKind {
@@ -48,6 +50,7 @@ impl JobKind {
             Self::Republish => "republish",
             Self::Waiting => "waiting",
             Self::Webhook => "webhook",
+            Self::Media => "media",
         }
     }
 }

@@ -57,6 +57,7 @@ pub mod situations;
 pub mod slots;
 pub mod tenants;
 pub mod unmapped;
+pub mod uploads;
 pub mod visits;
 pub mod waiting;
 mod warm;

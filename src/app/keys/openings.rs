@@ -51,9 +51,11 @@ impl Purpose {
             JobKind::Follow => Self::Follow,
             JobKind::Refresh => Self::Refresh,
             JobKind::Publish | JobKind::FanOut | JobKind::Repost => Self::Publish,
-            JobKind::Preflight | JobKind::Republish | JobKind::Waiting | JobKind::Webhook => {
-                Self::Check
-            }
+            JobKind::Preflight
+            | JobKind::Republish
+            | JobKind::Waiting
+            | JobKind::Webhook
+            | JobKind::Media => Self::Check,
         }
     }
 

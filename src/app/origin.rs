@@ -59,10 +59,7 @@ pub(crate) async fn put_link(
 }
 
 /// What a link to put a file at names, if it is ours and its time is not over.
-pub(crate) async fn read_put(
-    app: &App,
-    token: &str,
-) -> Result<Option<(TenantId, AssetId)>, Fault> {
+pub(crate) async fn read_put(app: &App, token: &str) -> Result<Option<(TenantId, AssetId)>, Fault> {
     read(app, token, PUT_PURPOSE).await
 }
 
@@ -94,11 +91,7 @@ pub async fn linked(app: &App, token: &str) -> Answer<Linked> {
 }
 
 /// What a link names, if its tag is ours and its time is not over.
-async fn read(
-    app: &App,
-    token: &str,
-    purpose: &str,
-) -> Result<Option<(TenantId, AssetId)>, Fault> {
+async fn read(app: &App, token: &str, purpose: &str) -> Result<Option<(TenantId, AssetId)>, Fault> {
     let Some((named, tag)) = parse(token) else { return Ok(None) };
     // What has ended costs no look at the database.
     if Timestamp::from_seconds(named.ends_s) < app.now() {

@@ -6,7 +6,7 @@
 use crate::probe::{Broken, Found, Reader};
 use domain::content::MediaKind;
 use imagesize::{ImageSize, ImageType};
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Read, Seek, SeekFrom};
 
 const CUT: Broken = Broken::Structure("it is cut short");
 
@@ -138,6 +138,8 @@ pub(crate) fn webp(file: &mut Reader, size_bytes: u64) -> Result<Found, Broken> 
     if head[12..16] == *b"VP8X" && head[20] & 0x02 != 0 {
         return Err(Broken::Structure("it is an animated WebP, which no platform takes; use GIF"));
     }
+    // The reader of dimensions goes on behind the name of the container.
+    file.seek(SeekFrom::Start(12))?;
     found(file, (ImageType::Webp, MediaKind::Image, "image/webp"))
 }
 

@@ -139,7 +139,11 @@ impl Storage {
     }
 
     /// An address at which a file can be put without a key of ours; only a bucket has such.
-    pub(crate) async fn put_url(&self, key: &Path, life: Duration) -> Result<Option<String>, Fault> {
+    pub(crate) async fn put_url(
+        &self,
+        key: &Path,
+        life: Duration,
+    ) -> Result<Option<String>, Fault> {
         let Place::Bucket(bucket) = &self.place else { return Ok(None) };
         let url = bucket.signed_url(http::Method::PUT, key, life).await;
         Ok(Some(url.context("signing an address of the bucket")?.into()))
@@ -147,9 +151,8 @@ impl Storage {
 }
 
 fn bucket(name: &str, config: &Config) -> Result<AmazonS3, Fault> {
-    let mut builder = AmazonS3Builder::from_env()
-        .with_bucket_name(name)
-        .with_region(&config.bucket_region);
+    let mut builder =
+        AmazonS3Builder::from_env().with_bucket_name(name).with_region(&config.bucket_region);
     if let Some(endpoint) = &config.bucket_endpoint {
         builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
     }

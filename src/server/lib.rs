@@ -187,10 +187,7 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/media/{id}/complete", post(assets::complete))
         .route("/v1/media/{id}/thumbnail", get(assets::thumbnail))
         .route("/v1/uploads", post(uploads::create).options(uploads::abilities))
-        .route(
-            "/v1/uploads/{id}",
-            get(uploads::show).patch(uploads::append).delete(uploads::end),
-        )
+        .route("/v1/uploads/{id}", get(uploads::show).patch(uploads::append).delete(uploads::end))
         .route("/m/{signed}", get(origin::fetch).put(origin::lay))
         .route("/v1/brands", post(brands::ensure).get(brands::list))
         .route("/v1/brands/{slug}/accounts", get(brands::accounts))

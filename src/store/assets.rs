@@ -222,7 +222,8 @@ impl Store {
             .bind(id.uuid())
             .execute(&mut *tx)
             .await?;
-        let states = (&json!({ "sha256": facts.sha256, "sizeBytes": facts.size_bytes }), &json!({}));
+        let states =
+            (&json!({ "sha256": facts.sha256, "sizeBytes": facts.size_bytes }), &json!({}));
         let (subject, reason) = (id.to_string(), "Taken away by its owner.");
         let note = Note {
             tenant: eyes.tenant,

@@ -35,8 +35,10 @@ async fn each_platform_says_at_once_what_stands_against_a_file() {
     assert_eq!((&shown["kind"], &shown["durationMs"]), (&json!("video"), &json!(900_000)));
     assert_eq!(verdict(&shown, "youtube")["accepts"], true, "{shown}");
     let no = &verdict(&shown, "linkedin")["problems"][0];
-    assert_eq!((&no["type"], &no["field"], &no["limit"]),
-        (&json!("PlatformMediaError"), &json!("file"), &json!(0)));
+    assert_eq!(
+        (&no["type"], &no["field"], &no["limit"]),
+        (&json!("PlatformMediaError"), &json!("file"), &json!(0))
+    );
     let long = &verdict(&shown, "x")["problems"][0];
     assert!(long["limit"].as_u64().unwrap() < 900_000 && long["actual"] == 900_000, "{long}");
     let shown = api.get(&format!("/v1/media/{gif}")).await.data().clone();
@@ -47,8 +49,10 @@ async fn each_platform_says_at_once_what_stands_against_a_file() {
     assert_eq!(page.data()[0]["id"], gif.as_str());
     let before = page.body["nextCursor"].as_str().unwrap();
     let page = api.get(&format!("/v1/media?limit=1&before={before}")).await;
-    assert_eq!((page.data()[0]["id"].as_str(), &page.body["nextCursor"]),
-        (Some(film.as_str()), &Value::Null));
+    assert_eq!(
+        (page.data()[0]["id"].as_str(), &page.body["nextCursor"]),
+        (Some(film.as_str()), &Value::Null)
+    );
     let films = api.get("/v1/media?kind=video").await;
     assert_eq!(films.data().as_array().unwrap().len(), 1);
     assert_eq!(api.get("/v1/media?kind=song").await.status, 422);
@@ -83,7 +87,10 @@ async fn a_file_is_put_at_an_address_that_needs_no_key_and_looked_at_then() {
     assert_eq!(send(api.open(Method::GET, &url[url.find("/m/").unwrap()..])).await.status, 404);
     assert_eq!(put(url, files::picture()).await, 200);
     let shown = api.post(&complete, &json!({})).await.data().clone();
-    assert_eq!((&shown["id"], &shown["sha256"]), (&json!(id), &json!(sha256_hex(&files::picture()))));
+    assert_eq!(
+        (&shown["id"], &shown["sha256"]),
+        (&json!(id), &json!(sha256_hex(&files::picture())))
+    );
     assert_eq!(put(url, b"another".to_vec()).await, 404, "its time is over");
     assert_eq!(api.post(&complete, &json!({})).await.data(), &shown, "asked again");
     let other = Fleet::shared().await.another_tenant("spec").await;
@@ -162,12 +169,13 @@ async fn a_file_goes_when_no_post_needs_it_and_stays_while_one_does() {
     let (scene, account) = Scene::with_account("kept").await;
     let (fleet, api) = (scene.fleet, &scene.api);
     let named = api.upload(files::picture(), "a.png").await;
-    let cover = api.upload(files::jpeg(640, 480), "a.jpg").await;
+    let further = api.upload(files::jpeg(640, 480), "a.jpg").await;
     let lone = api.upload(files::picture(), "a.png").await;
+    let next = json!([{"text": "And on", "media": [{"id": further}]}]);
     let far = json!({"text": "Far", "media": [{"id": named}], "accounts": [account.id],
-        "draft": true, "youtube": {"title": "T", "thumbnailMediaId": cover}});
+        "draft": true, "x": {"thread": next}});
     let post = scene.post(far).await;
-    for id in [&named, &cover, &lone] {
+    for id in [&named, &further, &lone] {
         age(fleet, id, CAME).await;
     }
     until_gone(api, &format!("/v1/media/{lone}")).await;
@@ -179,7 +187,7 @@ async fn a_file_goes_when_no_post_needs_it_and_stays_while_one_does() {
     assert!(!lies(fleet, &lone));
 
     // A post needs the others: looks have come to nothing, and nobody takes them away.
-    for id in [&named, &cover] {
+    for id in [&named, &further] {
         let path = format!("/v1/media/{id}");
         eventually("it was looked at", Duration::from_secs(30), async || {
             let asset: AssetId = id.parse().unwrap();

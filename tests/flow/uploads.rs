@@ -43,10 +43,8 @@ async fn begin(api: &Api, size_bytes: usize) -> String {
 }
 
 fn more(api: &Api, path: &str, from: usize, bytes: &[u8]) -> RequestBuilder {
-    tus(api, Method::PATCH, path)
-        .header("Upload-Offset", from)
-        .header("Content-Type", "application/offset+octet-stream")
-        .body(bytes.to_vec())
+    let request = tus(api, Method::PATCH, path).header("Upload-Offset", from);
+    request.header("Content-Type", "application/offset+octet-stream").body(bytes.to_vec())
 }
 
 async fn offset(api: &Api, path: &str) -> usize {
@@ -106,7 +104,10 @@ async fn an_upload_goes_on_where_it_broke_off_in_another_process_too() {
         headers(more(&api, &path, at, next).header("Upload-Checksum", right)).await;
     let at = at + next.len();
     assert_eq!((status, told["upload-offset"].to_str().unwrap()), (204, &*at.to_string()));
-    assert_eq!(send(more(&api, &path, at, &[film[at..].to_vec(), vec![0]].concat())).await.status, 413);
+    assert_eq!(
+        send(more(&api, &path, at, &[film[at..].to_vec(), vec![0]].concat())).await.status,
+        413
+    );
 
     // Whoever sends the rest twice at once has sent it once.
     let ended = join_all((0..4).map(|_| send(more(&api, &path, at, &film[at..])))).await;
@@ -139,7 +140,7 @@ async fn what_is_no_upload_is_refused_in_words_and_one_that_is_given_up_is_gone(
 
     let words = b"no film at all";
     let path = begin(&api, words.len()).await;
-    let wrong = more(&api, &path, 0, words).header("Content-Type", "video/mp4");
+    let wrong = tus(&api, Method::PATCH, &path).header("Upload-Offset", 0).body(&words[..]);
     assert_eq!(send(wrong).await.status, 415);
     let odd = more(&api, &path, 0, words).header("Upload-Checksum", "md5 abcd");
     assert_eq!(send(odd).await.details(400)[0]["limit"], json!(["sha1", "sha256"]));

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 const MIB: u64 = 1024 * 1024;
 /// What the fleet takes.
-const SIZE_BYTES_MAX: u64 = 64 * MIB;
+const SIZE_BYTES_MAX: u64 = 32 * MIB;
 /// What is under way in the buffers of two sockets, and in a request that is drained.
 const SLACK_BYTES: u64 = 40 * MIB;
 /// What an attack may cost.

@@ -136,8 +136,7 @@ mod tests {
     // case: M-keep
     #[test]
     fn a_file_goes_when_no_post_has_needed_it_for_long_and_never_before() {
-        let came =
-            Standing { created_at: at(0), hidden_at: None, is_needed: false, used_at: None };
+        let came = Standing { created_at: at(0), hidden_at: None, is_needed: false, used_at: None };
         let keep = Some(DAY * 30);
         assert_eq!(next(&came, keep, at(29)), Next::Stay(Some(at(30))));
         assert_eq!(next(&came, keep, at(30)), Next::Veil);

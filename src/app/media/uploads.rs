@@ -50,12 +50,7 @@ pub enum Appended {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn begin(
-    app: &App,
-    caller: &Caller,
-    size_bytes: u64,
-    metadata: &str,
-) -> Answer<Upload> {
+pub async fn begin(app: &App, caller: &Caller, size_bytes: u64, metadata: &str) -> Answer<Upload> {
     if size_bytes > app.0.library.size_bytes_max() {
         let mut rejection = app.0.library.too_large();
         rejection.actual = size_bytes.into();
@@ -100,7 +95,8 @@ pub async fn standing(app: &App, caller: &Caller, id: AssetId) -> Answer<Upload>
 pub(super) async fn find(app: &App, caller: &Caller, of: (AssetId, Way)) -> Answer<Upload> {
     let actor = caller.actor();
     let found = app.0.store.upload(eyes(caller, &actor), of).await?;
-    let nowhere = || Refused::NotFound(format!("There is no upload {}, or its time is over.", of.0));
+    let nowhere =
+        || Refused::NotFound(format!("There is no upload {}, or its time is over.", of.0));
     Ok(found.ok_or_else(nowhere))
 }
 

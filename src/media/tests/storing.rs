@@ -123,7 +123,10 @@ async fn a_bucket_keeps_files_as_a_folder_does() {
     assert!(read.concat() == film[5..]);
 
     let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[0; 1_000_000])));
-    assert_eq!(library.put(tenant, rng::id(), endless).await.unwrap().unwrap_err().rule, Rule::TooMuch);
+    assert_eq!(
+        library.put(tenant, rng::id(), endless).await.unwrap().unwrap_err().rule,
+        Rule::TooMuch
+    );
 
     let of = (tenant, rng::id());
     library.put_part(of, "a", Bytes::copy_from_slice(&FILM[..999])).await.unwrap();

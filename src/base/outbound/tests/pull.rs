@@ -150,10 +150,7 @@ async fn whoever_sends_too_slowly_or_not_what_he_says_is_left() {
     let vast = sender("HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n", b"", tick).await;
     assert_eq!(pull(&outbound, &vast, PACE).await, Err(Spoilt::Announced(10_000_000_000)));
     let packed = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx";
-    assert_eq!(
-        pull(&outbound, &sender(packed, b"", tick).await, PACE).await,
-        Err(Spoilt::Packed)
-    );
+    assert_eq!(pull(&outbound, &sender(packed, b"", tick).await, PACE).await, Err(Spoilt::Packed));
     let gone = sender("HTTP/1.1 404 Gone\r\ncontent-length: 0\r\n\r\n", b"", tick).await;
     assert!(matches!(pull(&outbound, &gone, PACE).await, Err(Spoilt::Status(_))));
     // A long file in haste is taken whole, and its length is nobody's business here.

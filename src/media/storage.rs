@@ -11,7 +11,7 @@ use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::signer::Signer;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -26,6 +26,9 @@ const PIECE_SIZE_BYTES: u64 = 1024 * 1024;
 const BUCKET_PIECE_SIZE_BYTES: u64 = 5 * 1024 * 1024;
 /// How much a look at a file in a bucket asks for at a time.
 const LOOK_SIZE_BYTES: u64 = 256 * 1024;
+/// A bucket that stumbles is asked again so often and for so long: somebody waits for the answer.
+const RETRIES_MAX: usize = 3;
+const RETRY_WITHIN: Duration = Duration::from_secs(20);
 
 /// A place of files.
 #[derive(Clone)]
@@ -151,6 +154,7 @@ impl Storage {
 }
 
 fn bucket(name: &str, config: &Config) -> Result<AmazonS3, Fault> {
+    base::http::choose_cryptography();
     let mut builder =
         AmazonS3Builder::from_env().with_bucket_name(name).with_region(&config.bucket_region);
     if let Some(endpoint) = &config.bucket_endpoint {

@@ -6,7 +6,7 @@
 use super::VEILED_FOR;
 use crate::App;
 use crate::quarantine::{Place, Stay};
-use base::{Fault, crash};
+use base::Fault;
 use domain::id::{AssetId, TenantId};
 use domain::time::Timestamp;
 use queue::{Claimed, Outcome};
@@ -115,7 +115,6 @@ async fn asset(app: &App, (tenant, id): (TenantId, AssetId)) -> Result<Option<Ti
         }
         Next::Remove => {
             app.0.library.delete(tenant, id).await?;
-            crash::point_of("media.after_delete", id.uuid());
             app.0.store.forget_asset(id).await?;
             metrics::counter!("postfleet_media_removed_total").increment(1);
             Ok(None)

@@ -19,14 +19,15 @@ async fn a_published_post_is_deleted_where_that_can_be_done() {
     let scene = Scene::open("remote").await;
     let (x, threads) =
         (scene.connect("remote").await, scene.connect_on(("threads", None), "r").await);
+    let linkedin = scene.connect_on(("linkedin", None), "r").await;
     let text = format!("Regretted, {}", scene.brand);
     let post = json!({
-        "text": text, "accounts": [x.id, threads.id],
+        "text": text, "accounts": [x.id, threads.id, linkedin.id],
         "x": {"thread": ["and more"], "autoRepost": {"after": "PT1H"}},
     });
     let post = scene.post(post).await;
     let shown = scene.published(&post).await;
-    for account in [&x, &threads] {
+    for account in [&x, &threads, &linkedin] {
         let asked = scene.api.delete(&path(delivery(&shown, account))).await;
         assert_eq!(asked.status, 202, "{asked:?}");
         assert!(asked.data()["remoteDeletion"]["askedAt"].is_string(), "{asked:?}");
@@ -41,8 +42,11 @@ async fn a_published_post_is_deleted_where_that_can_be_done() {
     };
     let (make, delete) = ("tweets.create", "tweets.delete");
     assert_eq!(routes(&x).await, [make, make, delete, delete]);
-    let feed = scene.sim.page(&format!("{}/threads/feed", scene.fleet.place().sim_url)).await;
-    assert!(!feed.contains(&scene.brand), "{feed}");
+    for platform in ["threads", "linkedin"] {
+        let feed = format!("{}/{platform}/feed", scene.fleet.place().sim_url);
+        let feed = scene.sim.page(&feed).await;
+        assert!(!feed.contains(&scene.brand), "{feed}");
+    }
     let again = scene.api.delete(&path(on_x)).await;
     assert_eq!(again.status, 200, "{again:?}");
 

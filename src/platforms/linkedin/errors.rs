@@ -26,6 +26,8 @@ const DAY_MS: i64 = 24 * 3_600 * 1_000;
 const REVOKED: i64 = 65_601;
 /// How our own words begin when an upload has to be made anew.
 const GONE: &str = "the upload is not known any more";
+/// How our own words begin when LinkedIn knows no such thing (any more).
+const ABSENT: &str = "it is not known any more";
 /// How our own words begin when a grant may not look at files.
 const HIDDEN: &str = "the state of the file is hidden";
 /// How our own words begin when a file was used too early.
@@ -70,6 +72,8 @@ enum Class {
     Lost,
     /// The upload has to begin again.
     Gone,
+    /// What the call was about is not there: an upload has to begin again, a post is deleted.
+    Absent,
     /// The grant may write files and not look at them.
     Hidden,
     /// The files are looked at again before the post.
@@ -141,7 +145,7 @@ static TABLE: [Row; 41] = [
     Row(ANY, None, Says::Path("content"), Class::Media),
     // A request without a length is a mistake of ours that every call makes.
     Row(&[411], None, Says::Anything, VERSION),
-    Row(&[404, 410], REPEATABLE, Says::Anything, Class::Gone),
+    Row(&[404, 410], REPEATABLE, Says::Anything, Class::Absent),
     Row(&[400, 413, 415, 422], REPEATABLE, Says::Otherwise, Class::Media),
     Row(ANY, IRREVERSIBLE, Says::Otherwise, Class::Content(None)),
 ];
@@ -166,6 +170,7 @@ pub(super) fn classify(effect: Effect, reply: &Reply) -> Option<Failure> {
         Class::Limit => limited(reply, &problem, detail),
         Class::Lost => server_failure(effect, reply),
         Class::Gone => transient(GONE, &detail),
+        Class::Absent => transient(ABSENT, &detail),
         Class::Hidden => transient(HIDDEN, &detail),
         Class::Early => transient(EARLY, &detail),
     })
@@ -213,7 +218,12 @@ pub(super) fn gone(why: &str) -> Failure {
 
 /// The upload that failed so has to be made anew.
 pub(super) fn is_upload_gone(failure: &Failure) -> bool {
-    begins(failure, GONE)
+    begins(failure, GONE) || is_not_there(failure)
+}
+
+/// LinkedIn knows nothing of what the call was about.
+pub(super) fn is_not_there(failure: &Failure) -> bool {
+    begins(failure, ABSENT)
 }
 
 /// The look that failed so is not for this grant.

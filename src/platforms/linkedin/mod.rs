@@ -23,7 +23,7 @@ mod tests;
 mod version;
 mod wire;
 
-use crate::port::{Adapter, Auth, Platform, Publish, Reconcile, Reply, Versioned};
+use crate::port::{Adapter, Auth, Operation, Platform, Publish, Reconcile, Reply, Versioned};
 use crate::sim::Simulator;
 use domain::capability::{Capabilities, Profile};
 use domain::content::Content;
@@ -116,6 +116,10 @@ impl Adapter for LinkedIn {
 
     fn has_secret_checkpoints(&self) -> bool {
         true
+    }
+
+    fn operations(&self) -> &'static [Operation] {
+        &[Operation::Publish, Operation::Delete]
     }
 
     fn versioned(&self) -> Option<&dyn Versioned> {

@@ -1,4 +1,5 @@
-//! Publishing on LinkedIn: each file goes up and is waited for, then one call makes the post.
+//! Publishing on LinkedIn: each file goes up and is waited for, then one call makes the post; one
+//! more takes it back.
 //!
 //! Invariant: a post whose URN stands in the checkpoint is never created again, and everything
 //! that makes a post what it is travels in the body of the one irreversible call.
@@ -8,11 +9,11 @@ mod film;
 mod upload;
 
 use super::{LinkedIn, auth, errors};
-use crate::port::{Body, Checkpoint, Publish, Receipt, Reply, Step, View};
+use crate::port::{Body, Call, Checkpoint, Operation, Publish, Receipt, Reply, Step, View};
 use domain::failure::{Effect, Failure};
 use domain::time::Timestamp;
 use film::Film;
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use upload::Uploading;
@@ -70,8 +71,10 @@ pub(super) enum Stage {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         control: Option<Control>,
     },
-    /// It is out.
+    /// It is out, or gone again.
     Done { post: String },
+    /// Take it back.
+    Delete { post: String },
 }
 
 /// The post that LinkedIn named when it refused ours as a duplicate.
@@ -100,6 +103,10 @@ impl Stage {
 
 impl Publish for LinkedIn {
     fn start(&self, view: &View<'_>) -> Checkpoint {
+        if view.operation == Operation::Delete {
+            let stage = Stage::Delete { post: published(view) };
+            return Position { files: Vec::new(), is_blind: false, stage }.save();
+        }
         let (files, stage) = (Vec::new(), Stage::Initialize);
         let mut position = Position { files, is_blind: false, stage };
         position.advance(view.now, view);
@@ -111,6 +118,7 @@ impl Publish for LinkedIn {
         match &position.stage {
             Stage::Done { post } => Step::Published(receipt(post)),
             Stage::Create { .. } => Step::Call(Box::new(create::call(&position, view))),
+            Stage::Delete { post } => Step::Call(Box::new(delete(post))),
             Stage::Process { check_at, .. } if view.now < *check_at => Step::Wait(*check_at),
             _ => Step::Call(Box::new(upload::call(&position, view))),
         }
@@ -128,6 +136,7 @@ impl Publish for LinkedIn {
                 let post = post.ok_or_else(|| errors::unreadable(Effect::Irreversible, reply))?;
                 position.publish(post.to_owned());
             }
+            Stage::Delete { post } => position.publish(post.clone()),
             Stage::Done { .. } => {}
             _ => position = upload::read(position, reply, view)?,
         }
@@ -138,6 +147,11 @@ impl Publish for LinkedIn {
         let mut position = Position::load(at).due(view.now, view);
         match (&position.stage, why) {
             (Stage::Done { .. } | Stage::Initialize, _) => {}
+            // What is not there any more needs no taking back.
+            (Stage::Delete { post }, failure) if errors::is_not_there(failure) => {
+                position.publish(post.clone());
+            }
+            (Stage::Delete { .. }, _) => {}
             (Stage::Create { .. }, failure) if errors::is_early(failure) => {
                 position.files.iter_mut().for_each(|file| file.is_ready = false);
                 position.advance(view.now, view);
@@ -231,6 +245,25 @@ impl Position {
         }
         self
     }
+}
+
+/// The URN of the post that went out before.
+fn published(view: &View<'_>) -> String {
+    let told = view.ended.map(|at| Position::load(at).stage);
+    match (view.receipt, told) {
+        (Some(post), _) => post.to_owned(),
+        (None, Some(Stage::Done { post } | Stage::Delete { post })) => post,
+        _ => panic!("what is published on LinkedIn has a URN"),
+    }
+}
+
+/// What is deleted twice is deleted: LinkedIn answers as before (Posts API, delete).
+fn delete(post: &str) -> Call {
+    let path = format!("posts/{}", auth::encoded(post));
+    let mut request = auth::rest(Method::DELETE, &path, None);
+    request.headers_mut().insert("x-restli-method", HeaderValue::from_static("DELETE"));
+    let (endpoint, effect) = ("posts.delete", Effect::Repeatable);
+    Call { endpoint, effect, request, deadline: create::DEADLINE }
 }
 
 /// The URN of a post; of several images, and of a film, LinkedIn makes a `ugcPost`.

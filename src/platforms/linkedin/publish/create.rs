@@ -11,8 +11,8 @@ use domain::content::{MediaKind, MediaUse};
 use domain::failure::Effect;
 use std::time::Duration;
 
-/// How long a create may take: assumed, LinkedIn names no number.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// How long a create may take, and a delete: assumed, LinkedIn names no number.
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 /// What stands above a document of a post without words.
 const UNTITLED: &str = "Document";
 

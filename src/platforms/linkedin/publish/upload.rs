@@ -122,7 +122,7 @@ pub(super) fn call(position: &Position, view: &View<'_>) -> Call {
             let path = format!("{}/{}", api.collection(), auth::encoded(urn));
             (status, auth::rest(Method::GET, &path, None), DEADLINE)
         }
-        Stage::Initialize | Stage::Create { .. } | Stage::Done { .. } => {
+        Stage::Initialize | Stage::Create { .. } | Stage::Done { .. } | Stage::Delete { .. } => {
             let owner = view.account.remote_id.as_str();
             let path = format!("{}?action=initializeUpload", api.collection());
             let request = match api {
@@ -169,7 +169,7 @@ pub(super) fn read(
         Stage::Process { since, checks, .. } => {
             processed(&mut position, (since, checks), reply, view)?;
         }
-        Stage::Create { .. } | Stage::Done { .. } => {}
+        Stage::Create { .. } | Stage::Done { .. } | Stage::Delete { .. } => {}
     }
     Ok(position)
 }

@@ -1,8 +1,9 @@
 //! What goes out, and what is done when it does not.
 
+use super::connecting::reply;
 use super::{body, calls, gallery, limit, page, person};
 use crate::linkedin::{LinkedIn, errors};
-use crate::port::{Adapter, Publish, Step};
+use crate::port::{Adapter, Operation, Publish, Step};
 use crate::rig::post;
 use crate::sim::Control;
 use domain::content::{Content, MediaKind, Segment};
@@ -290,4 +291,29 @@ fn a_version_that_is_gone_stops_the_platform() {
     limit(&mut rig, json!({ "versionOldest": 202_609, "versionNewest": 202_612 }));
     let failure = rig.publish(&post("one")).unwrap_err();
     assert!(matches!(failure, Failure::Operator { scope: Scope::Platform, .. }), "{failure:?}");
+}
+
+#[test]
+fn a_post_is_taken_back_and_one_that_is_gone_counts_as_taken_back() {
+    let mut rig = page("acme");
+    let several = gallery(&mut rig, "Several", 2);
+    let receipt = rig.publish(&several).unwrap();
+    assert_eq!(rig.operate(Operation::Delete, &several).unwrap(), receipt);
+    let last = rig.requests.last().unwrap();
+    assert_eq!(last.method, "DELETE");
+    assert_eq!(last.path, format!("/rest/posts/{}", receipt.remote_id.replace(':', "%3A")));
+    assert_eq!(last.headers["x-restli-method"], "DELETE");
+    assert!(!rig.page("/feed").contains("Several"));
+
+    rig.operation = Operation::Delete;
+    let at = rig.start(&several);
+    rig.operation = Operation::Publish;
+    let (refused, again) = ([404, 410], [403, 500]);
+    for (status, is_done) in refused.map(|s| (s, true)).into_iter().chain(again.map(|s| (s, false)))
+    {
+        let reply = reply(status, &json!({ "status": status, "message": "No" }));
+        let why = errors::classify(Effect::Repeatable, &reply).unwrap();
+        let recovered = LinkedIn.publish().recover(&at, &why, &rig.view(&several));
+        assert_eq!(recovered != at, is_done, "{status}: {why:?}");
+    }
 }

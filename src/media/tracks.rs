@@ -55,7 +55,6 @@ fn rate(head: &[u8], samples: u32) -> Option<f64> {
         Some(1) => (u32_at(head, 20).ok()?, u64_at(head, 24).ok()?),
         _ => (u32_at(head, 12).ok()?, u64::from(u32_at(head, 16).ok()?)),
     };
-    #[expect(clippy::cast_precision_loss, reason = "a rate of three digits behind the point")]
     let rate = f64::from(samples) * f64::from(timescale) / units as f64;
     let rate = (rate * 1_000.0).round() / 1_000.0;
     (rate.is_finite() && rate > 0.0 && rate <= FRAME_RATE_MAX).then_some(rate)

@@ -43,7 +43,7 @@ impl Checksum {
     }
 
     /// The bytes were those that were meant.
-    pub(crate) fn is_met(self) -> bool {
+    pub(crate) fn holds(self) -> bool {
         match self.made {
             Made::Sha1(sha1) => sha1.finalize().as_slice() == self.meant,
             Made::Sha256(sha256) => sha256.finalize().as_slice() == self.meant,
@@ -66,7 +66,7 @@ mod tests {
             let met = |parts: &[&[u8]]| {
                 let mut checksum = checksum.clone();
                 parts.iter().for_each(|part| checksum.update(part));
-                checksum.is_met()
+                checksum.holds()
             };
             assert!(met(&[b"a", b"bc"]) && !met(&[b"abd"]) && !met(&[]), "{text}");
         }

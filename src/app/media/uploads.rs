@@ -199,8 +199,8 @@ impl Taking<'_> {
                 }
             }
         }
-        let is_met = arriving.checksum.is_none_or(Checksum::is_met);
-        Ok(if is_met { Taken::All } else { Taken::Ended(Appended::Mismatch) })
+        let holds = arriving.checksum.is_none_or(Checksum::holds);
+        Ok(if holds { Taken::All } else { Taken::Ended(Appended::Mismatch) })
     }
 
     /// Where the last byte that has come is.

@@ -155,8 +155,12 @@ impl Storage {
 
 fn bucket(name: &str, config: &Config) -> Result<AmazonS3, Fault> {
     base::http::choose_cryptography();
-    let mut builder =
-        AmazonS3Builder::from_env().with_bucket_name(name).with_region(&config.bucket_region);
+    let mut retry = RetryConfig::default();
+    (retry.max_retries, retry.retry_timeout) = (RETRIES_MAX, RETRY_WITHIN);
+    let mut builder = AmazonS3Builder::from_env()
+        .with_bucket_name(name)
+        .with_region(&config.bucket_region)
+        .with_retry(retry);
     if let Some(endpoint) = &config.bucket_endpoint {
         builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
     }

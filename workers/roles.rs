@@ -24,6 +24,8 @@ const WAITING_CONCURRENCY: usize = 4;
 
 /// Erasures at once: each is steps of Postgres and calls that revoke, and may take its time.
 const ERASE_CONCURRENCY: usize = 2;
+/// Files looked at once: each look is one question, and may come late.
+const MEDIA_CONCURRENCY: usize = 2;
 
 /// Messages to endpoints at once: most of that time they wait for an answer, and an endpoint has
 /// sixteen lanes.
@@ -47,6 +49,7 @@ pub enum Role {
     /// Sends events to the endpoints of upstream apps.
     Webhook,
     /// Looks after what is overdue, and erases what is to go.
+    /// Looks after what is overdue, and removes files that nobody needs any more.
     Sweep,
     /// Takes in what upstream apps add to their inboxes.
     Ingest,
@@ -111,6 +114,10 @@ pub(crate) fn spawn(
             loops::versions(app, shutdown, tasks);
             loops::forget(app, config, shutdown, tasks);
             erase(app, queue, shutdown, tasks);
+            let options = WorkerOptions::new(app::queues::MEDIA, MEDIA_CONCURRENCY);
+            serve(role, app, queue, options, shutdown, tasks, |app, job| async move {
+                app::media::tend(&app, &job).await
+            });
         }
         Role::FanOut => {
             let options = WorkerOptions::new(app::queues::FAN_OUT, config.fan_out_concurrency);

@@ -104,7 +104,8 @@ use vault::KeyRing;
 pub mod queues {
     pub use crate::erase::QUEUE as ERASE;
     pub use crate::targets::{
-        FAN_OUT, FOLLOW, PREFLIGHT, RECONCILE, REFRESH, REPOST, REPUBLISH, WAITING, publish_queue,
+        FAN_OUT, FOLLOW, MEDIA, PREFLIGHT, RECONCILE, REFRESH, REPOST, REPUBLISH, WAITING,
+        publish_queue,
     };
     pub use crate::webhooks::QUEUE as WEBHOOK;
 }
@@ -209,6 +210,8 @@ struct Inner {
     shown: Batcher<[u8; 32], Option<Shown>>,
     turns: turns::Turns,
     renewals: tokio::sync::Semaphore,
+    imports: tokio::sync::Semaphore,
+    endings: tokio::sync::Semaphore,
     unmapped: unmapped::Unmapped,
     room: quarantine::Room,
     rates: rates::Rates,
@@ -287,6 +290,8 @@ impl App {
             shown,
             turns: turns::Turns::default(),
             renewals: tokio::sync::Semaphore::new(refresh::AT_ONCE_MAX),
+            imports: tokio::sync::Semaphore::new(media::imports::AT_ONCE_MAX),
+            endings: tokio::sync::Semaphore::new(media::uploads::ENDINGS_AT_ONCE_MAX),
             unmapped,
             room: quarantine::Room::default(),
             rates: rates::Rates::default(),

@@ -16,12 +16,14 @@ use futures::stream::BoxStream;
 use std::ops::Range;
 use std::time::Duration;
 use uuid::Uuid;
-use vault::KeyId;
+use vault::{DataKey, KeyId};
 
 /// Meta fetches within minutes of being told; a large film and a slow day get this long.
 const LIFE: Duration = Duration::from_secs(6 * 3600);
 /// What the tag is for, so that no other tag of the key fits here.
 const PURPOSE: &str = "media link";
+/// The same of an address at which a file is put.
+const PUT_PURPOSE: &str = "media upload";
 /// Tenant, file, the second at which the link ends, and the key.
 const NAMED_SIZE_BYTES: usize = 16 + 16 + 8 + 8;
 
@@ -42,17 +44,39 @@ pub(crate) async fn links(
 ) -> Result<Vec<String>, Fault> {
     let key = app.data_key(tenant).await?;
     let ends_s = (now + LIFE).ms().div_euclid(1000);
-    let link = |asset: AssetId| {
-        let mut token = Vec::with_capacity(NAMED_SIZE_BYTES + 32);
-        token.extend_from_slice(tenant.uuid().as_bytes());
-        token.extend_from_slice(asset.uuid().as_bytes());
-        token.extend_from_slice(&ends_s.to_be_bytes());
-        token.extend_from_slice(key.id().bytes());
-        let tag = key.tag(PURPOSE, &token);
-        token.extend_from_slice(&tag);
-        format!("{}/m/{}", app.0.settings.public_url, URL_SAFE_NO_PAD.encode(token))
-    };
-    Ok(assets.map(link).collect())
+    Ok(assets.map(|asset| link(app, &key, PURPOSE, (tenant, asset, ends_s))).collect())
+}
+
+/// Where a file can be put that will have this name, until an instant.
+pub(crate) async fn put_link(
+    app: &App,
+    tenant: TenantId,
+    asset: AssetId,
+    until: Timestamp,
+) -> Result<String, Fault> {
+    let key = app.data_key(tenant).await?;
+    Ok(link(app, &key, PUT_PURPOSE, (tenant, asset, until.ms().div_euclid(1000))))
+}
+
+/// What a link to put a file at names, if it is ours and its time is not over.
+pub(crate) async fn read_put(app: &App, token: &str) -> Result<Option<(TenantId, AssetId)>, Fault> {
+    read(app, token, PUT_PURPOSE).await
+}
+
+fn link(
+    app: &App,
+    key: &DataKey,
+    purpose: &str,
+    (tenant, asset, ends_s): (TenantId, AssetId, i64),
+) -> String {
+    let mut token = Vec::with_capacity(NAMED_SIZE_BYTES + 32);
+    token.extend_from_slice(tenant.uuid().as_bytes());
+    token.extend_from_slice(asset.uuid().as_bytes());
+    token.extend_from_slice(&ends_s.to_be_bytes());
+    token.extend_from_slice(key.id().bytes());
+    let tag = key.tag(purpose, &token);
+    token.extend_from_slice(&tag);
+    format!("{}/m/{}", app.0.settings.public_url, URL_SAFE_NO_PAD.encode(token))
 }
 
 /// The file behind a link.
@@ -61,20 +85,20 @@ pub(crate) async fn links(
 /// When Postgres fails.
 pub async fn linked(app: &App, token: &str) -> Answer<Linked> {
     let gone = || Refused::NotFound("This link is not one of ours, or its time is over.".into());
-    let Some((tenant, asset)) = read(app, token).await? else { return Ok(Err(gone())) };
+    let Some((tenant, asset)) = read(app, token, PURPOSE).await? else { return Ok(Err(gone())) };
     let facts = app.0.store.assets(tenant, &[asset]).await?.remove(&asset);
     Ok(facts.map(|facts| Linked { tenant, facts }).ok_or_else(gone))
 }
 
 /// What a link names, if its tag is ours and its time is not over.
-async fn read(app: &App, token: &str) -> Result<Option<(TenantId, AssetId)>, Fault> {
+async fn read(app: &App, token: &str, purpose: &str) -> Result<Option<(TenantId, AssetId)>, Fault> {
     let Some((named, tag)) = parse(token) else { return Ok(None) };
     // What has ended costs no look at the database.
     if Timestamp::from_seconds(named.ends_s) < app.now() {
         return Ok(None);
     }
     let key = app.0.keys.named(named.tenant, named.key).await?;
-    let is_ours = key.is_some_and(|key| key.is_tag(PURPOSE, &named.bytes, &tag));
+    let is_ours = key.is_some_and(|key| key.is_tag(purpose, &named.bytes, &tag));
     Ok(is_ours.then_some((named.tenant, named.asset)))
 }
 

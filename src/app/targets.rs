@@ -24,6 +24,8 @@ pub const REPUBLISH: &str = "republish";
 pub const FAN_OUT: &str = "fan_out";
 /// The queue of words about posts that wait for a person.
 pub const WAITING: &str = "waiting";
+/// The queue of looks at files that may be needed no more.
+pub const MEDIA: &str = "media";
 /// The queue of token refreshes.
 pub const REFRESH: &str = "refresh";
 
@@ -122,4 +124,11 @@ pub fn waiting(tenant: TenantId, post: uuid::Uuid, shard: i16, due_at: Timestamp
     let fan_out = fan_out(tenant, post, shard);
     let queue = WAITING.to_owned();
     Arm { kind: JobKind::Waiting, queue, due_at: Some(due_at), ..fan_out }
+}
+
+/// The wake-up for a look at a file, or at an upload that was begun.
+pub fn media(tenant: TenantId, file: uuid::Uuid, shard: i16, due_at: Timestamp) -> Arm {
+    let fan_out = fan_out(tenant, file, shard);
+    let queue = MEDIA.to_owned();
+    Arm { kind: JobKind::Media, queue, due_at: Some(due_at), ..fan_out }
 }

@@ -93,7 +93,8 @@ const fn role(kind: JobKind) -> &'static str {
         | JobKind::Republish
         | JobKind::Waiting
         | JobKind::Webhook
-        | JobKind::Erase => "publish",
+        | JobKind::Erase
+        | JobKind::Media => "publish",
     }
 }
 

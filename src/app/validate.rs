@@ -91,7 +91,7 @@ pub(crate) async fn validate_as(
         Some(kept) => accounts.iter().filter(|account| kept.contains(&account.id)).collect(),
         None => targets(&draft, &accounts, brand.is_some(), &mut problems),
     };
-    let assets = app.0.store.assets(caller.tenant, &assets_of(&draft)).await?;
+    let assets = app.0.store.assets_offered(caller.tenant, &assets_of(&draft)).await?;
     let named = draft.platforms.iter().filter(|_| anew.kept.is_none()).map(String::as_str);
     let addressed: BTreeSet<&str> =
         targets.iter().map(|account| account.platform.as_str()).chain(named).collect();

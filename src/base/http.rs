@@ -161,12 +161,17 @@ impl Http {
     }
 }
 
+/// Chooses what TLS is made of, for every client of the process that is set up from now on.
+pub fn choose_cryptography() {
+    // A second installation is refused, and the first serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// A client with what is known of certificates.
 pub(crate) fn client(
     builder: &dyn Fn() -> reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, Fault> {
-    // A second installation is refused, and the first serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    choose_cryptography();
     let client = builder().build().or_else(|error| {
         // A bare container has no certificates, and simulators on the loopback need none.
         let error = error.without_url();

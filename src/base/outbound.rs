@@ -5,6 +5,7 @@
 //! proxy is followed, and of a reply no more is read than asked for.
 
 pub mod address;
+pub mod pull;
 #[cfg(test)]
 mod tests;
 

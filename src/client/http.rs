@@ -35,6 +35,7 @@ pub(crate) fn plain() -> Result<Client, Error> {
         .retry(reqwest::retry::never())
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        .http1_only()
         .connect_timeout(CONNECT_WITHIN)
         .timeout(ANSWER_WITHIN)
         .user_agent(concat!("postfleet-client/", env!("CARGO_PKG_VERSION")))

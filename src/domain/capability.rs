@@ -2,7 +2,7 @@
 
 mod check;
 
-pub use check::{assets_named, check};
+pub use check::{assets_named, check, objections};
 
 use crate::content::MediaKind;
 use crate::copies::Repeats;

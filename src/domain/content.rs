@@ -75,6 +75,15 @@ pub struct AssetFacts {
     /// The running time of a film, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub duration_ms: Option<u64>,
+    /// How the pictures of a film are coded, as `avc1` (H.264) or `hvc1` (H.265).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub codec: Option<String>,
+    /// Pictures of a film in a second, on average.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub frame_rate: Option<f64>,
+    /// Pictures of a GIF.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub frames: Option<u32>,
     /// The SHA-256 of the bytes, in hexadecimal digits.
     pub sha256: String,
 }

@@ -53,7 +53,16 @@ pub(crate) fn office(file: &mut Reader, size_bytes: u64) -> Result<Option<Found>
 }
 
 fn found(mime: &'static str) -> Found {
-    Found { kind: MediaKind::Document, mime, width: 0, height: 0, duration_ms: None }
+    Found {
+        kind: MediaKind::Document,
+        mime,
+        width: 0,
+        height: 0,
+        duration_ms: None,
+        codec: None,
+        frame_rate: None,
+        frames: None,
+    }
 }
 
 /// Shows the names of the parts of an archive, as its list at the end tells them.

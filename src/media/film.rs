@@ -4,6 +4,7 @@
 //! in a hostile file may claim four thousand million of them.
 
 use crate::probe::{Broken, Found, Reader};
+use crate::tracks;
 use domain::content::MediaKind;
 use std::io::{Read, Seek, SeekFrom};
 
@@ -15,10 +16,10 @@ const CUT: Broken = Broken::Structure("it is cut short");
 
 /// Where the content of a box lies.
 #[derive(Clone, Copy)]
-struct Span {
-    name: [u8; 4],
-    start: u64,
-    end: u64,
+pub(crate) struct Span {
+    pub(crate) name: [u8; 4],
+    pub(crate) start: u64,
+    pub(crate) end: u64,
 }
 
 /// Reads a film.
@@ -33,16 +34,27 @@ pub(crate) fn read(
     find(&boxes, b"mdat").ok_or(Broken::Structure("it holds no pictures"))?;
     let movie = inside(file, movie)?;
     let duration_ms = duration_ms(file, &movie)?;
-    let mut size = None;
+    let mut largest: Option<(u64, u32, u32, Span)> = None;
     for track in movie.iter().filter(|span| span.name == *b"trak") {
         // A cover picture may be a track too; the film is the largest.
-        let this = picture_size(file, *track)?;
-        size = size
-            .max(this.map(|(width, height)| (u64::from(width) * u64::from(height), width, height)));
+        let Some((width, height)) = picture_size(file, *track)? else { continue };
+        let pixels = u64::from(width) * u64::from(height);
+        if largest.is_none_or(|(most, ..)| pixels >= most) {
+            largest = Some((pixels, width, height, *track));
+        }
     }
-    let (_, width, height) = size.ok_or(Broken::Structure("it has no picture track"))?;
-    let duration_ms = Some(duration_ms);
-    Ok(Found { kind: MediaKind::Video, mime, width, height, duration_ms })
+    let (_, width, height, track) = largest.ok_or(Broken::Structure("it has no picture track"))?;
+    let told = tracks::look(file, track)?;
+    Ok(Found {
+        kind: MediaKind::Video,
+        mime,
+        width,
+        height,
+        duration_ms: Some(duration_ms),
+        codec: told.codec,
+        frame_rate: told.frame_rate,
+        frames: None,
+    })
 }
 
 fn duration_ms(file: &mut Reader, movie: &[Span]) -> Result<u64, Broken> {
@@ -100,7 +112,7 @@ fn picture_size(file: &mut Reader, track: Span) -> Result<Option<(u32, u32)>, Br
 }
 
 /// The boxes inside a box. Each must end within it.
-fn inside(file: &mut Reader, parent: Span) -> Result<Vec<Span>, Broken> {
+pub(crate) fn inside(file: &mut Reader, parent: Span) -> Result<Vec<Span>, Broken> {
     let mut boxes = Vec::new();
     let mut at = parent.start;
     // QuickTime may close a list with four zero bytes.
@@ -131,23 +143,23 @@ fn inside(file: &mut Reader, parent: Span) -> Result<Vec<Span>, Broken> {
     Ok(boxes)
 }
 
-fn find(boxes: &[Span], name: &[u8; 4]) -> Option<Span> {
+pub(crate) fn find(boxes: &[Span], name: &[u8; 4]) -> Option<Span> {
     boxes.iter().find(|span| span.name == *name).copied()
 }
 
-fn fields(file: &mut Reader, span: Span) -> Result<Vec<u8>, Broken> {
+pub(crate) fn fields(file: &mut Reader, span: Span) -> Result<Vec<u8>, Broken> {
     file.seek(SeekFrom::Start(span.start))?;
     let mut fields = Vec::new();
     file.by_ref().take((span.end - span.start).min(FIELDS_SIZE_BYTES)).read_to_end(&mut fields)?;
     Ok(fields)
 }
 
-fn u32_at(fields: &[u8], at: usize) -> Result<u32, Broken> {
+pub(crate) fn u32_at(fields: &[u8], at: usize) -> Result<u32, Broken> {
     let bytes = fields.get(at..).and_then(|rest| rest.first_chunk());
     bytes.map(|bytes| u32::from_be_bytes(*bytes)).ok_or(CUT)
 }
 
-fn u64_at(fields: &[u8], at: usize) -> Result<u64, Broken> {
+pub(crate) fn u64_at(fields: &[u8], at: usize) -> Result<u64, Broken> {
     let bytes = fields.get(at..).and_then(|rest| rest.first_chunk());
     bytes.map(|bytes| u64::from_be_bytes(*bytes)).ok_or(CUT)
 }

@@ -1,52 +1,76 @@
 //! The place where users' files lie, one per tenant and asset id.
 
-use crate::{Config, probe};
+use crate::storage::Storage;
+use crate::{Config, probe, thumbnail};
 use base::{Context, Fault, digest};
 use bytes::{Bytes, BytesMut};
 use domain::content::AssetFacts;
 use domain::id::{AssetId, TenantId};
 use domain::rejection::Rejection;
-use futures::stream::{self, BoxStream};
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStoreExt};
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use sha2::{Digest, Sha256};
-use std::fs::DirBuilder;
 use std::ops::Range;
-use std::os::unix::fs::DirBuilderExt;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
 
-/// How much of a file is in memory at a time, coming in or going out.
-const PIECE_SIZE_BYTES: usize = 1024 * 1024;
+/// Pictures that are made small at once: each is in memory as a whole.
+const THUMBNAILS_AT_ONCE: usize = 1;
 
 /// Users' files.
 #[derive(Clone)]
 pub struct Library {
-    files: Arc<LocalFileSystem>,
-    size_bytes_max: u64,
+    pub(crate) storage: Storage,
+    pub(crate) size_bytes_max: u64,
+    keep_days: u32,
+    unfinished_hours: u32,
+    thumbnails: Arc<Semaphore>,
 }
 
 /// What was written down of a file that came in whole.
-struct Written {
+pub(crate) struct Written {
     size_bytes: u64,
     sha256: String,
 }
 
 impl Library {
-    /// The library in the configured folder, which is made when it is missing.
+    /// The library in the configured bucket, or folder, which is made when it is missing.
     ///
     /// # Errors
-    /// When the folder cannot be made or read.
+    /// When the folder cannot be made or read, or the bucket is not described well.
     pub fn open(config: &Config) -> Result<Self, Fault> {
-        let dir = config.dir.display().to_string();
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&config.dir);
-        made.context(format!("making the media folder {dir}"))?;
-        let files = LocalFileSystem::new_with_prefix(&config.dir)
-            .context(format!("opening the media folder {dir}"))?
-            .with_fsync(true);
-        Ok(Self { files: Arc::new(files), size_bytes_max: config.size_bytes_max })
+        Ok(Self {
+            storage: Storage::open(config)?,
+            size_bytes_max: config.size_bytes_max,
+            keep_days: config.keep_days,
+            unfinished_hours: config.unfinished_hours,
+            thumbnails: Arc::new(Semaphore::new(THUMBNAILS_AT_ONCE)),
+        })
+    }
+
+    /// A larger file is refused.
+    pub const fn size_bytes_max(&self) -> u64 {
+        self.size_bytes_max
+    }
+
+    /// How long a file stays that no post needs; `None` is for ever.
+    pub fn keep_for(&self) -> Option<Duration> {
+        let days = u64::from(self.keep_days);
+        (days > 0).then(|| Duration::from_secs(days * 24 * 3_600))
+    }
+
+    /// How long what was begun is waited for.
+    pub fn unfinished_for(&self) -> Duration {
+        Duration::from_secs(u64::from(self.unfinished_hours.max(1)) * 3_600)
+    }
+
+    /// The refusal of a file that is too large.
+    pub fn too_large(&self) -> Rejection {
+        probe::too_large(self.size_bytes_max)
     }
 
     /// The largest file that is taken, in bytes.
@@ -67,16 +91,10 @@ impl Library {
         chunks: impl Stream<Item = Result<Bytes, Fault>> + Send,
     ) -> Result<Result<AssetFacts, Rejection>, Fault> {
         let key = key(tenant, id);
-        // An upload that is dropped, by a fault or by a caller that went away, removes its file.
-        let mut upload = self.files.put_multipart(&key).await.context("starting a media file")?;
-        let written = match self.write(upload.as_mut(), chunks).await? {
+        let written = match self.store(&key, chunks).await? {
             Ok(written) => written,
-            Err(rejection) => {
-                upload.abort().await.context("removing a media file that is too large")?;
-                return Ok(Err(rejection));
-            }
+            Err(rejection) => return Ok(Err(rejection)),
         };
-        upload.complete().await.context("finishing a media file")?;
         let found = self.found(&key).await;
         if !matches!(found, Ok(Ok(_))) {
             self.delete(tenant, id).await?;
@@ -89,8 +107,37 @@ impl Library {
             width: found.width,
             height: found.height,
             duration_ms: found.duration_ms,
+            codec: found.codec,
+            frame_rate: found.frame_rate,
+            frames: found.frames,
             sha256: written.sha256,
         }))
+    }
+
+    /// Writes a file as it comes.
+    pub(crate) async fn store(
+        &self,
+        key: &Path,
+        chunks: impl Stream<Item = Result<Bytes, Fault>> + Send,
+    ) -> Result<Result<Written, Rejection>, Fault> {
+        // An upload that is dropped, by a caller that went away, leaves nothing in a folder; of a
+        // bucket, its own rule removes what was begun.
+        let files = &self.storage.files;
+        let mut upload = files.put_multipart(key).await.context("starting a media file")?;
+        let written = match self.write(upload.as_mut(), chunks).await {
+            Ok(Ok(written)) => written,
+            Ok(Err(rejection)) => {
+                upload.abort().await.context("removing a media file that is too large")?;
+                return Ok(Err(rejection));
+            }
+            Err(fault) => {
+                // The fault is what is told; what is left, the bucket's rule removes.
+                let _ = upload.abort().await;
+                return Err(fault);
+            }
+        };
+        upload.complete().await.context("finishing a media file")?;
+        Ok(Ok(written))
     }
 
     async fn write(
@@ -100,7 +147,8 @@ impl Library {
     ) -> Result<Result<Written, Rejection>, Fault> {
         let mut chunks = pin!(chunks);
         let (mut size_bytes, mut sha256) = (0, Sha256::new());
-        let mut piece = BytesMut::with_capacity(PIECE_SIZE_BYTES);
+        let most = usize::try_from(self.storage.piece_size_bytes()).unwrap_or(usize::MAX);
+        let mut piece = BytesMut::with_capacity(most);
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
             size_bytes += chunk.len() as u64;
@@ -109,7 +157,7 @@ impl Library {
             }
             sha256.update(&chunk);
             piece.extend_from_slice(&chunk);
-            if piece.len() >= PIECE_SIZE_BYTES {
+            if piece.len() >= most {
                 upload.put_part(piece.split().freeze().into()).await.context("writing media")?;
             }
         }
@@ -118,8 +166,8 @@ impl Library {
     }
 
     async fn found(&self, key: &Path) -> Result<Result<probe::Found, Rejection>, Fault> {
-        let file = self.files.path_to_filesystem(key).context("finding a media file")?;
-        let probing = tokio::task::spawn_blocking(move || probe::probe(&file));
+        let (source, size_bytes) = self.storage.source(key).await?;
+        let probing = tokio::task::spawn_blocking(move || probe::probe(source, size_bytes));
         match probing.await {
             Ok(found) => found,
             // Whatever a hostile file does to a parser, it costs this file alone.
@@ -138,30 +186,15 @@ impl Library {
         range: Range<u64>,
     ) -> Result<BoxStream<'static, Result<Bytes, Fault>>, Fault> {
         let key = key(tenant, id);
-        let size_bytes = self.files.head(&key).await.context("finding a media file")?.size;
+        let size_bytes = self.storage.size_bytes(&key).await?;
+        let size_bytes = size_bytes.context("finding a media file")?;
         if range.end > size_bytes {
             return Err(Fault::new(format_args!(
                 "the media file {id} has {size_bytes} bytes, {} are asked for",
                 range.end
             )));
         }
-        let files = Arc::clone(&self.files);
-        let pieces = stream::try_unfold(range, move |left| {
-            let (files, key) = (Arc::clone(&files), key.clone());
-            async move {
-                if left.is_empty() {
-                    return Ok(None);
-                }
-                let end = left.end.min(left.start + PIECE_SIZE_BYTES as u64);
-                let piece = files.get_range(&key, left.start..end).await;
-                let piece = piece.context("reading a media file")?;
-                if piece.len() as u64 != end - left.start {
-                    return Err(Fault::new("a media file became shorter while it was read"));
-                }
-                Ok(Some((piece, end..left.end)))
-            }
-        });
-        Ok(pieces.boxed())
+        Ok(self.storage.read(key, range))
     }
 
     /// There is such a file.
@@ -169,11 +202,7 @@ impl Library {
     /// # Errors
     /// When the disk fails.
     pub async fn has(&self, tenant: TenantId, id: AssetId) -> Result<bool, Fault> {
-        match self.files.head(&key(tenant, id)).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error).context("finding a media file"),
-        }
+        Ok(self.storage.size_bytes(&key(tenant, id)).await?.is_some())
     }
 
     /// Removes a file; one that is gone already is fine.
@@ -181,13 +210,43 @@ impl Library {
     /// # Errors
     /// When the disk fails.
     pub async fn delete(&self, tenant: TenantId, id: AssetId) -> Result<(), Fault> {
-        match self.files.delete(&key(tenant, id)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error).context("removing a media file"),
+        self.storage.delete(&small(tenant, id)).await?;
+        self.storage.delete(&key(tenant, id)).await
+    }
+
+    /// A picture made small, as JPEG; `None` where there is none to be had. It is made once.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn thumbnail(
+        &self,
+        tenant: TenantId,
+        facts: &AssetFacts,
+    ) -> Result<Option<Bytes>, Fault> {
+        let Some(how) = thumbnail::how(facts) else { return Ok(None) };
+        let small = small(tenant, facts.id);
+        match self.storage.files.get(&small).await {
+            Ok(found) => return found.bytes().await.map(Some).context("reading a thumbnail"),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error).context("finding a thumbnail"),
         }
+        let turn = self.thumbnails.acquire().await.context("waiting for a turn")?;
+        let (source, _) = self.storage.source(&key(tenant, facts.id)).await?;
+        let made = tokio::task::spawn_blocking(move || thumbnail::make(source, how)).await;
+        drop(turn);
+        // Whatever a hostile file does to a decoder, it has no thumbnail then.
+        let Ok(Some(made)) = made else { return Ok(None) };
+        let made = Bytes::from(made);
+        let put = self.storage.files.put(&small, PutPayload::from_bytes(made.clone())).await;
+        put.context("storing a thumbnail")?;
+        Ok(Some(made))
     }
 }
 
-fn key(tenant: TenantId, id: AssetId) -> Path {
+pub(crate) fn key(tenant: TenantId, id: AssetId) -> Path {
     Path::from_iter([tenant.to_string(), id.to_string()])
+}
+
+fn small(tenant: TenantId, id: AssetId) -> Path {
+    Path::from_iter([tenant.to_string(), format!("{id}.small")])
 }

@@ -6,7 +6,7 @@
 use crate::probe::{Broken, Found, Reader};
 use domain::content::MediaKind;
 use imagesize::{ImageSize, ImageType};
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Read, Seek, SeekFrom};
 
 const CUT: Broken = Broken::Structure("it is cut short");
 
@@ -18,7 +18,16 @@ fn found(
     let ImageSize { width, height } =
         size.map_err(|_| Broken::Structure("its dimensions cannot be read"))?;
     let side = |pixels| u32::try_from(pixels).map_err(|_| Broken::Structure("it has no real size"));
-    Ok(Found { kind, mime, width: side(width)?, height: side(height)?, duration_ms: None })
+    Ok(Found {
+        kind,
+        mime,
+        width: side(width)?,
+        height: side(height)?,
+        duration_ms: None,
+        codec: None,
+        frame_rate: None,
+        frames: None,
+    })
 }
 
 /// Signature, then chunks: length, name, content, checksum; the last one is `IEND`.
@@ -98,7 +107,8 @@ pub(crate) fn gif(file: &mut Reader) -> Result<Found, Broken> {
         1 => MediaKind::Image,
         _ => MediaKind::Gif,
     };
-    found(file, (ImageType::Gif, kind, "image/gif"))
+    let found = found(file, (ImageType::Gif, kind, "image/gif"))?;
+    Ok(Found { frames: Some(frames), ..found })
 }
 
 fn skip_colours(file: &mut Reader, packed: u8) -> Result<(), Broken> {
@@ -128,6 +138,8 @@ pub(crate) fn webp(file: &mut Reader, size_bytes: u64) -> Result<Found, Broken> 
     if head[12..16] == *b"VP8X" && head[20] & 0x02 != 0 {
         return Err(Broken::Structure("it is an animated WebP, which no platform takes; use GIF"));
     }
+    // The reader of dimensions goes on behind the name of the container.
+    file.seek(SeekFrom::Start(12))?;
     found(file, (ImageType::Webp, MediaKind::Image, "image/webp"))
 }
 

@@ -1,13 +1,12 @@
 //! Finds out what a file is, by its content alone.
 
+use crate::storage::Source;
 use crate::{document, film, picture};
-use base::{Context, Fault};
+use base::Fault;
 use domain::content::MediaKind;
 use domain::rejection::{Rejection, RejectionType, Rule};
 use serde_json::{Value, json};
-use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek};
-use std::path::Path;
 
 /// Enough of a file's beginning to know its type by.
 const HEAD_SIZE_BYTES: usize = 512;
@@ -30,16 +29,22 @@ const TYPES: [&str; 9] = [
 const ZIP: &[u8] = b"PK\x03\x04";
 
 /// A file that is looked at.
-pub(crate) type Reader = BufReader<File>;
+pub(crate) type Reader = BufReader<Source>;
 
 /// What a file is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
     pub(crate) kind: MediaKind,
     pub(crate) mime: &'static str,
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) duration_ms: Option<u64>,
+    /// How the pictures of a film are coded, as `avc1`.
+    pub(crate) codec: Option<String>,
+    /// Pictures of a film in a second.
+    pub(crate) frame_rate: Option<f64>,
+    /// Pictures of a GIF.
+    pub(crate) frames: Option<u32>,
 }
 
 /// Why a file is not what it seems to be.
@@ -58,10 +63,8 @@ impl From<io::Error> for Broken {
 }
 
 /// Looks at a file. Blocks; memory is bounded whatever the file says of itself.
-pub(crate) fn probe(path: &Path) -> Result<Result<Found, Rejection>, Fault> {
-    let file = File::open(path).context("opening a media file")?;
-    let size_bytes = file.metadata().context("looking at a media file")?.len();
-    match look(BufReader::new(file), size_bytes) {
+pub(crate) fn probe(source: Source, size_bytes: u64) -> Result<Result<Found, Rejection>, Fault> {
+    match look(BufReader::new(source), size_bytes) {
         Ok(Ok(found)) => Ok(unfit(&found).map_or(Ok(found), Err)),
         Ok(Err(rejection)) => Ok(Err(rejection)),
         Err(Broken::Structure(how)) => Ok(Err(broken(how))),

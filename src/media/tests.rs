@@ -1,5 +1,7 @@
 //! Files as users bring them: good ones, wrong ones, broken ones, hostile ones.
 
+mod storing;
+
 use crate::{Config, Library};
 use base::{Fault, digest, rng};
 use bytes::Bytes;
@@ -13,7 +15,8 @@ const FILM: &[u8] = include_bytes!("fixtures/tiny.mp4");
 
 fn library(size_bytes_max: u64) -> (Library, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config { dir: folder.path().join("media"), size_bytes_max };
+    let dir = folder.path().join("media");
+    let config = Config { dir, size_bytes_max, ..Config::default() };
     (Library::open(&config).unwrap(), folder)
 }
 
@@ -99,7 +102,8 @@ async fn pictures_are_known_by_their_content() {
         assert_eq!(found.sha256, digest::sha256_hex(&content));
         assert_eq!(found.duration_ms, None);
     }
-    assert_eq!(facts(&gif(2)).await.kind, MediaKind::Gif);
+    let moving = facts(&gif(2)).await;
+    assert_eq!((moving.kind, moving.frames), (MediaKind::Gif, Some(2)));
 }
 
 #[tokio::test]
@@ -108,6 +112,7 @@ async fn a_film_tells_its_size_and_running_time() {
     assert_eq!((found.kind, found.mime.as_str()), (MediaKind::Video, "video/mp4"));
     assert_eq!((found.width, found.height), (64, 48));
     assert!((1_400..1_700).contains(&found.duration_ms.unwrap()), "{found:?}");
+    assert_eq!((found.codec.as_deref(), found.frame_rate), (Some("avc1"), Some(10.0)));
     let apple = facts(&film_with(b"ftyp", 0, *b"qt  ")).await;
     assert_eq!(apple.mime, "video/quicktime");
 }

@@ -300,6 +300,9 @@ impl Rig {
             width: 640,
             height: 480,
             duration_ms: (kind == MediaKind::Video).then_some(10_000),
+            codec: None,
+            frame_rate: None,
+            frames: None,
             sha256: String::new(),
         });
         self.files.push(bytes);

@@ -8,7 +8,9 @@ use app::caller::Caller;
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
-use domain::id::{AccountId, ApiKeyId, DeliveryId, ErasureId, Id, Kind, PostId, WebhookId};
+use domain::id::{
+    AccountId, ApiKeyId, AssetId, DeliveryId, ErasureId, Id, Kind, PostId, WebhookId,
+};
 use domain::rejection::{Rejection, Rule, excerpt};
 use domain::request::Fields;
 use futures::{Stream, StreamExt};
@@ -154,6 +156,17 @@ impl<S: Send + Sync> FromRequestParts<S> for ErasureAt {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
         named_in_path(parts, state, "erasure").await.map(Self)
+    }
+}
+
+/// The file, or the upload that becomes one, that the path names.
+pub(crate) struct AssetAt(pub AssetId);
+
+impl<S: Send + Sync> FromRequestParts<S> for AssetAt {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
+        named_in_path(parts, state, "media file").await.map(Self)
     }
 }
 

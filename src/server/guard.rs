@@ -27,7 +27,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// What one method of one route takes.
-const ROUTES: [(Method, &str, Scope); 10] = [
+const ROUTES: [(Method, &str, Scope); 11] = [
     (Method::POST, "/v1/posts", Scope::PostsWrite),
     (Method::POST, "/v1/posts/bulk", Scope::PostsWrite),
     (Method::POST, "/v1/posts/validate", Scope::PostsRead),
@@ -42,11 +42,12 @@ const ROUTES: [(Method, &str, Scope); 10] = [
 ];
 
 /// What everything else below a folder takes: to read it, and to change it.
-const FOLDERS: [(&str, Scope, Scope); 15] = [
+const FOLDERS: [(&str, Scope, Scope); 16] = [
     ("/v1/posts", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/deliveries", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/calendar", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/media", Scope::PostsRead, Scope::MediaWrite),
+    ("/v1/uploads", Scope::MediaWrite, Scope::MediaWrite),
     ("/v1/brands", Scope::AccountsRead, Scope::AccountsWrite),
     ("/v1/erasures", Scope::AccountsRead, Scope::TenantWrite),
     ("/v1/accounts", Scope::AccountsRead, Scope::AccountsWrite),
@@ -61,7 +62,7 @@ const FOLDERS: [(&str, Scope, Scope); 15] = [
 ];
 
 /// Lists that show a key the things of its own brands alone, and routes without a brand.
-const WITHOUT_BRAND: [(Method, &str); 9] = [
+const WITHOUT_BRAND: [(Method, &str); 14] = [
     (Method::GET, "/v1/posts"),
     (Method::GET, "/v1/deliveries"),
     (Method::GET, "/v1/limits"),
@@ -71,7 +72,12 @@ const WITHOUT_BRAND: [(Method, &str); 9] = [
     (Method::GET, "/v1/brands"),
     (Method::GET, "/v1/erasures"),
     (Method::GET, "/v1/platforms"),
+    (Method::GET, "/v1/media"),
     (Method::POST, "/v1/media"),
+    (Method::POST, "/v1/media/import"),
+    (Method::POST, "/v1/media/presign"),
+    (Method::POST, "/v1/uploads"),
+    (Method::OPTIONS, "/v1/uploads"),
 ];
 
 /// What leads to a platform's own pages or answers, which a key in test mode never reaches.
@@ -156,9 +162,10 @@ async fn pass(
 
 /// What a method of a route takes.
 pub(crate) fn needed(method: &Method, route: &str) -> Scope {
-    let own = ROUTES.iter().find(|(one, path, _)| one == method && *path == route);
-    if let Some((_, _, scope)) = own {
-        return *scope;
+    for (one, path, scope) in ROUTES {
+        if one == *method && path == route {
+            return scope;
+        }
     }
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     folder_of(route).map_or(Scope::TenantWrite, |(read, write)| if is_read { read } else { write })

@@ -4,6 +4,7 @@
 //! answer into the envelope; SQL, Redis and the platforms' dialects are out of its sight.
 
 mod accounts;
+mod assets;
 mod audit;
 mod brands;
 mod bulk;
@@ -29,6 +30,7 @@ mod pages;
 mod posts;
 mod reference;
 mod slots;
+mod uploads;
 mod webhooks;
 
 use app::App;
@@ -182,8 +184,18 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/deliveries/{id}/reposts/cancel", post(deliveries::cancel_reposts))
         .route("/v1/deliveries/{id}/review", post(deliveries::review))
         // The library has its own limit; files are streamed past every other.
-        .route("/v1/media", post(media::upload).layer(DefaultBodyLimit::disable()))
-        .route("/m/{signed}", get(origin::fetch))
+        .route(
+            "/v1/media",
+            post(media::upload).layer(DefaultBodyLimit::disable()).get(assets::list),
+        )
+        .route("/v1/media/import", post(assets::import))
+        .route("/v1/media/presign", post(assets::presign))
+        .route("/v1/media/{id}", get(assets::show).delete(assets::delete))
+        .route("/v1/media/{id}/complete", post(assets::complete))
+        .route("/v1/media/{id}/thumbnail", get(assets::thumbnail))
+        .route("/v1/uploads", post(uploads::create).options(uploads::abilities))
+        .route("/v1/uploads/{id}", get(uploads::show).patch(uploads::append).delete(uploads::end))
+        .route("/m/{signed}", get(origin::fetch).put(origin::lay))
         .route("/v1/brands", post(brands::ensure).get(brands::list))
         .route("/v1/brands/{slug}", delete(brands::erase))
         .route("/v1/brands/{slug}/accounts", get(brands::accounts))

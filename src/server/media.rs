@@ -7,8 +7,9 @@ use crate::envelope::{Answered, Denied, Refusal, success};
 use crate::extract::{Authenticated, drain, too_slow, torn};
 use app::App;
 use app::media::bring;
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
+use axum::extract::multipart::{Field, Multipart, MultipartRejection};
 use base::Fault;
 use bytes::Bytes;
 use domain::rejection::{Rejection, Rule, excerpt};
@@ -60,7 +61,7 @@ fn chunks(field: Field<'_>) -> BoxStream<'_, Result<Bytes, Fault>> {
         let mut field = field?;
         match tokio::time::timeout(PIECE_WITHIN, field.chunk()).await {
             Ok(Ok(piece)) => piece.map(|piece| (Ok(piece), Some(field))),
-            Ok(Err(why)) => Some((Err(BrokenOff::Torn(why).into()), None)),
+            Ok(Err(why)) => Some((Err(BrokenOff::Torn(why.body_text()).into()), None)),
             Err(_) => Some((Err(BrokenOff::TooSlow.into()), None)),
         }
     });
@@ -71,14 +72,14 @@ fn chunks(field: Field<'_>) -> BoxStream<'_, Result<Bytes, Fault>> {
 /// The caller stopped sending; it travels through the verb as a fault and is told apart after.
 #[derive(Debug)]
 enum BrokenOff {
-    Torn(MultipartError),
+    Torn(String),
     TooSlow,
 }
 
 impl fmt::Display for BrokenOff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Torn(why) => write!(f, "{}", why.body_text()),
+            Self::Torn(why) => f.write_str(why),
             Self::TooSlow => f.write_str("the next piece of the file did not come in time"),
         }
     }
@@ -86,9 +87,26 @@ impl fmt::Display for BrokenOff {
 
 impl Error for BrokenOff {}
 
-fn blame(fault: Fault) -> Denied {
+/// The bytes of a body, as they come.
+pub(crate) type Pieces = BoxStream<'static, Result<Bytes, Fault>>;
+
+/// Takes a body apart; what its sender does wrong travels as a fault that [`blame`] knows.
+pub(crate) fn pieces(body: Body) -> Pieces {
+    let pieces = stream::unfold(Some(body.into_data_stream()), |body| async {
+        let mut body = body?;
+        match tokio::time::timeout(PIECE_WITHIN, body.next()).await {
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(body))),
+            Ok(Some(Err(why))) => Some((Err(BrokenOff::Torn(why.to_string()).into()), None)),
+            Ok(None) => None,
+            Err(_) => Some((Err(BrokenOff::TooSlow.into()), None)),
+        }
+    });
+    pieces.fuse().boxed()
+}
+
+pub(crate) fn blame(fault: Fault) -> Denied {
     match fault.find::<BrokenOff>() {
-        Some(why @ BrokenOff::Torn(_)) => torn(why).into(),
+        Some(BrokenOff::Torn(why)) => torn(why).into(),
         Some(BrokenOff::TooSlow) => too_slow(PIECE_WITHIN).into(),
         None => fault.into(),
     }
@@ -120,7 +138,6 @@ fn unknown(name: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
     use axum::extract::{FromRequest, Request};
     use futures::TryStreamExt;
     use http::header::CONTENT_TYPE;

@@ -1,19 +1,22 @@
-//! `/m/{signed}`: the files of posts, for the platforms that fetch them by themselves.
+//! `/m/{signed}`: the files of posts, for the platforms that fetch them by themselves; and where a
+//! file is put that was promised.
 //!
 //! Invariant: the link is the only key that is asked for, and a link is never logged.
 
-use crate::envelope::Denied;
-use crate::extract::Named;
-use app::App;
+use crate::envelope::{Answered, Denied, success};
+use crate::extract::{Named, drain};
+use crate::media::{blame, pieces};
 use app::origin::linked;
+use app::{App, media};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::json;
 use std::io;
 use std::ops::Range;
 
@@ -56,6 +59,17 @@ pub(crate) async fn fetch(
     set(&mut response, ACCEPT_RANGES, "bytes");
     set(&mut response, CACHE_CONTROL, "private, max-age=3600");
     Ok(response)
+}
+
+/// `PUT /m/{signed}`: a file is put at an address that was given out for it.
+pub(crate) async fn lay(State(app): State<App>, Named(token): Named, body: Body) -> Answered {
+    let mut chunks = pieces(body);
+    let laid = media::lay(&app, &token, (&mut chunks).boxed()).await.map_err(blame)?;
+    if laid.is_err() {
+        drain(&mut chunks).await;
+    }
+    laid?;
+    Ok(success(StatusCode::OK, json!({})))
 }
 
 fn set(response: &mut Response, name: http::HeaderName, value: &str) {

@@ -172,7 +172,10 @@ impl Store {
             Thing::Post => "SELECT id, tenant_id FROM posts WHERE id = ANY($1)",
             Thing::Delivery => "SELECT id, tenant_id FROM deliveries WHERE id = ANY($1)",
             Thing::Account => "SELECT id, tenant_id FROM accounts WHERE id = ANY($1)",
-            Thing::Asset => "SELECT id, tenant_id FROM assets WHERE id = ANY($1)",
+            Thing::Asset => {
+                "SELECT id, tenant_id FROM assets WHERE id = ANY($1)
+                 UNION SELECT id, tenant_id FROM uploads WHERE id = ANY($1)"
+            }
             Thing::ApiKey => "SELECT id, tenant_id FROM api_keys WHERE id = ANY($1)",
             Thing::Webhook => "SELECT id, tenant_id FROM webhooks WHERE id = ANY($1)",
             Thing::Erasure => "SELECT id, tenant_id FROM erasures WHERE id = ANY($1)",

@@ -34,6 +34,8 @@ pub enum JobKind {
     Webhook,
     /// Erase a brand or a tenant.
     Erase,
+    /// Look whether a file, or an upload that was begun, is still needed.
+    Media,
 }
 
 impl JobKind {
@@ -51,6 +53,7 @@ impl JobKind {
             Self::Waiting => "waiting",
             Self::Webhook => "webhook",
             Self::Erase => "erase",
+            Self::Media => "media",
         }
     }
 }

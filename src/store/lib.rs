@@ -64,6 +64,7 @@ pub mod slots;
 pub mod tenant_limits;
 pub mod tenants;
 pub mod unmapped;
+pub mod uploads;
 pub mod visits;
 pub mod waiting;
 mod warm;

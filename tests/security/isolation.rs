@@ -23,6 +23,7 @@ struct Things {
     waiting: String,
     delivery: String,
     file: String,
+    upload: String,
     key: String,
     hook: String,
     event: String,
@@ -67,6 +68,7 @@ impl Things {
             waiting: text(&waiting["id"]),
             delivery: text(&out["deliveries"][0]["id"]),
             file: scene.api.upload(files::picture(), "mine.png").await,
+            upload: begun(&scene.api).await,
             key: text(&scene.api.get("/v1/keys").await.data()[0]["id"]),
             hook: text(&hook.data()["id"]),
             event: text(&scene.api.get("/v1/events").await.data()[0]["id"]),
@@ -81,6 +83,7 @@ impl Things {
             "deliveries" => vec![&self.delivery],
             "accounts" => vec![&self.account.id],
             "media" => vec![&self.file],
+            "uploads" => vec![&self.upload],
             "keys" => vec![&self.key],
             "webhooks" => vec![&self.hook],
             "events" => vec![&self.event],
@@ -133,6 +136,13 @@ impl Things {
             _ => json!({}),
         }
     }
+}
+
+/// An upload that is begun and not finished.
+async fn begun(api: &Api) -> String {
+    let request = api.request(Method::POST, "/v1/uploads").header("Tus-Resumable", "1.0.0");
+    let answer = send(request.header("Upload-Length", 100)).await;
+    answer.data()["id"].as_str().unwrap().to_owned()
 }
 
 /// Every row of a tenant, as one digest a table; what is written of the asking itself aside, and

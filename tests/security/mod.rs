@@ -2,6 +2,7 @@
 
 mod access;
 mod damage;
+mod imports;
 mod isolation;
 mod keys;
 mod oauth;

@@ -221,6 +221,11 @@ impl Fleet {
         self.place.as_ref().expect("the fleet has started")
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().expect("the fleet runs").id()
+    }
+
     /// Its API, with the key of its tenant.
     pub fn api(&self) -> Api {
         Api::new(self.place())

@@ -18,7 +18,7 @@ const EDGES: [(&str, &[&str]); 11] = [
 ];
 
 /// Foreign crates that few may use, with those few. `postfleet` is the root.
-const ALONE: [(&str, &[&str]); 17] = [
+const ALONE: [(&str, &[&str]); 18] = [
     ("apalis", &["queue", "workers"]),
     ("apalis-core", &["queue"]),
     ("axum", &["server", "postfleet"]),
@@ -26,6 +26,7 @@ const ALONE: [(&str, &[&str]); 17] = [
     ("chrono", &["store"]),
     ("clap", &["postfleet"]),
     ("config", &["base"]),
+    ("image", &["media", "postfleet"]),
     ("imagesize", &["media"]),
     ("infer", &["media"]),
     ("jiff", &["domain"]),

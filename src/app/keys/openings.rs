@@ -55,7 +55,8 @@ impl Purpose {
             | JobKind::Republish
             | JobKind::Waiting
             | JobKind::Webhook
-            | JobKind::Erase => Self::Check,
+            | JobKind::Erase
+            | JobKind::Media => Self::Check,
         }
     }
 

@@ -43,6 +43,9 @@ fn library(chance: &mut Chance) -> BTreeMap<AssetId, AssetFacts> {
             width: if small { 1_080 } else { 1 + u32::try_from(chance.below(8_000)).unwrap() },
             height: if small { 1_080 } else { 1 + u32::try_from(chance.below(8_000)).unwrap() },
             duration_ms: (kind == MediaKind::Video).then(|| chance.below(1_000_000)),
+            codec: None,
+            frame_rate: None,
+            frames: None,
             sha256: String::new(),
         };
         (facts.id, facts)

@@ -1,5 +1,7 @@
 //! What a stranger may name, against listeners that count who comes.
 
+mod pull;
+
 use super::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Mutex;

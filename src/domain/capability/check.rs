@@ -36,6 +36,20 @@ pub fn check(
     checker.found
 }
 
+/// Everything that keeps one file from standing alone in a post.
+pub fn objections(
+    platform: &'static str,
+    capabilities: &Capabilities,
+    facts: &AssetFacts,
+) -> Vec<Rejection> {
+    let assets = BTreeMap::from([(facts.id, facts.clone())]);
+    let mut checker = Checker { platform, capabilities, assets: &assets, found: Vec::new() };
+    let media = vec![MediaUse { id: facts.id, alt_text: None }];
+    let segment = Segment { text: String::new(), media };
+    checker.media(platform, &segment, &serde_json::Map::new());
+    checker.found
+}
+
 /// Every file that `content` names: in its segments, then in its options. The map given to
 /// [`check`] has to hold those of them that exist.
 pub fn assets_named(content: &Content) -> Vec<AssetId> {

@@ -1,6 +1,6 @@
 //! The document: OpenAPI 3.1, made from the table of operations and the shapes of their types.
 
-use super::operation::Operation;
+use super::operation::{Content, Operation};
 use super::schemas::{common, referred, schemas};
 use super::table::operations;
 use crate::guard;
@@ -73,7 +73,7 @@ pub(super) fn document() -> Value {
 fn told(operation: &Operation) -> Value {
     let scope = guard::needed(&operation.method, operation.path);
     let mut responses = Map::new();
-    for (status, told, schema) in &operation.answers {
+    for (status, told, content) in &operation.answers {
         let mut headers = json!({
             "x-request-id": {"$ref": "#/components/headers/RequestId"},
             "RateLimit": {"$ref": "#/components/headers/RateLimit"},
@@ -82,14 +82,15 @@ fn told(operation: &Operation) -> Value {
         if operation.path == "/v1/posts" && *status != 200 {
             headers["Location"] = json!({"$ref": "#/components/headers/Location"});
         }
-        responses.insert(
-            status.to_string(),
-            json!({
-                "description": told,
-                "headers": headers,
-                "content": {"application/json": {"schema": schema}},
-            }),
-        );
+        let mut response = json!({"description": told, "headers": headers});
+        match content {
+            Content::Json(schema) => {
+                response["content"] = json!({"application/json": {"schema": schema}});
+            }
+            Content::Bytes(form) => response["content"] = json!({*form: {}}),
+            Content::Nothing => {}
+        }
+        responses.insert(status.to_string(), response);
     }
     for (status, name, _) in refusals_of(operation) {
         let reference = json!({"$ref": format!("#/components/responses/{name}")});
@@ -167,7 +168,7 @@ fn id_of(path: &str) -> String {
         "accounts" => "acc",
         "webhooks" => "whk",
         "keys" => "key",
-        "media" => "med",
+        "media" | "uploads" => "med",
         "erasures" => "ers",
         "events" => return "^evt_[0-9a-fA-F]{16}$".to_owned(),
         _ => "[a-z]{3}",

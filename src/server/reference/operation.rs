@@ -26,11 +26,22 @@ pub(crate) struct Operation {
     pub parameters: Vec<Value>,
     pub body: Option<Body>,
     /// What comes of it, by status.
-    pub answers: Vec<(u16, &'static str, Value)>,
+    pub answers: Vec<(u16, &'static str, Content)>,
     /// It may contradict where the thing stands: 409.
     pub can_conflict: bool,
     /// Schemas that the rest refers to.
     pub shapes: Shapes,
+}
+
+/// What an answer carries.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    /// JSON of this schema.
+    Json(Value),
+    /// Bytes of this media type.
+    Bytes(&'static str),
+    /// Nothing but headers.
+    Nothing,
 }
 
 /// What a request carries.
@@ -123,7 +134,7 @@ impl Operation {
     pub fn turned_away(mut self, status: u16, told: &'static str, beside: Value) -> Self {
         let refusal = json!({"$ref": "#/components/schemas/Refusal"});
         let schema = json!({"allOf": [refusal, {"type": "object", "properties": beside}]});
-        self.answers.push((status, told, schema));
+        self.answers.push((status, told, Content::Json(schema)));
         self
     }
 
@@ -140,14 +151,35 @@ impl Operation {
         beside: Value,
     ) -> Self {
         let data = self.shape::<T>();
-        self.answers.push((status, told, envelope(data, beside)));
+        self.answers.push((status, told, Content::Json(envelope(data, beside))));
         self
     }
 
     /// Comes to a list of such things, with fields beside `data`.
     pub fn lists<T: ToSchema>(mut self, told: &'static str, beside: Value) -> Self {
         let data = json!({"type": "array", "items": self.shape::<T>()});
-        self.answers.push((200, told, envelope(data, beside)));
+        self.answers.push((200, told, Content::Json(envelope(data, beside))));
+        self
+    }
+
+    /// Comes to bytes of a media type.
+    pub fn gives_bytes(mut self, status: u16, media_type: &'static str, told: &'static str) -> Self {
+        self.answers.push((status, told, Content::Bytes(media_type)));
+        self
+    }
+
+    /// Comes to headers alone.
+    pub fn gives_nothing(mut self, status: u16, told: &'static str) -> Self {
+        self.answers.push((status, told, Content::Nothing));
+        self
+    }
+
+    /// Takes a header.
+    pub fn heads(mut self, name: &str, is_required: bool, schema: Value, told: &str) -> Self {
+        self.parameters.push(json!({
+            "name": name, "in": "header", "required": is_required, "schema": schema,
+            "description": told,
+        }));
         self
     }
 

@@ -2,6 +2,7 @@
 //!
 //! One that is added to the router is added here; a test tells when it is not.
 
+mod files;
 mod owners;
 mod posts;
 
@@ -13,7 +14,8 @@ pub(crate) fn operations() -> Vec<Operation> {
     [
         posts::posts(),
         posts::deliveries(),
-        posts::media(),
+        files::media(),
+        files::uploads(),
         owners::brands(),
         owners::accounts(),
         owners::oauth(),

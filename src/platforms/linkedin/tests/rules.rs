@@ -18,6 +18,9 @@ fn file(kind: MediaKind, mime: &str, size_bytes: u64) -> AssetFacts {
         width: 1_080,
         height: 1_080,
         duration_ms: (kind == MediaKind::Video).then_some(10_000),
+        codec: None,
+        frame_rate: None,
+        frames: None,
         sha256: String::new(),
     }
 }

@@ -32,6 +32,9 @@ fn facts((pictures, films): Files) -> Vec<AssetFacts> {
         width: 1_080,
         height: 1_080,
         duration_ms: (kind == MediaKind::Video).then_some(300_000),
+        codec: None,
+        frame_rate: None,
+        frames: None,
         sha256: String::new(),
     });
     made.collect()

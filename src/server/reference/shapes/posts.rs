@@ -297,3 +297,39 @@ pub(crate) struct Upload {
     #[schema(content_media_type = "application/octet-stream")]
     file: String,
 }
+
+/// Where a file is.
+#[derive(ToSchema)]
+pub(crate) struct ImportedFrom {
+    /// An https address of the open internet.
+    #[schema(min_length = 1)]
+    url: String,
+}
+
+/// The bytes that come next.
+#[derive(ToSchema)]
+#[schema(as = UploadBytes)]
+pub(crate) struct Bytes(#[schema(content_media_type = "application/octet-stream")] String);
+
+/// An upload that is begun.
+#[derive(ToSchema)]
+pub(crate) struct Uploaded {
+    /// Of the file that it becomes.
+    id: AssetId,
+}
+
+/// How far an upload is.
+#[derive(ToSchema)]
+#[schema(as = UploadStanding, rename_all = "camelCase")]
+pub(crate) struct UploadStanding {
+    /// Of the file that it becomes.
+    id: AssetId,
+    /// Bytes that have come.
+    offset: u64,
+    /// Bytes of the whole.
+    length: Option<u64>,
+    /// Until when the rest is waited for.
+    expires_at: Timestamp,
+    /// It is a file.
+    complete: bool,
+}

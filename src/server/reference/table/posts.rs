@@ -1,9 +1,9 @@
-//! Posts, deliveries, files and the calendar.
+//! Posts, deliveries and the calendar.
 
 use super::{count, cursor, text};
 use crate::reference::operation::{Operation, delete, get, patch, post};
 use crate::reference::shapes::posts::{
-    CauseRequest, HoldRequest, PostChange, PostRequest, ReviewRequest, Upload, ValidPost,
+    CauseRequest, HoldRequest, PostChange, PostRequest, ReviewRequest, ValidPost,
 };
 use app::amends::CauseView;
 use app::bulk::Report;
@@ -11,7 +11,6 @@ use app::calendar::Entry;
 use app::lists::ListedDelivery;
 use app::show::PostView;
 use app::why::DeliveryPage;
-use domain::content::AssetFacts;
 use domain::delivery;
 use domain::failure::PUBLIC_TYPES;
 use domain::post::Status;
@@ -166,15 +165,5 @@ pub(super) fn deliveries() -> Vec<Operation> {
             "Cancels the reposts to come.",
         ))
         .conflicts(),
-    ]
-}
-
-pub(super) fn media() -> Vec<Operation> {
-    vec![
-        post("/v1/media", "uploadMedia", "Takes a file in, and tells what it is.")
-            .more("One file in the field `file`, as `curl -F file=@photo.jpg` sends it.")
-            .takes_body::<Upload>("multipart/form-data", Value::Null, true)
-            .gives::<AssetFacts>(201, "What was found in it; posts name it by its id.")
-            .conflicts(),
     ]
 }

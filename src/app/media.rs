@@ -163,12 +163,7 @@ async fn found(app: &App, caller: &Caller, id: AssetId) -> Answer<Asset> {
 }
 
 /// The refusal of a file that the tenant's limit leaves no room for; its bytes go again.
-async fn no_room(
-    app: &App,
-    tenant: TenantId,
-    id: AssetId,
-    fault: Fault,
-) -> Result<Refused, Fault> {
+async fn no_room(app: &App, tenant: TenantId, id: AssetId, fault: Fault) -> Result<Refused, Fault> {
     let refused = likes::no_room(fault)?;
     app.0.library.delete(tenant, id).await?;
     Ok(refused)

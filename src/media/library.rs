@@ -73,11 +73,6 @@ impl Library {
         probe::too_large(self.size_bytes_max)
     }
 
-    /// The largest file that is taken, in bytes.
-    pub fn size_bytes_max(&self) -> u64 {
-        self.size_bytes_max
-    }
-
     /// Takes a file in under a fresh id and finds out what it is. It is safely on disk when this
     /// returns facts, and gone when it returns a rejection or a fault, or is given up.
     ///

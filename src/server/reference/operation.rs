@@ -163,7 +163,12 @@ impl Operation {
     }
 
     /// Comes to bytes of a media type.
-    pub fn gives_bytes(mut self, status: u16, media_type: &'static str, told: &'static str) -> Self {
+    pub fn gives_bytes(
+        mut self,
+        status: u16,
+        media_type: &'static str,
+        told: &'static str,
+    ) -> Self {
         self.answers.push((status, told, Content::Bytes(media_type)));
         self
     }

@@ -306,11 +306,6 @@ pub(crate) struct ImportedFrom {
     url: String,
 }
 
-/// The bytes that come next.
-#[derive(ToSchema)]
-#[schema(as = UploadBytes)]
-pub(crate) struct Bytes(#[schema(content_media_type = "application/octet-stream")] String);
-
 /// An upload that is begun.
 #[derive(ToSchema)]
 pub(crate) struct Uploaded {

@@ -3,7 +3,7 @@
 use super::{count, cursor, text};
 use crate::reference::operation::{Operation, delete, get, patch, post};
 use crate::reference::shapes::owners::Nothing;
-use crate::reference::shapes::posts::{Bytes, ImportedFrom, Upload, UploadStanding, Uploaded};
+use crate::reference::shapes::posts::{ImportedFrom, Upload, UploadStanding, Uploaded};
 use app::media::{AssetView, Offer};
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ pub(super) fn uploads() -> Vec<Operation> {
         spoken(patch("/v1/uploads/{id}", "continueUpload", "Goes on with an upload."))
             .heads("Upload-Offset", true, number(), "Where the bytes begin.")
             .heads("Upload-Checksum", false, text(), "An algorithm and a digest in base64.")
-            .takes_body::<Bytes>("application/offset+octet-stream", Value::Null, true)
+            .takes_text(&["application/offset+octet-stream"])
             .gives_nothing(204, "They count; `Upload-Offset` says how far it is.")
             .turned_away(415, "The body is of another type.", json!({}))
             .turned_away(460, "The bytes are not those of the checksum.", json!({}))

@@ -1,12 +1,13 @@
 //! Brands, accounts, registrations, events, endpoints, keys and the audit.
 
 use super::{count, cursor, text};
+use crate::limits::Whole as WholeLimits;
 use crate::reference::operation::{Operation, delete, get, patch, post, put};
 use crate::reference::shapes::owners::{
-    AuthorizeRequest, BrandRequest, ChooseRequest, ExchangeRequest, GuardRequest, ImportRequest, KeyRequest,
-    LimitsRequest, LinkRequest, Nothing, OAuthAppRequest, PauseRequest, PlatformRow,
-    RedeliverRequest, Redelivered, RehearseRequest, RotateRequest, SlotsRequest, TenantLimitsRequest, Tested, WebhookChange,
-    WebhookRequest,
+    AuthorizeRequest, BrandRequest, ChooseRequest, ExchangeRequest, GuardRequest, ImportRequest,
+    KeyRequest, LimitsRequest, LinkRequest, Nothing, OAuthAppRequest, PauseRequest, PlatformRow,
+    RedeliverRequest, Redelivered, RehearseRequest, RotateRequest, SlotsRequest,
+    TenantLimitsRequest, Tested, WebhookChange, WebhookRequest,
 };
 use app::accounts::AccountPage;
 use app::amends::AmendsView;
@@ -21,7 +22,6 @@ use app::limits::{BrandGuard, TenantView};
 use app::show::{AccountView, BrandView};
 use app::slots::SlotsView;
 use app::webhooks::{EventView, MessageView, SecretView, WebhookView};
-use crate::limits::Whole as WholeLimits;
 use serde_json::json;
 
 pub(super) fn brands() -> Vec<Operation> {

@@ -14,7 +14,7 @@ const GOOD: usize = 100;
 const ACCOUNTS: usize = 5;
 const NETWORK_MS: &str = "40";
 /// Time to accept everything, so that poison and good posts fall due together.
-const AHEAD: Duration = Duration::from_secs(5);
+const AHEAD: Duration = Duration::from_secs(12);
 /// Deaths after which it is given up (DESIGN section 6).
 const DEATHS: usize = 3;
 /// An intent's deadline, a lease, a start and a place alone, several times over.

@@ -135,7 +135,7 @@ fn refusals_of(operation: &Operation) -> impl Iterator<Item = (u16, &'static str
     let is_named = operation.path.contains('{') || has_body || in_query;
     let can_conflict = operation.can_conflict;
     REFUSALS.into_iter().filter(move |(status, ..)| match status {
-        400 => has_body || in_query,
+        400 => has_body || in_query || in_header,
         404 => is_named,
         408 | 413 => has_body,
         409 => can_conflict,

@@ -307,6 +307,7 @@ async fn files(
         }
         for id in &ids {
             app.0.library.delete(erasure.tenant, *id).await?;
+            app.0.library.delete_parts((erasure.tenant, *id)).await?;
         }
         app.0.store.erase_assets(&ids).await?;
         let gone = Gone { files: ids.len() as u64, ..Gone::default() };

@@ -50,6 +50,7 @@ pub struct AssetView {
 
 /// What a platform says of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = MediaVerdict)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// Which.

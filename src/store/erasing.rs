@@ -109,7 +109,9 @@ impl Store {
              SELECT a.id FROM assets a WHERE a.tenant_id = $1 AND ($2 IS NULL OR
                  a.id IN (SELECT id FROM named WHERE is_its)
                  AND a.id NOT IN (SELECT id FROM named WHERE NOT is_its))
-             ORDER BY a.id LIMIT 500",
+             -- An upload that is no file yet is of no brand.
+             UNION SELECT id FROM uploads WHERE tenant_id = $1 AND $2 IS NULL
+             ORDER BY id LIMIT 500",
         )
         .bind(tenant.uuid())
         .bind(brand.map(|brand| brand.uuid()))
@@ -118,13 +120,18 @@ impl Store {
         rows.iter().map(|row| convert::id(row, "id")).collect()
     }
 
-    /// Deletes the rows of files that are gone.
+    /// Deletes the rows of files that are gone, and of the uploads that they came by.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn erase_assets(&self, ids: &[AssetId]) -> Result<(), Fault> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let mut db = self.pool.acquire().await?;
+        sqlx::query("DELETE FROM jobs WHERE kind = 'media' AND subject = ANY ($1)")
+            .bind(&ids)
+            .execute(&mut *db)
+            .await?;
+        erase(&mut db, "uploads", "id", &ids).await?;
         erase(&mut db, "assets", "id", &ids).await
     }
 

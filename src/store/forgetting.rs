@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn an_id_is_behind_the_first_one_of_its_instant() {
         let before = first_id(base::clock::now());
-        let id = base::rng::uuid();
+        let id = base::rng::id::<domain::id::kind::Post>().uuid();
         let after = first_id(base::clock::now() + Duration::from_secs(1));
         assert!(before <= id && id < after, "{before} {id} {after}");
     }

@@ -130,10 +130,13 @@ impl Operation {
         self
     }
 
+    /// Is turned away in the usual form, with a status that no other operation has.
+    pub fn turned_away(self, status: u16, told: &'static str) -> Self {
+        self.turned_away_as(status, told, json!({"$ref": "#/components/schemas/Refusal"}))
+    }
+
     /// Is turned away in a form of its own.
-    pub fn turned_away(mut self, status: u16, told: &'static str, beside: Value) -> Self {
-        let refusal = json!({"$ref": "#/components/schemas/Refusal"});
-        let schema = json!({"allOf": [refusal, {"type": "object", "properties": beside}]});
+    pub fn turned_away_as(mut self, status: u16, told: &'static str, schema: Value) -> Self {
         self.answers.push((status, told, Content::Json(schema)));
         self
     }

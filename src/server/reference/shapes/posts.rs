@@ -1,5 +1,6 @@
 //! Of posts, deliveries and files.
 
+use domain::duplicate::Policy;
 use domain::id::{AccountId, AssetId};
 use domain::lateness::Late;
 use domain::post::Hold;
@@ -44,6 +45,8 @@ pub(crate) struct PostRequest {
     /// What you call it; no other post of the tenant may be called so, for ever.
     #[schema(min_length = 1, max_length = 200)]
     client_ref: Option<String>,
+    /// What becomes of it where an account has the same content already.
+    duplicate_content: Option<Policy>,
     /// By which rule it is published anew, as posts of their own.
     republish: Option<Republish>,
 }
@@ -78,6 +81,8 @@ pub(crate) struct PostChange {
     scheduled_at: Option<String>,
     /// The zone of times without an offset.
     time_zone: Option<String>,
+    /// What becomes of it where an account has the same content already.
+    duplicate_content: Option<Policy>,
     /// The latest time at which it goes out by itself.
     not_after: Option<String>,
     /// What becomes of it after that.

@@ -47,7 +47,7 @@ pub(super) fn uploads() -> Vec<Operation> {
     let spoken = |operation: Operation| {
         operation
             .heads("Tus-Resumable", true, json!({"const": "1.0.0"}), "The protocol's version.")
-            .turned_away(412, "Another version of the protocol is spoken.", json!({}))
+            .turned_away(412, "Another version of the protocol is spoken.")
     };
     let number = || json!({"type": "integer", "minimum": 0});
     vec![
@@ -56,7 +56,7 @@ pub(super) fn uploads() -> Vec<Operation> {
             .heads("Upload-Length", true, number(), "Bytes of the file.")
             .heads("Upload-Metadata", false, text(), "What its sender says of it.")
             .gives::<Uploaded>(201, "It is begun; `Location` says where it goes on.")
-            .turned_away(413, "The file is larger than any that is taken.", json!({}))
+            .turned_away(413, "The file is larger than any that is taken.")
             .conflicts(),
         get("/v1/uploads/{id}", "showUpload", "Shows how far an upload is.")
             .gives::<UploadStanding>(200, "It, with the headers of the protocol."),
@@ -65,8 +65,8 @@ pub(super) fn uploads() -> Vec<Operation> {
             .heads("Upload-Checksum", false, text(), "An algorithm and a digest in base64.")
             .takes_text(&["application/offset+octet-stream"])
             .gives_nothing(204, "They count; `Upload-Offset` says how far it is.")
-            .turned_away(415, "The body is of another type.", json!({}))
-            .turned_away(460, "The bytes are not those of the checksum.", json!({}))
+            .turned_away(415, "The body is of another type.")
+            .turned_away(460, "The bytes are not those of the checksum.")
             .conflicts(),
         spoken(delete("/v1/uploads/{id}", "endUpload", "Gives an upload up."))
             .gives_nothing(204, "It is gone."),

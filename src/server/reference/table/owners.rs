@@ -31,7 +31,8 @@ pub(super) fn brands() -> Vec<Operation> {
     vec![
         post("/v1/brands", "ensureBrand", "Makes a brand, or renames the one with this slug.")
             .takes::<BrandRequest>(json!({"slug": "acme", "name": "Acme"}))
-            .gives::<BrandView>(200, "The brand."),
+            .gives::<BrandView>(200, "The brand.")
+            .conflicts(),
         get("/v1/brands", "listBrands", "Lists the brands.")
             .lists::<BrandView>("All of them.", json!({})),
         delete("/v1/brands/{slug}", "eraseBrand", "Erases a brand with all it has.")

@@ -57,8 +57,8 @@ pub(super) fn posts() -> Vec<Operation> {
             .takes_text(&["application/x-ndjson", "text/csv"])
             .gives::<Report>(201, "What became of each row.")
             .gives::<Report>(200, "What would become of each, or became of it before.")
-            .turned_away(422, "None is accepted; each violation has its line.", by_line())
-            .turned_away(415, "The body is neither lines of JSON nor a table.", json!({}))
+            .turned_away_as(422, "None is accepted; each violation has its line.", by_line())
+            .turned_away(415, "The body is neither lines of JSON nor a table.")
             .conflicts(),
         post("/v1/posts/validate", "validatePost", "Tells what would become of a post.")
             .more("Nothing is stored. What is wrong is told as `createPost` would.")
@@ -110,12 +110,22 @@ fn instant() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
 
+/// The refusal of rows: the usual one, with lines and with what became of each row.
 fn by_line() -> Value {
+    let line = json!({"type": "object", "properties": {
+        "line": {"type": "integer", "minimum": 1, "description": "Where the row begins."},
+    }});
+    let violation = json!({"allOf": [{"$ref": "#/components/schemas/Violation"}, line]});
     json!({
-        "details": {"type": "array", "items": {"type": "object", "properties": {
-            "line": {"type": "integer", "minimum": 1, "description": "Where it begins."},
-        }}},
-        "data": {"$ref": "#/components/schemas/BulkReport"},
+        "type": "object",
+        "required": ["success", "error", "message", "details"],
+        "properties": {
+            "success": {"const": false},
+            "error": text(),
+            "message": text(),
+            "details": {"type": "array", "items": violation},
+            "data": {"$ref": "#/components/schemas/BulkReport"},
+        },
     })
 }
 

@@ -115,6 +115,9 @@ pub const HORIZON: Duration = Duration::from_secs(60);
 
 /// Rows of one group commit at most.
 const BATCH_MAX: usize = 256;
+/// Group commits of one kind at once. More of them are smaller ones, which cost Postgres more and
+/// keep everybody else waiting; beside a single one a row that is locked would hold up all others.
+const AT_ONCE: usize = 2;
 
 /// Why a caller is turned away.
 #[derive(Debug, Clone, PartialEq)]
@@ -228,43 +231,44 @@ impl App {
         settings: Settings,
     ) -> Self {
         let (loading, intending, settling) = (store.clone(), store.clone(), store.clone());
-        let loads = Batcher::spawn("load", BATCH_MAX, 4, move |asked| {
+        let loads = Batcher::spawn("load", BATCH_MAX, AT_ONCE, move |asked| {
             let store = loading.clone();
             async move { load(&store, asked).await }.boxed()
         });
-        let intents = Batcher::spawn("intend", BATCH_MAX, 4, move |batch| {
+        let intents = Batcher::spawn("intend", BATCH_MAX, AT_ONCE, move |batch| {
             let store = intending.clone();
             async move { store.intend(batch).await }.boxed()
         });
-        let settles = Batcher::spawn("settle", BATCH_MAX, 4, move |batch| {
+        let settles = Batcher::spawn("settle", BATCH_MAX, AT_ONCE, move |batch| {
             let store = settling.clone();
             async move { store.settle(batch).await }.boxed()
         });
         let (checking, showing, accepting) = (store.clone(), store.clone(), store.clone());
         let accepts =
-            Batcher::spawn("accept", ACCEPTED_AT_ONCE_MAX, 4, move |posts: Vec<NewPost>| {
+            Batcher::spawn("accept", ACCEPTED_AT_ONCE_MAX, AT_ONCE, move |posts: Vec<NewPost>| {
                 let store = accepting.clone();
                 let tenants: Vec<_> = posts.iter().map(|post| post.tenant).collect();
                 scope::of_tenants(tenants, async move { store.accept_many(posts).await }).boxed()
             });
         let premises =
-            Batcher::spawn("premises", BATCH_MAX, 4, move |asked: Vec<(TenantId, _)>| {
+            Batcher::spawn("premises", BATCH_MAX, AT_ONCE, move |asked: Vec<(TenantId, _)>| {
                 let store = checking.clone();
                 let tenants: Vec<_> = asked.iter().map(|(tenant, _)| *tenant).collect();
                 scope::of_tenants(tenants, async move { store.premises(asked).await }).boxed()
             });
-        let posts = Batcher::spawn("posts", BATCH_MAX, 4, move |asked: Vec<(TenantId, _)>| {
-            let store = showing.clone();
-            let tenants: Vec<_> = asked.iter().map(|(tenant, _)| *tenant).collect();
-            scope::of_tenants(tenants, async move { store.posts_named(asked).await }).boxed()
-        });
+        let posts =
+            Batcher::spawn("posts", BATCH_MAX, AT_ONCE, move |asked: Vec<(TenantId, _)>| {
+                let store = showing.clone();
+                let tenants: Vec<_> = asked.iter().map(|(tenant, _)| *tenant).collect();
+                scope::of_tenants(tenants, async move { store.posts_named(asked).await }).boxed()
+            });
         let comparing = store.clone();
-        let likes = Batcher::spawn("likes", BATCH_MAX, 4, move |sought| {
+        let likes = Batcher::spawn("likes", BATCH_MAX, AT_ONCE, move |sought| {
             let store = comparing.clone();
             async move { store.alike(sought).await }.boxed()
         });
         let letting_in = store.clone();
-        let shown = Batcher::spawn("shown", BATCH_MAX, 4, move |asked| {
+        let shown = Batcher::spawn("shown", BATCH_MAX, AT_ONCE, move |asked| {
             let store = letting_in.clone();
             async move { store.api_keys_shown(asked).await }.boxed()
         });

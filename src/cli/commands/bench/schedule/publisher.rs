@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 
 /// Rows of a statement, and statements at once, as in a worker.
 const BATCH_MAX: usize = 256;
-const PARALLEL: usize = 4;
+const PARALLEL: usize = 2;
 /// The deadline of a call, as X has it.
 const CALL: Duration = Duration::from_secs(30);
 

@@ -3,7 +3,8 @@
 
 use crate::envelope::{Answered, Refusal, success};
 use crate::extract::{AssetAt, Authenticated, JsonBody, MaybeJson, fields, finish};
-use crate::webhooks::{limit, object};
+use crate::lists::object;
+use crate::webhooks::limit;
 use app::App;
 use app::media::{self, AssetView};
 use axum::Json;

@@ -2,7 +2,8 @@
 
 use crate::envelope::{Answered, Refusal, success};
 use crate::extract::{Authenticated, Named, finish};
-use crate::webhooks::{limit, object};
+use crate::lists::object;
+use crate::webhooks::limit;
 use app::events::{self, Filter, Place};
 use app::{App, Refused};
 use axum::Json;

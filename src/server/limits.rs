@@ -3,7 +3,7 @@
 use crate::bulk::BODY_SIZE_BYTES_MAX as BULK_SIZE_BYTES_MAX;
 use crate::envelope::{Answered, Refusal, success};
 use crate::extract::{Authenticated, BODY_SIZE_BYTES_MAX, JsonBody, Named, fields, finish};
-use crate::lists::PAGE_MAX;
+use crate::lists::{PAGE_MAX, object};
 use app::accept::KEY_MAX;
 use app::bulk::ROWS_MAX;
 use app::limits::{Asked, BrandGuard, Limits, TenantLimits, guard as guards, set, show};
@@ -109,14 +109,6 @@ fn requests() -> BTreeMap<&'static str, usize> {
         ("idempotencyKeyChars", KEY_MAX),
         ("clientRefChars", CLIENT_REF_CHARS_MAX),
     ])
-}
-
-fn object(asked: Vec<(String, String)>) -> Map<String, Value> {
-    let read = |(name, value): (String, String)| {
-        let number = (name == "limit").then(|| value.parse::<u64>().ok()).flatten();
-        (name, number.map_or(Value::String(value), Value::from))
-    };
-    asked.into_iter().map(read).collect()
 }
 
 fn read_query(given: &Map<String, Value>) -> Result<Asked<'_>, Refusal> {

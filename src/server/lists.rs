@@ -69,8 +69,8 @@ pub(crate) fn deliveries(asked: Pairs) -> Result<(DeliveriesAsked, u32), Refusal
     Ok((deliveries, limit))
 }
 
-/// A query as an object, with the number that its text is.
-fn object(asked: Pairs) -> Map<String, Value> {
+/// A query as an object, with the number that the text of its limit is.
+pub(crate) fn object(asked: Pairs) -> Map<String, Value> {
     let read = |(name, value): (String, String)| {
         let number = (name == "limit").then(|| value.parse::<u64>().ok()).flatten();
         (name, number.map_or(Value::String(value), Value::from))

@@ -2,6 +2,7 @@
 
 use crate::envelope::{Answered, Refusal, success};
 use crate::extract::{Authenticated, JsonBody, WebhookAt, fields, finish};
+use crate::lists::object;
 use app::App;
 use app::webhooks::{self, Asked, MessageView, Replay};
 use axum::Json;
@@ -12,7 +13,7 @@ use domain::request::Fields;
 use domain::webhook::{EventId, PATTERNS_MAX, fault_of_pattern};
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The longest description, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 200;
@@ -126,15 +127,6 @@ struct Page {
     data: Vec<MessageView>,
     /// What `before` is for the next page; `null` on the last.
     next_cursor: Option<EventId>,
-}
-
-/// A query as an object, with the number that its limit is.
-pub(crate) fn object(asked: Vec<(String, String)>) -> Map<String, Value> {
-    let read = |(name, value): (String, String)| {
-        let number = (name == "limit").then(|| value.parse::<u64>().ok()).flatten();
-        (name, number.map_or(Value::String(value), Value::from))
-    };
-    asked.into_iter().map(read).collect()
 }
 
 /// How many are shown.

@@ -231,6 +231,7 @@ fn added_as_new(
         is_limited: terms.is_limited,
         claims: Vec::new(),
         owed: None,
+        traceparent: None,
     }
 }
 

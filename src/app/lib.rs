@@ -61,6 +61,7 @@ mod seals;
 pub mod settings;
 pub mod show;
 pub mod slots;
+mod spans;
 pub mod sweep;
 mod targets;
 mod timeline;

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::say::say;
 use crate::wire::{self, Fleet};
+use base::trace::{self, Exports};
 use base::{Context, Fault, shutdown, telemetry};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
@@ -40,7 +41,10 @@ pub async fn serve(arguments: &Arguments) -> Result<(), Fault> {
     let shutdown = shutdown::on_signal()?;
     let public = listen(&config.server.listen).await?;
     let private = listen(&config.server.private_listen).await?;
-    Fleet::wire(&config).await?.serve(public, private, metrics, shutdown).await
+    let exports = trace::start(&config.telemetry, "serve")?;
+    let served = Fleet::wire(&config).await?.serve(public, private, metrics, shutdown).await;
+    flush(exports).await;
+    served
 }
 
 /// Works until a signal.
@@ -58,7 +62,10 @@ pub async fn work(arguments: &Work) -> Result<(), Fault> {
         );
     }
     let shutdown = shutdown::on_signal()?;
-    Fleet::wire(&config).await?.work(&duties, shutdown).await
+    let exports = trace::start(&config.telemetry, "work")?;
+    let worked = Fleet::wire(&config).await?.work(&duties, shutdown).await;
+    flush(exports).await;
+    worked
 }
 
 /// Migrates the database.
@@ -70,6 +77,12 @@ pub async fn migrate(arguments: &Arguments) -> Result<(), Fault> {
     wire::migrate(&config).await?;
     say("The database has this version's schema.");
     Ok(())
+}
+
+async fn flush(exports: Option<Exports>) {
+    if let Some(exports) = exports {
+        exports.flush().await;
+    }
 }
 
 fn start(arguments: &Arguments) -> Result<Config, Fault> {

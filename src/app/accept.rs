@@ -3,9 +3,7 @@
 use crate::caller::Caller;
 use crate::show::{self, PostView};
 use crate::validate::Checked;
-use crate::{
-    Answer, App, Refused, access, likes, slots, spans, targets, validate, waiting,
-};
+use crate::{Answer, App, Refused, access, likes, slots, spans, targets, validate, waiting};
 use base::digest::sha256_hex;
 use base::{Context, Fault, crash, rng, trace};
 use domain::id::{AccountId, PostId};

@@ -535,12 +535,23 @@ impl<'a> Attempt<'a> {
                 if *scope == Scope::Platform && matches!(failure, Failure::Auth { .. }) {
                     keeping::tell_outage(&platform, *until, failure.detail());
                 }
-                metrics::counter!("postfleet_parked_total", "platform" => platform).increment(1);
+                let scope = match scope {
+                    Scope::Account => "account",
+                    Scope::App => "app",
+                    Scope::Platform => "platform",
+                };
+                metrics::counter!("postfleet_parked_total",
+                    "platform" => platform, "scope" => scope)
+                .increment(1);
             }
-            Decision::Pause { until, .. } => tracing::error!(
-                platform, %until, detail = failure.detail(),
-                "the operator has to act: the platform refuses our app"
-            ),
+            Decision::Pause { until, .. } => {
+                tracing::error!(
+                    platform, %until, detail = failure.detail(),
+                    "the operator has to act: the platform refuses our app"
+                );
+                metrics::counter!("postfleet_app_refused_total", "platform" => platform)
+                    .increment(1);
+            }
             Decision::Retry { .. }
             | Decision::Refresh
             | Decision::Reconcile { .. }

@@ -250,11 +250,7 @@ async fn renew(attempt: &Attempt<'_>, trip: &mut Trip) -> bool {
 }
 
 /// Hands the request to the network. What fails before that has not sent a byte.
-async fn send(
-    attempt: &mut Attempt<'_>,
-    trip: &mut Trip,
-    carrying: &Span,
-) -> Result<Event, Fault> {
+async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip, carrying: &Span) -> Result<Event, Fault> {
     let request = trip.signed.take().context("a request is signed before it is sent")?;
     let span = spans::call(carrying, &attempt.row.platform, trip.call.endpoint, &request);
     let started = clock::stopwatch();
@@ -268,6 +264,11 @@ async fn send(
         "postfleet_call_seconds", "platform" => platform, "endpoint" => trip.call.endpoint
     )
     .record(trip.took.as_secs_f64());
+    metrics::counter!(
+        "postfleet_calls_total", "platform" => attempt.row.platform.clone(),
+        "endpoint" => trip.call.endpoint, "outcome" => spans::class(&sent)
+    )
+    .increment(1);
     Ok(match sent {
         Ok(Ok((status, headers, body))) => {
             let reply = Reply { status, headers, body, at: attempt.now() };

@@ -29,6 +29,16 @@ const QUEUES: [&str; 11] = [
     queues::ERASE,
     queues::MEDIA,
 ];
+/// The types that a failure is shown as.
+const CLASSES: [&str; 7] = [
+    "PlatformAuthError",
+    "PlatformRateLimitError",
+    "PlatformContentError",
+    "PlatformMediaError",
+    "PlatformTransientError",
+    "PlatformOutcomeUnknown",
+    "PlatformOperatorError",
+];
 /// The states of an account, as `accounts.status` has them.
 const STATES: [&str; 4] = ["connected", "needs_reconnect", "damaged", "disconnected"];
 
@@ -73,9 +83,10 @@ pub fn begin() {
         for name in ["postfleet_accounts_lost_total", "postfleet_app_refused_total"] {
             metrics::counter!(name, "platform" => platform).increment(0);
         }
-        let outcome = "PlatformContentError";
-        metrics::counter!("postfleet_failed_total", "platform" => platform, "type" => outcome)
-            .increment(0);
+        for class in CLASSES {
+            metrics::counter!("postfleet_failed_total", "platform" => platform, "type" => class)
+                .increment(0);
+        }
         metrics::counter!(
             "postfleet_quarantined_total", "platform" => platform,
             "type" => crate::quarantine::failure().public_type()
@@ -110,12 +121,12 @@ fn connections(app: &App) {
 async fn ask(app: &App, is_slow_due: bool) -> Result<(), Fault> {
     backlogs(app).await?;
     let store = &app.0.store;
-    waiting("postfleet_intents_unknown", "postfleet_intents_unknown_oldest_age_seconds", {
-        &store.unknown_outcomes().await?
-    });
-    waiting("postfleet_reviews_open", "postfleet_reviews_oldest_age_seconds", {
-        &store.open_reviews().await?
-    });
+    let unknown = store.unknown_outcomes().await?;
+    waiting("postfleet_intents_unknown", &unknown, |one| number(one.count));
+    waiting("postfleet_intents_unknown_oldest_age_seconds", &unknown, |one| one.oldest_s);
+    let reviews = store.open_reviews().await?;
+    waiting("postfleet_reviews_open", &reviews, |one| number(one.count));
+    waiting("postfleet_reviews_oldest_age_seconds", &reviews, |one| one.oldest_s);
     let gates = store.closed_gates().await?;
     for scope in ["account", "app", "platform"] {
         let closed = gates.iter().filter(|gate| gate.scope_key.split(':').next() == Some(scope));
@@ -129,33 +140,28 @@ async fn ask(app: &App, is_slow_due: bool) -> Result<(), Fault> {
 
 async fn backlogs(app: &App) -> Result<(), Fault> {
     let found = app.0.store.backlogs(app.0.queue.shards()).await?;
-    let of_platforms = platforms::names().into_iter().map(|name| (queues::publish_queue(name), name));
-    let others = QUEUES.into_iter().map(|name| (name.to_owned(), ""));
-    for (queue, platform) in of_platforms.chain(others) {
+    let of_platforms = platforms::names().into_iter().map(queues::publish_queue);
+    for queue in of_platforms.chain(QUEUES.map(str::to_owned)) {
         let backlog = found.iter().find(|backlog| backlog.queue == queue);
-        let kind = queue.split(':').next().unwrap_or_default().to_owned();
-        let labels = [("queue", kind), ("platform", platform.to_owned())];
         let of = |count: fn(&store::gauges::Backlog) -> i64| backlog.map_or(0, count);
         let states =
             [("ready", of(|b| b.ready)), ("parked", of(|b| b.parked)), ("soon", of(|b| b.soon))];
         for (state, count) in states {
-            let [queue, platform] = labels.clone();
-            let labels = [queue, platform, ("state", state.to_owned())];
-            metrics::gauge!("postfleet_queue_depth", &labels).set(number(count));
+            metrics::gauge!("postfleet_queue_depth", "queue" => queue.clone(), "state" => state)
+                .set(number(count));
         }
-        metrics::gauge!("postfleet_queue_due_within_60s", &labels)
+        metrics::gauge!("postfleet_queue_due_within_60s", "queue" => queue.clone())
             .set(number(of(|b| b.within_60s)));
-        metrics::gauge!("postfleet_queue_oldest_ready_age_seconds", &labels)
+        metrics::gauge!("postfleet_queue_oldest_ready_age_seconds", "queue" => queue)
             .set(backlog.map_or(0.0, |backlog| backlog.oldest_ready_s));
     }
     Ok(())
 }
 
-fn waiting(count: &'static str, oldest: &'static str, found: &[Waiting]) {
+fn waiting(name: &'static str, found: &[Waiting], of: fn(&Waiting) -> f64) {
     for platform in platforms::names() {
         let one = found.iter().find(|one| one.platform == platform);
-        metrics::gauge!(count, "platform" => platform).set(number(one.map_or(0, |one| one.count)));
-        metrics::gauge!(oldest, "platform" => platform).set(one.map_or(0.0, |one| one.oldest_s));
+        metrics::gauge!(name, "platform" => platform).set(one.map_or(0.0, of));
     }
 }
 

@@ -79,19 +79,32 @@ pub(crate) fn call<B>(
     span
 }
 
+/// What a call came to, in one of few words.
+pub(crate) fn class(answered: &Result<Answered, Fault>) -> &'static str {
+    match answered {
+        Ok(Ok((status, _, _))) => match status.as_u16() / 100 {
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        },
+        Ok(Err(silence)) => match silence.sent() {
+            Sent::No => "not_sent",
+            Sent::Maybe => "no_reply",
+        },
+        Err(_) => "fault",
+    }
+}
+
 /// What a call came to.
 pub(crate) fn answered(span: &Span, answered: &Result<Answered, Fault>) {
     match answered {
         Ok(Ok((status, _, _))) => {
             span.set("http.response.status_code", i64::from(status.as_u16()));
             if status.is_client_error() || status.is_server_error() {
-                span.fail("http");
+                span.fail(class(answered));
             }
         }
-        Ok(Err(silence)) => span.fail(match silence.sent() {
-            Sent::No => "not_sent",
-            Sent::Maybe => "no_reply",
-        }),
-        Err(_) => span.fail("fault"),
+        Ok(Err(_)) | Err(_) => span.fail(class(answered)),
     }
 }

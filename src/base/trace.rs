@@ -59,6 +59,13 @@ pub fn start(config: &Config, role: &'static str) -> Result<Option<Exports>, Fau
     Ok(Some(exports))
 }
 
+/// Sends what waits to be exported, at the end of a process.
+pub async fn flush(exports: Option<Exports>) {
+    if let Some(exports) = exports {
+        exports.flush().await;
+    }
+}
+
 /// Whether spans are made at all.
 pub fn is_on() -> bool {
     TRACER.get().is_some()
@@ -160,7 +167,8 @@ pub fn within<F: Future>(span: Span, work: F) -> impl Future<Output = F::Output>
 /// Reads a `traceparent`. What its version does not know is left out, as the standard says.
 fn read(text: &str) -> Option<SpanContext> {
     let mut parts = text.trim().split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (version, trace, span, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let is_lower_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let are_long = [version.len(), trace.len(), span.len(), flags.len()] == [2, 32, 16, 2];
     let is_known = version != "ff" && (version != "00" || parts.next().is_none());

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use base::rng;
 use base::trace::{self, Cause, Kind, Span};
+use base::{clock, rng};
 use futures::FutureExt;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -48,7 +48,10 @@ async fn observe(request: Request, next: Next) -> Response {
         tracing::debug!(status = response.status().as_u16(), "answered");
         response
     };
+    let since = clock::stopwatch();
     let mut response = answered.instrument(span).await;
+    metrics::histogram!("postfleet_http_seconds", "route" => route.clone())
+        .record(since.elapsed().as_secs_f64());
     traced.set("http.response.status_code", i64::from(response.status().as_u16()));
     if response.status().is_server_error() {
         traced.fail("http");

@@ -154,7 +154,9 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
-            .map(|row| Ok((row.try_get("platform")?, row.try_get("status")?, row.try_get("count")?)))
+            .map(|row| {
+                Ok((row.try_get("platform")?, row.try_get("status")?, row.try_get("count")?))
+            })
             .collect()
     }
 

@@ -3,14 +3,11 @@
 use super::Config;
 use crate::fault::{Context as _, Fault};
 use crate::http::{Body, Bounds, Http};
-use crate::redact::redact;
 use crate::rng;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use opentelemetry::trace::{
-    Link, SpanKind, TraceContextExt, TraceId, TraceState, TracerProvider,
-};
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TraceState, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
@@ -150,11 +147,8 @@ static IS_AWAY: AtomicBool = AtomicBool::new(false);
 impl HttpClient for Collector {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let http = self.http.clone();
-        let bounds = Bounds {
-            deadline: SEND_MAX,
-            reply_size_bytes_max: ANSWER_SIZE_BYTES_MAX,
-            fence: None,
-        };
+        let bounds =
+            Bounds { deadline: SEND_MAX, reply_size_bytes_max: ANSWER_SIZE_BYTES_MAX, fence: None };
         let sending = async move { http.send(request.map(Body::Bytes), bounds).await };
         let answered = self.tokio.spawn(sending).await?;
         let trouble = match &answered {
@@ -193,7 +187,7 @@ impl Exporter for Lines {
             .map_err(|error| failed(error.to_string()))?;
         line.push(b'\n');
         // One write, for other processes may add to the same file.
-        (&self.file).write_all(&redact(&line)).map_err(|error| failed(error.to_string()))
+        (&self.file).write_all(&line).map_err(|error| failed(error.to_string()))
     }
 
     fn set_resource(&mut self, resource: &Resource) {

@@ -1,7 +1,11 @@
 use super::*;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
 use serde_json::Value as Json;
 use std::fs;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 const ABOVE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -23,6 +27,41 @@ fn a_traceparent_is_read_as_the_standard_says() {
     ] {
         assert!(read(spoilt).is_none(), "{spoilt:?}");
     }
+}
+
+/// A collector that takes one export: the head of the request, and its body.
+async fn collected(listener: TcpListener) -> (String, Vec<u8>) {
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut read = Vec::new();
+    loop {
+        socket.read_buf(&mut read).await.unwrap();
+        let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&read[..end]).to_lowercase();
+        let length = head.split("content-length: ").nth(1).unwrap();
+        let length: usize = length.lines().next().unwrap().trim().parse().unwrap();
+        if read.len() >= end + 4 + length {
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            return (head, read.split_off(end + 4));
+        }
+    }
+}
+
+// case: O-collector
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_gets_spans_as_protobuf_over_http() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let otlp_url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    let config = Config { otlp_url, ..Config::default() };
+    let (tracer, exports) = export::open(&config, "test").unwrap().unwrap();
+    drop(tracer.build_with_context(SpanBuilder::from_name("kept"), &Context::new()));
+    let ((head, body), ()) = tokio::join!(collected(listener), exports.flush());
+    assert!(head.starts_with("post /v1/traces http/1.1"), "{head}");
+    assert!(head.contains("content-type: application/x-protobuf"), "{head}");
+    let sent = ExportTraceServiceRequest::decode(&body[..]).unwrap();
+    let [spans] = &sent.resource_spans[..] else { panic!("{sent:?}") };
+    assert_eq!(spans.scope_spans[0].spans[0].name, "kept");
+    let resource = spans.resource.as_ref().unwrap();
+    assert!(resource.attributes.iter().any(|one| one.key == "service.name"), "{resource:?}");
 }
 
 /// The spans of a file, by their names.

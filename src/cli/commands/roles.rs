@@ -3,8 +3,7 @@
 use crate::config::Config;
 use crate::say::say;
 use crate::wire::{self, Fleet};
-use base::trace::{self, Exports};
-use base::{Context, Fault, shutdown, telemetry};
+use base::{Context, Fault, shutdown, telemetry, trace};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 use workers::{Duties, Role};
@@ -43,7 +42,7 @@ pub async fn serve(arguments: &Arguments) -> Result<(), Fault> {
     let private = listen(&config.server.private_listen).await?;
     let exports = trace::start(&config.telemetry, "serve")?;
     let served = Fleet::wire(&config).await?.serve(public, private, metrics, shutdown).await;
-    flush(exports).await;
+    trace::flush(exports).await;
     served
 }
 
@@ -64,7 +63,7 @@ pub async fn work(arguments: &Work) -> Result<(), Fault> {
     let shutdown = shutdown::on_signal()?;
     let exports = trace::start(&config.telemetry, "work")?;
     let worked = Fleet::wire(&config).await?.work(&duties, shutdown).await;
-    flush(exports).await;
+    trace::flush(exports).await;
     worked
 }
 
@@ -77,12 +76,6 @@ pub async fn migrate(arguments: &Arguments) -> Result<(), Fault> {
     wire::migrate(&config).await?;
     say("The database has this version's schema.");
     Ok(())
-}
-
-async fn flush(exports: Option<Exports>) {
-    if let Some(exports) = exports {
-        exports.flush().await;
-    }
 }
 
 fn start(arguments: &Arguments) -> Result<Config, Fault> {

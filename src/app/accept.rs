@@ -3,9 +3,9 @@
 use crate::caller::Caller;
 use crate::show::{self, PostView};
 use crate::validate::Checked;
-use crate::{Answer, App, Refused, access, likes, slots, targets, validate, waiting};
+use crate::{Answer, App, Refused, access, likes, slots, spans, targets, validate, waiting};
 use base::digest::sha256_hex;
-use base::{Context, Fault, crash, rng};
+use base::{Context, Fault, crash, rng, trace};
 use domain::id::{AccountId, PostId};
 use domain::post::Stage;
 use domain::rejection::{Rejection, Rule};
@@ -91,20 +91,36 @@ pub(crate) async fn store(
     asked: &Value,
     idempotency_key: Option<&str>,
 ) -> Answer<Acceptance> {
-    let ready = match prepare(app, caller, checked, claims(asked, idempotency_key)).await? {
-        Ok(ready) => ready,
-        Err(refused) => return Ok(Err(refused)),
+    let span = match checked.draft.begin.stage() {
+        Stage::Live => spans::send(&trace::present(), targets::FAN_OUT),
+        _ => trace::present(),
     };
-    let stored = match put(app, caller, &ready).await? {
+    let claims = claims(asked, idempotency_key);
+    let storing = prepare_and_put(app, caller, checked, claims);
+    let (ready, stored) = match trace::within(span.clone(), storing).await? {
         Ok(stored) => stored,
         Err(refused) => return Ok(Err(refused)),
     };
+    spans::of_post(&span, stored.id);
     let likes = likes::warnings(app, likes::sought(&ready.new, stored.id));
     let (view, likes) = tokio::join!(read_back(app, caller, stored.id), likes);
     let mut view = view?;
     view.warnings = ready.warnings;
     view.warnings.extend(likes?);
     Ok(Ok(Acceptance { view, is_again: stored.is_again }))
+}
+
+async fn prepare_and_put(
+    app: &App,
+    caller: &Caller,
+    checked: Checked,
+    claims: Vec<Claim>,
+) -> Answer<(Ready, Stored)> {
+    let ready = match prepare(app, caller, checked, claims).await? {
+        Ok(ready) => ready,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    Ok(put(app, caller, &ready).await?.map(|stored| (ready, stored)))
 }
 
 /// Makes what was checked ready to be stored under these names.
@@ -145,6 +161,7 @@ pub(crate) async fn prepare(
         is_limited: checked.terms.is_limited,
         claims,
         owed,
+        traceparent: trace::present().traceparent(),
     };
     let accounts = checked.targets.iter().map(|(account, _)| *account).collect();
     Ok(Ok(Ready { new, accounts, warnings: checked.warnings }))

@@ -6,10 +6,11 @@ use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
 use crate::{
-    App, checkpoints, dead_end, disconnect, grants, keeping, pause, publish, show, wakeup,
+    App, checkpoints, dead_end, disconnect, grants, keeping, pause, publish, show, spans, wakeup,
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
+use base::trace::{Kind, Span};
 use base::{Context, Fault, clock, crash};
 use domain::capability::Profile;
 use domain::content::{AssetFacts, Content};
@@ -56,6 +57,8 @@ pub(crate) struct Attempt<'a> {
     pub is_shown_anew: bool,
     /// What people are told of it.
     pub log: Log,
+    /// What a trace shows of it.
+    pub span: Span,
     material: Material,
     loaded_at: Instant,
 }
@@ -162,6 +165,7 @@ impl<'a> Attempt<'a> {
         kind: JobKind,
         (row, loaded_at): (Loaded, Instant),
     ) -> Result<Assembled<'a>, Fault> {
+        let span = spans::attempt(claimed, kind, &row);
         let platform = platforms::find(&row.platform).context("a stored platform is unknown")?;
         let adapter = platforms::dialect(&row.platform, &row.app);
         let adapter = adapter.context("a stored platform has no adapter")?;
@@ -201,6 +205,7 @@ impl<'a> Attempt<'a> {
             turn: None,
             is_shown_anew: false,
             log: Log::default(),
+            span,
             app,
             claimed,
             kind,
@@ -346,6 +351,8 @@ impl<'a> Attempt<'a> {
     /// Writes a settle, as often as it takes: a process that lives does not forget an outcome.
     /// `None` when the row has moved on without us.
     pub async fn write(&mut self, mut settle: Settle) -> Result<Option<Settled>, Fault> {
+        let span = self.span.part(Kind::Internal, || "settle".to_owned());
+        span.set("postfleet.status", settle.change.status.as_str());
         if let Some(clear) = settle.checkpoint.take_if(|_| self.adapter.has_secret_checkpoints()) {
             // The row gets the next number with it.
             let (of, no) = ((self.row.tenant, self.row.id), self.checkpoint_no + 1);
@@ -528,12 +535,23 @@ impl<'a> Attempt<'a> {
                 if *scope == Scope::Platform && matches!(failure, Failure::Auth { .. }) {
                     keeping::tell_outage(&platform, *until, failure.detail());
                 }
-                metrics::counter!("postfleet_parked_total", "platform" => platform).increment(1);
+                let scope = match scope {
+                    Scope::Account => "account",
+                    Scope::App => "app",
+                    Scope::Platform => "platform",
+                };
+                metrics::counter!("postfleet_parked_total",
+                    "platform" => platform, "scope" => scope)
+                .increment(1);
             }
-            Decision::Pause { until, .. } => tracing::error!(
-                platform, %until, detail = failure.detail(),
-                "the operator has to act: the platform refuses our app"
-            ),
+            Decision::Pause { until, .. } => {
+                tracing::error!(
+                    platform, %until, detail = failure.detail(),
+                    "the operator has to act: the platform refuses our app"
+                );
+                metrics::counter!("postfleet_app_refused_total", "platform" => platform)
+                    .increment(1);
+            }
             Decision::Retry { .. }
             | Decision::Refresh
             | Decision::Reconcile { .. }

@@ -13,7 +13,7 @@ use crate::order::nowhere;
 use crate::quarantine::{Place, Stay};
 use crate::show::{self, PostView};
 use crate::{Answer, App, Refused, likes, targets};
-use base::{Fault, crash, rng};
+use base::{Fault, crash, rng, trace};
 use domain::capability::Profile;
 use domain::copies::{self, AHEAD, End, Owed, Series, owed};
 use domain::duplicate::Guard;
@@ -148,6 +148,7 @@ async fn make(
         is_limited: false,
         claims: Vec::new(),
         owed: Some(targets::fan_out(turn.tenant, copy.uuid(), shard)),
+        traceparent: trace::present().traceparent(),
     };
     let due_at = at.max(now);
     crash::point_of("copies.before_commit", id.uuid());

@@ -9,7 +9,9 @@ use crate::App;
 use crate::attempt::Attempt;
 use crate::bodies::{digest, inline, payload};
 use crate::meter::{self, Leave};
+use crate::spans;
 use base::http::{Body as Payload, Bounds, Fence, NoReply};
+use base::trace::{Kind, Span};
 use base::{Context, Fault, clock, crash};
 use domain::courier::{Courier, End, Event, Order, Safeguards};
 use domain::delivery::Status;
@@ -95,18 +97,34 @@ pub(crate) async fn carry(attempt: &mut Attempt<'_>, call: Call) -> Result<Endin
         left_at: attempt.now(),
     };
     let mut courier = Courier::new(effect, Safeguards::ALL);
+    let span = attempt.span.part(Kind::Internal, || format!("carry {}", trip.call.endpoint));
     loop {
+        let _step = step(&span, courier.order());
         let event = match courier.order() {
             Order::Meter => meter(attempt, &mut trip).await?,
             Order::Sign => sign(attempt, &mut trip)?,
             Order::Intend => intend(attempt, &mut trip).await?,
             Order::Fence => fence(attempt, &mut trip).await,
-            Order::Send => send(attempt, &mut trip).await?,
+            Order::Send => send(attempt, &mut trip, &span).await?,
             Order::Classify => classify(attempt, &mut trip),
             Order::Withdraw(_) => withdraw(attempt, &trip).await?,
             Order::End(end) => return Ok(ending(attempt, end, trip)),
         };
         courier.on(event);
+    }
+}
+
+/// The span of a step that takes its time.
+fn step(carrying: &Span, order: Order) -> Span {
+    let named = |name: &'static str| carrying.part(Kind::Internal, || name.to_owned());
+    match order {
+        Order::Meter => named("meter"),
+        Order::Sign => named("sign"),
+        Order::Intend => named("intend"),
+        Order::Fence => named("fence"),
+        Order::Withdraw(_) => named("withdraw"),
+        // A call has a span of its own kind; the rest takes no time.
+        Order::Send | Order::Classify | Order::End(_) => Span::default(),
     }
 }
 
@@ -232,18 +250,25 @@ async fn renew(attempt: &Attempt<'_>, trip: &mut Trip) -> bool {
 }
 
 /// Hands the request to the network. What fails before that has not sent a byte.
-async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
+async fn send(attempt: &mut Attempt<'_>, trip: &mut Trip, carrying: &Span) -> Result<Event, Fault> {
     let request = trip.signed.take().context("a request is signed before it is sent")?;
+    let span = spans::call(carrying, &attempt.row.platform, trip.call.endpoint, &request);
     let started = clock::stopwatch();
     trip.left_at = attempt.now();
     let platform = attempt.row.platform.clone();
     let sent = dispatch(attempt, trip, request).await;
     trip.took = started.elapsed();
+    spans::answered(&span, &sent);
     crash::point_of("courier.after_send", attempt.claimed.subject);
     metrics::histogram!(
         "postfleet_call_seconds", "platform" => platform, "endpoint" => trip.call.endpoint
     )
     .record(trip.took.as_secs_f64());
+    metrics::counter!(
+        "postfleet_calls_total", "platform" => attempt.row.platform.clone(),
+        "endpoint" => trip.call.endpoint, "outcome" => spans::class(&sent)
+    )
+    .increment(1);
     Ok(match sent {
         Ok(Ok((status, headers, body))) => {
             let reply = Reply { status, headers, body, at: attempt.now() };
@@ -411,7 +436,7 @@ pub(crate) async fn send_ready(
     answered
 }
 
-type Answered = Result<(StatusCode, http::HeaderMap, Vec<u8>), NoReply>;
+pub(crate) type Answered = Result<(StatusCode, http::HeaderMap, Vec<u8>), NoReply>;
 
 /// Hands a signed request to the network, at the platform's host or where the operator says.
 async fn post(

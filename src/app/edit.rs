@@ -259,6 +259,7 @@ fn as_new(
         is_limited: terms.is_limited,
         claims: Vec::new(),
         owed: None,
+        traceparent: None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Turns an accepted post into deliveries that wait for their time.
 
 use crate::quarantine::{self, Place, Stay};
-use crate::{App, accounts, preflight, show, targets, validate, wakeup};
-use base::{Fault, crash};
+use crate::{App, accounts, preflight, show, spans, targets, validate, wakeup};
+use base::{Fault, crash, trace};
 use domain::capability::Profile;
 use domain::content::AssetFacts;
 use domain::delivery::Status;
@@ -42,6 +42,7 @@ async fn plan_and_commit(
     let Some(mut turn) = app.0.store.begin_fan_out(id, claimed.generation).await? else {
         return Ok(Outcome::Done);
     };
+    let span = spans::fan_out(claimed, turn.traceparent.as_deref());
     let facts = facts(&mut turn).await?;
     let waiting = turn.post.deliveries.iter().filter(|d| d.status == Status::Validating);
     let mut plan = Vec::new();
@@ -64,7 +65,9 @@ async fn plan_and_commit(
         plan.push(Planned { id: delivery.id, failure, wake, look });
     }
     crash::point_of("fan_out.before_commit", claimed.subject);
-    let owed = turn.commit(&plan).await?;
+    let sending = spans::send(&span, "publish");
+    sending.set("messaging.batch.message_count", i64::try_from(plan.len()).unwrap_or(i64::MAX));
+    let owed = trace::within(sending, turn.commit(&plan)).await?;
     crash::point_of("fan_out.after_commit", claimed.subject);
     metrics::counter!("postfleet_deliveries_planned_total").increment(owed.len() as u64);
     let horizon = app.now() + crate::HORIZON;

@@ -9,6 +9,7 @@ mod entries;
 
 use crate::caller::Caller;
 use crate::{App, accept, scope};
+use base::trace::{self, Cause, Kind, Span};
 use base::{Context, Fault, clock, rng};
 use entries::Read;
 use futures::{StreamExt, stream};
@@ -191,18 +192,18 @@ impl Round {
 async fn accept_all(app: &App, caller: &Caller, entries: Vec<Entry>) -> (Round, Vec<EntryAnswer>) {
     let (mut round, mut answers) = (Round::default(), Vec::with_capacity(entries.len()));
     let mut in_a_row = 0;
-    let mut waiting: Vec<(String, Read)> =
-        entries.iter().map(|entry| (entry.id.clone(), entries::read(entry))).collect();
+    let mut waiting: Vec<(Origin, Read)> =
+        entries.iter().map(|entry| (Origin::of(entry), entries::read(entry))).collect();
     while !waiting.is_empty() {
         let mut keys = BTreeSet::new();
-        let is_first = |(_, read): &(String, Read)| match read {
+        let is_first = |(_, read): &(Origin, Read)| match read {
             Read::Post { key, .. } => keys.insert(key.clone()),
             Read::Refused { .. } => true,
         };
         let (now, later) = waiting.into_iter().partition::<Vec<_>, _>(is_first);
         waiting = later;
         let mut done = stream::iter(now)
-            .map(|(id, read)| accept_one(app, caller.clone(), id, read))
+            .map(|(origin, read)| accept_one(app, caller.clone(), origin, read))
             .buffered(POSTS_AT_ONCE);
         while let Some(answer) = done.next().await {
             match answer {
@@ -229,11 +230,23 @@ async fn accept_all(app: &App, caller: &Caller, entries: Vec<Entry>) -> (Round, 
     (round, answers)
 }
 
+/// Where an entry comes from: its place in the inbox, and the span of whoever added it.
+struct Origin {
+    id: String,
+    traceparent: Option<String>,
+}
+
+impl Origin {
+    fn of(entry: &Entry) -> Self {
+        Self { id: entry.id.clone(), traceparent: entries::traceparent(entry) }
+    }
+}
+
 /// Has one entry accepted, in a task of its own: what it breaks, it breaks alone.
 async fn accept_one(
     app: &App,
     caller: Caller,
-    id: String,
+    Origin { id, traceparent }: Origin,
     read: Read,
 ) -> Result<EntryAnswer, Fault> {
     let (key, body) = match read {
@@ -241,14 +254,16 @@ async fn accept_one(
         Read::Refused { key, refusal } => return Ok(answers::unread(id, key, &refusal)),
     };
     let app = app.clone();
-    let task = tokio::spawn(async move {
+    let cause = Cause::Part(traceparent.as_deref());
+    let span = Span::begin(Kind::Consumer, cause, || "process inbox".to_owned());
+    let task = tokio::spawn(trace::within(span, async move {
         let accepting = accept::accept(&app, &caller, &body, Some(&key));
         let accepted = scope::of_tenants([caller.tenant], accepting).await?;
         Ok(match accepted {
             Ok(acceptance) => answers::accepted(id, key, &acceptance),
             Err(refused) => answers::refused(id, key, &refused),
         })
-    });
+    }));
     task.await.context("taking in an entry of the inbox")?
 }
 

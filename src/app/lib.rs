@@ -40,6 +40,7 @@ pub mod lists;
 mod material;
 pub mod media;
 mod meter;
+pub mod observe;
 pub mod operate;
 pub mod order;
 pub mod origin;
@@ -61,6 +62,7 @@ mod seals;
 pub mod settings;
 pub mod show;
 pub mod slots;
+mod spans;
 pub mod sweep;
 mod targets;
 mod timeline;
@@ -218,6 +220,7 @@ struct Inner {
     unmapped: unmapped::Unmapped,
     room: quarantine::Room,
     rates: rates::Rates,
+    asked: tokio::sync::Mutex<observe::Asked>,
 }
 
 impl App {
@@ -299,6 +302,7 @@ impl App {
             unmapped,
             room: quarantine::Room::default(),
             rates: rates::Rates::default(),
+            asked: tokio::sync::Mutex::default(),
         }))
     }
 

@@ -16,5 +16,6 @@ pub mod route;
 pub mod shutdown;
 pub mod telemetry;
 pub mod text;
+pub mod trace;
 
 pub use fault::{Context, Fault};

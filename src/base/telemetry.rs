@@ -41,7 +41,8 @@ pub fn init(config: &Config) -> Result<(), Fault> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter()?).with_writer(|| Redacting);
     let started = match config.format {
         Format::Human => builder.try_init(),
-        Format::Json => builder.json().flatten_event(true).try_init(),
+        // The innermost span says enough; the list would say it twice.
+        Format::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
     started.map_err(|error| Fault::new(format_args!("starting the log: {error}")))?;
     log_panics();

@@ -30,6 +30,8 @@ pub struct Config {
     pub platforms: BTreeMap<String, PlatformConfig>,
     /// What is said while running.
     pub log: base::telemetry::Config,
+    /// Where traces go.
+    pub telemetry: base::trace::Config,
 }
 
 impl Config {

@@ -62,6 +62,7 @@ impl Fleet {
         metrics: telemetry::Metrics,
         shutdown: CancellationToken,
     ) -> Result<(), Fault> {
+        app::observe::begin();
         let health = self.queue.health();
         let sickness = move || workers::sickness(&health);
         let render = move || metrics.render();
@@ -76,6 +77,7 @@ impl Fleet {
     /// # Errors
     /// When a role ends on its own.
     pub async fn work(&self, duties: &Duties, shutdown: CancellationToken) -> Result<(), Fault> {
+        app::observe::begin();
         let (app, queue) = (self.app.clone(), self.queue.clone());
         let worked = workers::work(app, queue, &self.config.workers, duties, shutdown).await;
         self.app.keys().flush().await;

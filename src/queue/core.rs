@@ -2,6 +2,7 @@
 
 use crate::claimed::{Claimed, Outcome};
 use crate::handle::Queue;
+use crate::tally::Tally;
 use crate::worker::WorkerOptions;
 use domain::time::Timestamp;
 use futures::task::AtomicWaker;
@@ -41,6 +42,7 @@ pub(crate) struct Core {
     pub(crate) queue: Queue,
     pub(crate) name: Arc<str>,
     pub(crate) options: WorkerOptions,
+    pub(crate) tally: Tally,
     buffer: Mutex<VecDeque<Claimed>>,
     waker: AtomicWaker,
     /// One per shard, to its pump.
@@ -66,8 +68,10 @@ impl Core {
         // The channels are bounded by what is held: concurrency and prefetch.
         let (ended, receivers) =
             (0..queue.shared.config.shards).map(|_| mpsc::unbounded_channel()).unzip();
+        let name: Arc<str> = options.queue.as_str().into();
         let core = Self {
-            name: options.queue.as_str().into(),
+            tally: Tally::begin(&name, options.concurrency),
+            name,
             queue,
             options,
             buffer: Mutex::default(),

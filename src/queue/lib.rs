@@ -23,6 +23,7 @@ mod session;
 mod settle;
 mod shared;
 mod signals;
+mod tally;
 mod turn;
 mod wakeup;
 mod wire;

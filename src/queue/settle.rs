@@ -75,8 +75,11 @@ where
         async move {
             let most = open.core.options.handler_max;
             let began = clock::stopwatch();
+            open.core.tally.start();
             let ended = tokio::time::timeout(most, work).await;
             open.core.note_work(began.elapsed());
+            let outcome = ended.as_ref().ok().and_then(|ended| ended.as_ref().ok());
+            open.core.tally.end(began.elapsed(), outcome);
             match ended {
                 Ok(Ok(outcome)) => open.settle(outcome),
                 // The panic's words stay out of the log: they may quote what a vault opened.

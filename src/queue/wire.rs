@@ -1,7 +1,7 @@
 //! The connections of one process and the scripts that travel on them.
 
 use crate::config::Config;
-use base::{Context, Fault};
+use base::{Context, Fault, clock};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, FromRedisValue, IntoConnectionInfo, Script, ScriptInvocation};
 use std::sync::LazyLock;
@@ -77,7 +77,14 @@ impl Wire {
         invocation: &ScriptInvocation<'_>,
         doing: &'static str,
     ) -> Result<T, Fault> {
-        invocation.invoke_async(&mut self.calls.clone()).await.context(doing)
+        let since = clock::stopwatch();
+        let answered = invocation.invoke_async(&mut self.calls.clone()).await;
+        metrics::histogram!("postfleet_redis_seconds", "doing" => doing)
+            .record(since.elapsed().as_secs_f64());
+        if answered.is_err() {
+            metrics::counter!("postfleet_redis_errors_total", "doing" => doing).increment(1);
+        }
+        answered.context(doing)
     }
 }
 

@@ -78,6 +78,7 @@ pub async fn run<F, Fut>(
         }
     }
     core.close();
+    core.tally.close();
     if !core.flush(patience).await {
         let held = core.held_count();
         tracing::warn!(queue = %core.name, held, "left jobs to their lease: Redis is away");
@@ -101,6 +102,7 @@ where
         let (shutdown, core) = (shutdown.clone(), core.clone());
         async move {
             shutdown.cancelled().await;
+            core.tally.drain();
             core.close();
             Ok::<(), WorkerError>(())
         }

@@ -8,7 +8,8 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use base::rng;
+use base::trace::{self, Cause, Kind, Span};
+use base::{clock, rng};
 use futures::FutureExt;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -16,6 +17,7 @@ use std::panic::AssertUnwindSafe;
 use tracing::Instrument;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// A caller's own request id is taken over up to this length.
 const REQUEST_ID_SIZE_BYTES_MAX: usize = 64;
 
@@ -37,14 +39,23 @@ async fn observe(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("unmatched", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, method = %request.method(), route);
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let traced = begin(&request, &route);
+    let trace_id = traced.trace_id();
+    let span = tracing::info_span!("request", id, method = %request.method(), route, trace_id);
+    let handled = AssertUnwindSafe(trace::within(traced.clone(), next.run(request))).catch_unwind();
     let answered = async {
         let response = handled.await.unwrap_or_else(|_| panicked());
         tracing::debug!(status = response.status().as_u16(), "answered");
         response
     };
+    let since = clock::stopwatch();
     let mut response = answered.instrument(span).await;
+    metrics::histogram!("postfleet_http_seconds", "route" => route.clone())
+        .record(since.elapsed().as_secs_f64());
+    traced.set("http.response.status_code", i64::from(response.status().as_u16()));
+    if response.status().is_server_error() {
+        traced.fail("http");
+    }
     let status = response.status().as_str().to_owned();
     metrics::counter!("postfleet_http_requests_total", "route" => route, "status" => status)
         .increment(1);
@@ -55,6 +66,18 @@ async fn observe(request: Request, next: Next) -> Response {
         headers.insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The span of a request, a part of its caller's where that names one.
+fn begin(request: &Request, route: &str) -> Span {
+    let parent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    let method = request.method();
+    let span = Span::begin(Kind::Server, Cause::Part(parent), || format!("{method} {route}"));
+    if span.is_kept() {
+        span.set("http.request.method", method.as_str().to_owned());
+        span.set("http.route", route.to_owned());
+    }
+    span
 }
 
 /// The caller's own id, where it is fit for a log line, or a fresh one.

@@ -29,6 +29,7 @@ pub(crate) async fn ready_with_reason(State(site): State<Site>) -> Answered {
 
 /// `GET /metrics`
 pub(crate) async fn metrics(State(site): State<Site>) -> Response {
+    app::observe::measure(&site.app).await;
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], (site.metrics)()).into_response()
 }
 

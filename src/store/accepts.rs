@@ -64,6 +64,8 @@ pub struct NewPost {
     pub claims: Vec<Claim>,
     /// What it owes: its fan-out or, to a person it waits for, a word.
     pub owed: Option<Arm>,
+    /// The span that whoever works on what it owes goes on with.
+    pub traceparent: Option<String>,
 }
 
 /// What became of an acceptance.
@@ -294,7 +296,9 @@ pub(crate) async fn insert(
     .execute(&mut *db)
     .await?;
     let arms: Vec<Arm> = posts.iter().filter_map(|post| post.owed.clone()).collect();
-    let jobs = jobs::arm(db, &arms).await?;
+    let owing = posts.iter().filter(|post| post.owed.is_some());
+    let jobs =
+        jobs::arm_traced(db, &arms, owing.map(|post| post.traceparent.clone()).collect()).await?;
     let told = posts.iter().filter(|post| post.draft.begin != Begin::Live);
     let told: Vec<Uuid> = told.map(|post| post.id.uuid()).collect();
     if !told.is_empty() {

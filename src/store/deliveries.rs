@@ -70,6 +70,8 @@ pub struct Loaded {
     pub generation: Option<i64>,
     /// When that wake-up is due.
     pub owed_at: Option<Timestamp>,
+    /// The span that owed it.
+    pub traceparent: Option<String>,
     /// The account.
     pub account: AccountId,
     /// Its brand.
@@ -165,6 +167,7 @@ fn loaded_of(row: &PgRow) -> Result<Loaded, Fault> {
         crashes: row.try_get("crashes")?,
         generation: row.try_get("generation")?,
         owed_at: convert::time_or_none(row, "owed_at")?,
+        traceparent: row.try_get("traceparent")?,
         account: convert::id(row, "account_id")?,
         brand: convert::id(row, "brand_id")?,
         platform: row.try_get("platform")?,
@@ -302,7 +305,7 @@ impl Store {
                  d.revision, d.due_at, d.checkpoint, d.checkpoint_no, d.epoch, d.lease,
                  d.intended_at, d.deadline_at, d.ask_from, d.attempts, d.auth_refusals,
                  d.has_doubt, d.absences, d.crashes, j.generation, j.due_at AS owed_at,
-                 d.account_id, a.brand_id, a.platform, a.app, a.own_app_key,
+                 j.traceparent, d.account_id, a.brand_id, a.platform, a.app, a.own_app_key,
                  a.remote_id AS account_remote_id, a.handle, a.kind, a.status AS account_status,
                  a.status_reason, a.posts_per_day, a.min_gap_s,
                  d.asked_at, d.sent_at, d.missed_at IS NOT NULL AS is_missed, d.slot_at,

@@ -1,7 +1,7 @@
 //! Wake-ups owed: one row each, read by the relay in the order of their due time.
 
 use crate::{Store, convert};
-use base::Fault;
+use base::{Fault, trace};
 use domain::id::AccountId;
 use domain::time::Timestamp;
 use sqlx::postgres::PgRow;
@@ -108,22 +108,34 @@ pub(crate) fn job_of(row: &PgRow) -> Result<Job, Fault> {
     })
 }
 
-/// Arms wake-ups inside a transaction; each one gets a new generation.
+/// Arms wake-ups inside a transaction; each one gets a new generation. Whoever is woken goes on
+/// with the span that is present here.
 pub(crate) async fn arm(tx: &mut PgConnection, arms: &[Arm]) -> Result<Vec<Job>, Fault> {
+    let parent = trace::present().traceparent();
+    arm_traced(tx, arms, arms.iter().map(|_| parent.clone()).collect()).await
+}
+
+/// The same, where each follows a span of its own.
+pub(crate) async fn arm_traced(
+    tx: &mut PgConnection,
+    arms: &[Arm],
+    parents: Vec<Option<String>>,
+) -> Result<Vec<Job>, Fault> {
     if arms.is_empty() {
         return Ok(Vec::new());
     }
     let column = |f: fn(&Arm) -> String| arms.iter().map(f).collect::<Vec<_>>();
     let rows = sqlx::query(
-        "INSERT INTO jobs (kind, queue, subject, shard, fair_group, lane, due_at)
+        "INSERT INTO jobs (kind, queue, subject, shard, fair_group, lane, due_at, traceparent)
          SELECT kind, queue, subject, shard, fair_group, lane,
-             coalesce(due_at, clock_timestamp())
+             coalesce(due_at, clock_timestamp()), traceparent
          FROM UNNEST($1::text[], $2::text[], $3::uuid[], $4::smallint[], $5::text[], $6::text[],
-             $7::timestamptz[])
-             AS t (kind, queue, subject, shard, fair_group, lane, due_at)
+             $7::timestamptz[], $8::text[])
+             AS t (kind, queue, subject, shard, fair_group, lane, due_at, traceparent)
          ON CONFLICT (kind, subject) DO UPDATE
          SET queue = EXCLUDED.queue, due_at = EXCLUDED.due_at, armed_at = clock_timestamp(),
-             generation = nextval('job_generation'), crashes = 0, alone_epoch = NULL
+             generation = nextval('job_generation'), crashes = 0, alone_epoch = NULL,
+             traceparent = coalesce(EXCLUDED.traceparent, jobs.traceparent)
          RETURNING queue, subject, generation, shard, fair_group, lane, due_at",
     )
     .bind(column(|a| a.kind.as_str().to_owned()))
@@ -133,6 +145,7 @@ pub(crate) async fn arm(tx: &mut PgConnection, arms: &[Arm]) -> Result<Vec<Job>,
     .bind(column(|a| a.group.clone()))
     .bind(column(|a| a.lane.clone()))
     .bind(arms.iter().map(|a| a.due_at.map(convert::at)).collect::<Vec<_>>())
+    .bind(parents)
     .fetch_all(tx)
     .await?;
     rows.iter().map(job_of).collect()

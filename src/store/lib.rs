@@ -33,6 +33,7 @@ pub mod events;
 mod follows;
 pub mod forgetting;
 pub mod gates;
+pub mod gauges;
 mod histories;
 mod inboxes;
 pub mod intents;

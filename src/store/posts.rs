@@ -74,6 +74,8 @@ pub struct FanOut {
     tx: sqlx::Transaction<'static, sqlx::Postgres>,
     /// Of whom.
     pub tenant: TenantId,
+    /// The span that owed it.
+    pub traceparent: Option<String>,
     /// What was written, and its deliveries.
     pub post: Post,
 }
@@ -197,7 +199,8 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query(
             "SELECT p.id, p.tenant_id, p.brand_id, p.stage, p.hold_reason, p.held_at,
-                 p.revision, p.draft, p.scheduled_at, p.created_at, clock_timestamp() AS now
+                 p.revision, p.draft, p.scheduled_at, p.created_at, j.traceparent,
+                 clock_timestamp() AS now
              FROM posts p JOIN jobs j ON j.subject = p.id AND j.kind = 'fan_out'
              WHERE p.id = $1 AND j.generation = $2 FOR UPDATE",
         )
@@ -209,7 +212,7 @@ impl Store {
         let tenant = convert::id(&row, "tenant_id")?;
         let mut post = post_of(&row)?;
         post.deliveries = shown_deliveries(&mut tx, &[id.uuid()]).await?;
-        Ok(Some(FanOut { tx, tenant, post }))
+        Ok(Some(FanOut { tx, tenant, traceparent: row.try_get("traceparent")?, post }))
     }
 }
 

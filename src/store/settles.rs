@@ -201,7 +201,7 @@ WITH i AS (
     DELETE FROM jobs j USING u
     WHERE j.subject = u.id AND j.kind IN ('publish', 'reconcile')
         AND (u.wake = 'drop' OR u.wake = 'arm' AND j.kind <> u.kind)
-    RETURNING j.subject, j.shard, j.fair_group, j.lane
+    RETURNING j.subject, j.shard, j.fair_group, j.lane, j.traceparent
 )";
 
 /// What is left to do when nothing is armed and no gate closes: most settles.
@@ -216,9 +216,9 @@ const ARM: &str = ", moved AS (
     WHERE j.subject = u.id AND j.kind = u.kind AND u.wake = 'arm'
     RETURNING j.subject, j.generation, j.due_at
 ), armed AS (
-    INSERT INTO jobs (kind, subject, queue, shard, fair_group, lane, due_at)
+    INSERT INTO jobs (kind, subject, queue, shard, fair_group, lane, due_at, traceparent)
     SELECT u.kind, u.id, u.queue, g.shard, g.fair_group, g.lane,
-        coalesce(u.due_at, clock_timestamp())
+        coalesce(u.due_at, clock_timestamp()), g.traceparent
     FROM u JOIN gone g ON g.subject = u.id
     WHERE u.wake = 'arm'
     RETURNING subject, generation, due_at

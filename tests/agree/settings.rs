@@ -72,6 +72,7 @@ fn every_key_of_the_configuration_is_shown_and_explained() {
         ("outbound", fields_of::<base::outbound::Config>()),
         ("workers", fields_of::<workers::Config>()),
         ("log", fields_of::<base::telemetry::Config>()),
+        ("telemetry", fields_of::<base::trace::Config>()),
         // Given in the environment, in sections of their own where a platform has several, and with
         // the platforms whose calls name a version.
         ("platforms.x", without(platform, &["apps", "client_secret", "api_version"])),
@@ -137,4 +138,5 @@ fn the_configuration_that_is_shown_is_the_default() {
     assert!(shown.vault == own.vault, "[vault]");
     assert_eq!(format!("{:?}", shown.workers), format!("{:?}", own.workers));
     assert_eq!(format!("{:?}", shown.log), format!("{:?}", own.log));
+    assert_eq!(format!("{:?}", shown.telemetry), format!("{:?}", own.telemetry));
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod again;
+mod alerts;
 mod allowance;
 mod answers;
 mod apart;
@@ -57,6 +58,7 @@ mod thread;
 mod timeline;
 mod together;
 mod tokens;
+mod traces;
 mod unknown;
 mod unmapped;
 mod uploads;

@@ -13,6 +13,7 @@ pub mod fleet;
 pub mod inbox;
 pub mod lossy;
 pub mod person;
+pub mod prometheus;
 pub mod receiver;
 pub mod scene;
 pub mod sim;

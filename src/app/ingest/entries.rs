@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 const POST_SIZE_BYTES_MAX: usize = 1024 * 1024;
 /// The fields that an entry has.
 const FIELDS: [&str; 2] = ["key", "post"];
+/// A further one, of a caller who traces what it does.
+const TRACEPARENT: &str = "traceparent";
 /// Strange fields that are told of, at most.
 const TOLD_MAX: usize = 20;
 
@@ -78,6 +80,12 @@ pub(super) fn read(entry: &Entry) -> Read {
     }
 }
 
+/// The span of its caller that an entry belongs to; what is none is told by nobody.
+pub(super) fn traceparent(entry: &Entry) -> Option<String> {
+    let (_, value) = entry.fields.iter().find(|(name, _)| name == TRACEPARENT.as_bytes())?;
+    String::from_utf8(value.clone()).ok()
+}
+
 /// The one value of a field.
 fn one<'e>(entry: &'e Entry, name: &'static str) -> Result<&'e [u8], Box<Rejection>> {
     let mut found = entry.fields.iter().filter(|(field, _)| field == name.as_bytes());
@@ -102,7 +110,7 @@ fn missing(name: &str) -> Rejection {
 
 fn strange_fields(entry: &Entry) -> Vec<Rejection> {
     let names = entry.fields.iter().map(|(name, _)| String::from_utf8_lossy(name));
-    let strange = names.filter(|name| !FIELDS.contains(&name.as_ref()));
+    let strange = names.filter(|name| !FIELDS.contains(&name.as_ref()) && name != TRACEPARENT);
     strange
         .take(TOLD_MAX)
         .map(|name| {

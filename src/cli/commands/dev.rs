@@ -11,7 +11,7 @@ use crate::say::{say, warn};
 use crate::sim::{self as simulated, Simulation};
 use crate::wire::{self, Fleet};
 use app::settings::AppConfig;
-use base::{Context, Fault, clock, shutdown, telemetry};
+use base::{Context, Fault, clock, shutdown, telemetry, trace};
 use platforms::sim::CLIENT_SECRET;
 use serde_json::json;
 use std::path::PathBuf;
@@ -67,6 +67,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     let since = clock::stopwatch();
     let config = Config::load(arguments.config.as_deref())?;
     telemetry::init(&config.log)?;
+    let exports = trace::start(&config.telemetry, "dev")?;
     // Listened for from here on: a Ctrl-C while Postgres starts leaves nothing behind.
     let shutdown = shutdown::on_signal()?;
     let mut private = dev::start(&arguments.data).await?;
@@ -82,6 +83,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
         Err(fault) => Err(fault),
     };
     let drained = drain(&mut parts).await;
+    trace::flush(exports).await;
     // Clients find nothing where nothing runs; the key itself is kept in the state.
     let _ = std::fs::remove_file(private.data().join(PLACE));
     let stopped = if arguments.temporary { private.remove().await } else { private.stop().await };

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::say::say;
 use crate::wire::{self, Fleet};
-use base::{Context, Fault, shutdown, telemetry};
+use base::{Context, Fault, shutdown, telemetry, trace};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 use workers::{Duties, Role};
@@ -40,7 +40,10 @@ pub async fn serve(arguments: &Arguments) -> Result<(), Fault> {
     let shutdown = shutdown::on_signal()?;
     let public = listen(&config.server.listen).await?;
     let private = listen(&config.server.private_listen).await?;
-    Fleet::wire(&config).await?.serve(public, private, metrics, shutdown).await
+    let exports = trace::start(&config.telemetry, "serve")?;
+    let served = Fleet::wire(&config).await?.serve(public, private, metrics, shutdown).await;
+    trace::flush(exports).await;
+    served
 }
 
 /// Works until a signal.
@@ -58,7 +61,10 @@ pub async fn work(arguments: &Work) -> Result<(), Fault> {
         );
     }
     let shutdown = shutdown::on_signal()?;
-    Fleet::wire(&config).await?.work(&duties, shutdown).await
+    let exports = trace::start(&config.telemetry, "work")?;
+    let worked = Fleet::wire(&config).await?.work(&duties, shutdown).await;
+    trace::flush(exports).await;
+    worked
 }
 
 /// Migrates the database.

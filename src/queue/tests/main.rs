@@ -12,6 +12,10 @@ mod load;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod suspects;

@@ -190,7 +190,9 @@ impl Led {
         {
             return Err(error.clone());
         }
-        let found = match tokio::time::timeout(self.within, self.find()).await {
+        let found = match tokio::time::timeout(self.within, self.place.lead(&self.key, self.within))
+            .await
+        {
             Ok(found) => found,
             Err(_) => Err((ErrorKind::Io, "no leader of Redis was found in time").into()),
         };
@@ -207,16 +209,11 @@ impl Led {
         }
     }
 
-    async fn find(&self) -> RedisResult<(MultiplexedConnection, Client)> {
-        let (_, client) = self.place.lead(&self.key).await?;
-        Ok((self.place.connect_for(&client, self.within).await?, client))
-    }
-
     /// What an error tells of who leads.
     async fn heed(&self, number: u64, error: &RedisError, asked: &Client) {
         let next = match error.kind() {
             ErrorKind::Server(ServerErrorKind::Moved) => match error.redirect_node() {
-                Some((address, _)) => self.place.at(address, asked).await.ok(),
+                Some((address, _)) => self.place.at(address, asked, self.within).await.ok(),
                 None => None,
             },
             ErrorKind::Server(
@@ -239,7 +236,7 @@ impl Led {
         let Some((address, _)) = error.redirect_node() else { return Err(error.clone()) };
         let mut asked = self.asked.lock().await;
         if asked.as_ref().is_none_or(|(known, _)| known != address) {
-            let (connection, _) = self.place.at(address, from).await?;
+            let (connection, _) = self.place.at(address, from, self.within).await?;
             *asked = Some((address.to_owned(), connection));
         }
         let Some((_, connection)) = asked.as_mut() else { return Err(error.clone()) };

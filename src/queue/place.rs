@@ -84,10 +84,15 @@ impl Place {
         self.client(self.inside.clone())
     }
 
-    /// A connection to whoever leads: the master, or the node that has the slot of `key`.
-    pub(crate) async fn lead(&self, key: &str) -> RedisResult<(MultiplexedConnection, Client)> {
+    /// A connection to whoever leads: the master, or the node that has the slot of `key`. Its answers
+    /// may take so long.
+    pub(crate) async fn lead(
+        &self,
+        key: &str,
+        within: Duration,
+    ) -> RedisResult<(MultiplexedConnection, Client)> {
         // All are asked at once, for one that stands still would hold up the others.
-        let asked = self.doors.iter().map(|door| self.lead_by(door, key).boxed());
+        let asked = self.doors.iter().map(|door| self.lead_by(door, key, within).boxed());
         select_ok(asked).await.map(|(found, _)| found)
     }
 
@@ -97,24 +102,21 @@ impl Place {
         &self,
         address: &str,
         asked: &Client,
+        within: Duration,
     ) -> RedisResult<(MultiplexedConnection, Client)> {
         let (host, port) = address.rsplit_once(':').ok_or_else(strange)?;
         let port = port.parse().map_err(|_| strange())?;
         let client = self.client(self.inside_at(host, port, asked.get_connection_info()))?;
-        Ok((self.connect(&client).await?, client))
+        Ok((self.connect_for(&client, within).await?, client))
     }
 
     /// A subscription where `key` is; a Cluster carries messages to every node.
     pub(crate) async fn listen(&self, key: &str) -> RedisResult<PubSub> {
         let client = match self.kind {
             Kind::Single => self.single()?,
-            Kind::Sentinel(_) | Kind::Cluster => self.lead(key).await?.1,
+            Kind::Sentinel(_) | Kind::Cluster => self.lead(key, self.within).await?.1,
         };
         client.get_async_pubsub().await
-    }
-
-    pub(crate) async fn connect(&self, client: &Client) -> RedisResult<MultiplexedConnection> {
-        self.connect_for(client, self.within).await
     }
 
     /// A connection whose answers may take so long.
@@ -134,15 +136,16 @@ impl Place {
         &self,
         door: &ConnectionInfo,
         key: &str,
+        within: Duration,
     ) -> RedisResult<(MultiplexedConnection, Client)> {
-        let mut asked = self.connect(&self.client(door.clone())?).await?;
+        let mut asked = self.connect_for(&self.client(door.clone())?, self.within).await?;
         let (host, port) = match &self.kind {
             Kind::Single => return Err(strange()),
             Kind::Sentinel(master) => master_of(&mut asked, master).await?,
             Kind::Cluster => owner_of(&mut asked, key).await?,
         };
         let client = self.client(self.inside_at(&host, port, door))?;
-        let mut connection = self.connect(&client).await?;
+        let mut connection = self.connect_for(&client, within).await?;
         if self.kind != Kind::Cluster {
             // Sentinels may name a master that has just become a replica.
             let role: Vec<Value> = redis::cmd("ROLE").query_async(&mut connection).await?;

@@ -103,21 +103,18 @@ impl Queue {
         Ok(Timestamp::from_ms(s * 1000 + us / 1000))
     }
 
-    /// The part of `maxmemory` that is in use, 0 where there is no bound; that of the fullest server
-    /// where there are several. Relays stop at 0.8.
+    /// The part of `maxmemory` that is in use where a shard is, 0 where there is no bound. Relays stop
+    /// at 0.8.
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn fullness(&self) -> Result<f64, Fault> {
-        let mut fullest = 0.0_f64;
-        for mut calls in self.shared.wire.calls.all() {
-            let asked = redis::cmd("INFO").arg("memory").query_async(&mut calls).await;
-            let info: redis::InfoDict = asked.context("asking Redis for its memory")?;
-            let used = info.get::<f64>("used_memory").unwrap_or(0.0);
-            let most = info.get::<f64>("maxmemory").unwrap_or(0.0);
-            fullest = fullest.max(if most > 0.0 { used / most } else { 0.0 });
-        }
-        Ok(fullest)
+    pub async fn fullness(&self, shard: u16) -> Result<f64, Fault> {
+        let mut calls = self.shared.wire.calls.of(shard);
+        let asked = redis::cmd("INFO").arg("memory").query_async(&mut calls).await;
+        let info: redis::InfoDict = asked.context("asking Redis for its memory")?;
+        let used = info.get::<f64>("used_memory").unwrap_or(0.0);
+        let most = info.get::<f64>("maxmemory").unwrap_or(0.0);
+        Ok(if most > 0.0 { used / most } else { 0.0 })
     }
 
     /// Pushes wake-ups. An equal generation that waits or is held already is one job; a higher one

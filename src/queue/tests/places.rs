@@ -133,7 +133,7 @@ async fn everything_works(config: &Config, add: impl AsyncFn(&[&str])) {
     relays(&queue).await;
     takes_in(&queue, config, add).await;
     queue.ping().await.unwrap();
-    assert!(queue.fullness().await.unwrap() < 0.8);
+    assert!(queue.fullness(0).await.unwrap() < 0.8);
     let counted = queue.count_request("somebody", Duration::from_secs(9)).await.unwrap();
     assert_eq!(counted.used, 1);
 }

@@ -14,6 +14,8 @@ const ACCOUNTS: usize = 5;
 const NETWORK_MS: &str = "40";
 /// Posts that are asked for before a fault.
 const EACH: usize = 30;
+/// Posts that are asked for once a part is back.
+const FRESH: usize = 5;
 /// Posts go out again so soon after the part is back; a machine that is busy building gets more.
 pub(super) const RESUMED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -63,16 +65,20 @@ async fn goes_on(fleet: &Fleet, wanted: usize) {
     .await;
 }
 
-/// A part is back: how long until posts go out again.
+/// A part is back: how long until posts that are asked for from now on are out.
 pub(super) async fn resumes(fleet: &Fleet, writer: &mut Writer, after: &str) {
-    let (back, known) = (clock::stopwatch(), out(fleet).await);
-    // New work, so that there is something to send however much went out before.
-    let resumed = async {
-        goes_on(fleet, known + 1).await;
-        back.elapsed()
-    };
-    let ((), resumed) = futures::join!(writer.ask(fleet, 5), resumed);
-    say(format_args!("faults: posts went out again {resumed:?} after {after}"));
+    let back = clock::stopwatch();
+    writer.ask(fleet, FRESH).await;
+    let fresh = writer.newest(FRESH);
+    let resumed = eventually(after, RESUMED_WITHIN, async || {
+        writer.ask(fleet, 0).await;
+        let accepted = fleet.sim().accepted("x").await;
+        let is_out = |text: &&String| accepted.iter().any(|one| one.text == **text);
+        let count = fresh.iter().filter(is_out).count();
+        if count == fresh.len() { Ok(back.elapsed()) } else { Err(format!("{count} are out")) }
+    })
+    .await;
+    say(format_args!("faults: fresh posts were out {resumed:?} after {after}"));
 }
 
 /// Every post that the platform has left behind an intent that was committed before, and each
@@ -134,12 +140,12 @@ async fn survive(name: &str, away: Duration) {
     let places =
         [("POSTFLEET__STORE__URL", store.as_str()), ("POSTFLEET__QUEUE__URL", queue.as_str())];
     let mut staff = Staff::start(&mut fleet, name, &places).await;
-    let mut writer = Writer::new(&fleet, name, 4 * EACH, ACCOUNTS).await;
+    let mut writer = Writer::new(&fleet, name, 3 * EACH + 4 * FRESH, ACCOUNTS).await;
 
     // Full: what is in hand ends, nothing new is told to Redis, and it is owed in Postgres.
     flows(&fleet, &mut writer).await;
     redis.ask(&["CONFIG", "SET", "maxmemory", "1"]).await.unwrap();
-    writer.ask(&fleet, 5).await;
+    writer.ask(&fleet, FRESH).await;
     clock::pause(Duration::from_secs(2)).await;
     let full = redis.told(&["INFO", "errorstats"]).await;
     assert!(full.contains("errorstat_OOM"), "something was refused: {full}");

@@ -1,6 +1,7 @@
 //! The same queue on a Cluster, behind Sentinels and behind TLS: everything it does works there.
 
-use crate::servers::{Cluster, Encrypted, Sentinels};
+use crate::encrypted::Encrypted;
+use crate::servers::{Cluster, Sentinels};
 use crate::support::{Worker, wakeup, within};
 use base::clock;
 use domain::limit::Rate;
@@ -151,13 +152,13 @@ async fn everything_of_the_queue_works_on_a_cluster_while_a_slot_is_on_its_way()
     };
     assert!(owners.iter().any(|one| *one != owners[0]), "the shards lie on several nodes");
     let rules = queue::access::rules(&config(cluster.url()), "fleet", ">word").unwrap();
-    for node in cluster.nodes() {
+    for node in &cluster.nodes {
         node.ask(&rules[0].split(' ').collect::<Vec<_>>()).await.unwrap();
     }
     let config = config(cluster.url().replace("//", "//fleet:word@"));
     let add = async |words: &[&str]| {
         let owner = cluster.owner(words[1]).await;
-        cluster.nodes()[owner].ask(words).await.unwrap();
+        cluster.nodes[owner].ask(words).await.unwrap();
     };
     everything_works(&config, add).await;
 
@@ -188,7 +189,9 @@ async fn everything_of_the_queue_works_behind_sentinels_and_after_a_failover() {
     for server in &sentinels.servers {
         server.ask(&rules[0].split(' ').collect::<Vec<_>>()).await.unwrap();
     }
-    sentinels.ask_all(&rules[1].split(' ').collect::<Vec<_>>()).await;
+    for sentinel in &sentinels.sentinels {
+        sentinel.ask(&rules[1].split(' ').collect::<Vec<_>>()).await.unwrap();
+    }
     let url = sentinels.url().replace("//", "//fleet:word@");
     let config = config(url + "?sentinel_user=fleet&sentinel_password=word");
     let master = &sentinels.servers[0];

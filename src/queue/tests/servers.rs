@@ -1,5 +1,5 @@
 //! Redis as real servers of a test: one alone, three as a Cluster, a master with a replica and
-//! Sentinels, one behind TLS. The tests of the queue and those of the fleet share them.
+//! Sentinels. The tests of the queue and those of the fleet share them.
 //!
 //! `POSTFLEET_REDIS_SERVER` names another program than `redis-server`, as `valkey-server`.
 
@@ -68,12 +68,6 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Sends it a signal, as `STOP`.
-    pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").arg(format!("-{name}")).arg(pid).status().unwrap().success());
-    }
-
     /// Kills it; nothing takes its place.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -127,7 +121,8 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 
 /// Three masters with a third of the slots each.
 pub struct Cluster {
-    nodes: Vec<Server>,
+    /// Its nodes.
+    pub nodes: Vec<Server>,
     ids: Vec<String>,
 }
 
@@ -169,11 +164,6 @@ impl Cluster {
         let nodes: Vec<String> =
             self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         format!("redis+cluster://{}", nodes.join(","))
-    }
-
-    /// Its nodes.
-    pub fn nodes(&self) -> &[Server] {
-        &self.nodes
     }
 
     /// The node that has the slot of a key.
@@ -231,7 +221,8 @@ pub struct Move {
 pub struct Sentinels {
     /// The master at first, then its replica.
     pub servers: Vec<Server>,
-    sentinels: Vec<Server>,
+    /// Who watches them.
+    pub sentinels: Vec<Server>,
 }
 
 impl Sentinels {
@@ -269,71 +260,10 @@ impl Sentinels {
         all
     }
 
-    /// Asks every Sentinel the same.
-    pub async fn ask_all(&self, words: &[&str]) {
-        for sentinel in &self.sentinels {
-            sentinel.ask(words).await.unwrap();
-        }
-    }
-
     /// Its address, by every Sentinel.
     pub fn url(&self) -> String {
         let all: Vec<String> =
             self.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.port)).collect();
         format!("redis+sentinel://{}/main", all.join(","))
-    }
-}
-
-/// A server that speaks TLS alone and looks at certificates, and the files for it.
-pub struct Encrypted {
-    /// The server; its port in the clear is for the test.
-    pub server: Server,
-    port: u16,
-    files: TempDir,
-}
-
-impl Encrypted {
-    /// Starts it behind certificates of an authority of its own.
-    pub async fn start() -> Self {
-        let files = tempfile::tempdir().unwrap();
-        certify(files.path());
-        let (port, at) = (free_port(), files.path().display());
-        let lines = format!(
-            "save \"\"\nappendonly no\ntls-port {port}\ntls-auth-clients yes\n\
-             tls-ca-cert-file {at}/ca.pem\ntls-cert-file {at}/server.pem\n\
-             tls-key-file {at}/server.key\n"
-        );
-        Self { server: Server::start(&lines, &[]).await, port, files }
-    }
-
-    /// Its encrypted address, for a user.
-    pub fn url(&self, user: &str, password: &str) -> String {
-        format!("rediss://{user}:{password}@127.0.0.1:{}", self.port)
-    }
-
-    /// One of its files: `ca.pem`, `client.pem`, `client.key`.
-    pub fn file(&self, name: &str) -> std::path::PathBuf {
-        self.files.path().join(name)
-    }
-}
-
-/// An authority, and what it signed for a server on the loopback and for a client.
-fn certify(folder: &Path) {
-    let run = |line: &str| {
-        let words: Vec<&str> = line.split(' ').collect();
-        let mut command = Command::new("openssl");
-        command.args(words).current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
-        let status = command.status().expect("openssl must be installed");
-        assert!(status.success(), "openssl {line}");
-    };
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-    run(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=authority"));
-    fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-    for name in ["server", "client"] {
-        run(&format!("req {key} -keyout {name}.key -out {name}.csr -subj /CN={name}"));
-        run(&format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.pem \
-             -days 2 -extfile names"
-        ));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::encrypted::Encrypted;
 use crate::servers::{Cluster, Sentinels};
-use crate::support::{Worker, wakeup, within};
+use crate::support::{Worker, wakeup};
 use base::clock;
 use domain::limit::Rate;
 use domain::time::Timestamp;
@@ -24,6 +24,15 @@ fn job(subject: u128, shard: u16) -> Wakeup {
     Wakeup { shard, ..wakeup(subject, 1, u32::from(shard)) }
 }
 
+/// Waits until `holds` says yes; fails after `seconds`.
+async fn within(seconds: u64, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let began = clock::stopwatch();
+    while !holds().await {
+        assert!(began.elapsed() < Duration::from_secs(seconds), "{what}: not in {seconds} s");
+        clock::pause(Duration::from_millis(2)).await;
+    }
+}
+
 async fn adopt(queue: &Queue, incarnation: i64) {
     for shard in 0..SHARDS {
         let reset_at = queue.time().await.unwrap() + Duration::from_secs(60);
@@ -42,7 +51,7 @@ async fn wakes(queue: &Queue, other: &Queue) {
             (0..SHARDS).map(|shard| job(round * 10 + u128::from(shard), shard)).collect();
         other.push(&jobs).await.unwrap();
         let wanted = usize::from(SHARDS) * (usize::try_from(round).unwrap() + 1);
-        within(5, async || worker.count() == wanted).await;
+        within(5, "each shard's job runs", async || worker.count() == wanted).await;
         waits.push(began.elapsed());
     }
     waits.sort();
@@ -54,12 +63,12 @@ async fn wakes(queue: &Queue, other: &Queue) {
     let scope_key = format!("account:{lane}");
     let until = queue.time().await.unwrap() + Duration::from_secs(60);
     other.close_gate(&Gate { scope_key: scope_key.clone(), until }).await.unwrap();
-    within(5, async || queue.is_gated(&lane)).await;
+    within(5, "the gate is heard of", async || queue.is_gated(&lane)).await;
     let before = worker.count();
     other.push(&[job(1_000, 1)]).await.unwrap();
     assert_eq!(queue.depth("publish:x").await.unwrap(), 1);
     other.open_gate(&scope_key).await.unwrap();
-    within(5, async || worker.count() == before + 1).await;
+    within(5, "the lane goes on once its gate opens", async || worker.count() == before + 1).await;
     worker.stop().await;
 }
 
@@ -99,7 +108,7 @@ async fn relays(queue: &Queue) {
         queue.raise_epoch(shard, 7).await.unwrap();
     }
     let worker = Worker::done(queue, 4);
-    within(5, async || worker.count() == usize::from(SHARDS)).await;
+    within(5, "what was relayed runs", async || worker.count() == usize::from(SHARDS)).await;
     worker.stop().await;
 }
 
@@ -171,13 +180,19 @@ async fn everything_of_the_queue_works_on_a_cluster_while_a_slot_is_on_its_way()
     adopt(&queue, 2).await;
     let worker = Worker::done(&queue, 8);
     queue.push(&(0..SHARDS).map(|shard| job(7, shard)).collect::<Vec<_>>()).await.unwrap();
-    within(5, async || worker.count() == usize::from(SHARDS)).await;
+    within(5, "jobs run while a slot is on its way", async || {
+        worker.count() == usize::from(SHARDS)
+    })
+    .await;
     // What lay on the old node overwrites the new one, and that is noticed.
     cluster.end_move(moved).await;
     assert_eq!(queue.cursor(0).await.unwrap(), CursorState::Unknown);
     adopt(&queue, 3).await;
     queue.push(&(0..SHARDS).map(|shard| job(8, shard)).collect::<Vec<_>>()).await.unwrap();
-    within(5, async || worker.count() == 2 * usize::from(SHARDS)).await;
+    within(5, "jobs run when the slot has moved", async || {
+        worker.count() == 2 * usize::from(SHARDS)
+    })
+    .await;
     worker.stop().await;
 }
 
@@ -204,12 +219,12 @@ async fn everything_of_the_queue_works_behind_sentinels_and_after_a_failover() {
     let worker = Worker::done(&queue, 8);
     sentinels.servers[0].kill();
     let since = clock::stopwatch();
-    within(20, async || queue.cursor(0).await.is_ok()).await;
+    within(20, "another master answers", async || queue.cursor(0).await.is_ok()).await;
     println!("another master after {:?}", since.elapsed());
     assert_eq!(queue.cursor(0).await.unwrap(), CursorState::Unknown);
     adopt(&queue, 2).await;
     queue.push(&(0..SHARDS).map(|shard| job(7, shard)).collect::<Vec<_>>()).await.unwrap();
-    within(10, async || worker.count() == usize::from(SHARDS)).await;
+    within(10, "jobs run there", async || worker.count() == usize::from(SHARDS)).await;
     worker.stop().await;
 }
 

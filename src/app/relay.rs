@@ -20,7 +20,7 @@ pub async fn relay(app: &App, shard: u16) -> Result<bool, Fault> {
         CursorState::Known(cursor) => cursor,
         CursorState::Unknown => return adopt(app, shard).await,
     };
-    if app.0.queue.fullness().await? > FULL {
+    if app.0.queue.fullness(shard).await? > FULL {
         tracing::warn!(shard, "Redis is nearly full; jobs wait in Postgres");
         return Ok(false);
     }

@@ -13,7 +13,7 @@ use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
     accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, limits,
-    post, posts, retry, review, roles, sim as sim_command, slots, status, tenants, why,
+    post, posts, redis_acl, retry, review, roles, sim as sim_command, slots, status, tenants, why,
 };
 use std::process::ExitCode;
 
@@ -47,6 +47,8 @@ enum Command {
     Tenants(tenants::Arguments),
     /// Lets upstream apps into the inboxes, and shows what waits there.
     Inbox(inbox::Arguments),
+    /// Prints the user of Redis that a fleet needs, with the used commands alone.
+    RedisAcl(redis_acl::Arguments),
     /// Enqueues a post.
     Post(post::Arguments),
     /// Lists and shows posts, and changes, holds or takes back what has not left yet.
@@ -108,6 +110,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Limits(arguments) => return limits::run(&arguments).await,
         Command::Slots(arguments) => return slots::run(&arguments).await,
         Command::Why(arguments) => return why::run(&arguments).await,
+        Command::RedisAcl(arguments) => redis_acl::run(&arguments)?,
         Command::Bench(arguments) => bench::run(&arguments).await?,
         Command::Connect(arguments) => connect::run(&arguments).await?,
     }

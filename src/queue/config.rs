@@ -1,16 +1,27 @@
 //! The queue's section of the configuration.
 
-use base::Fault;
+use crate::keys::Keys;
+use crate::place::{Kind, Place};
+use base::{Context, Fault};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where Redis is and how long work is lent.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// `redis://…`; it may carry a password, so it is never shown.
+    /// `redis://…`, `redis+sentinel://…` or `redis+cluster://…`, with `rediss` for TLS; it may carry
+    /// a password, so it is never shown.
     pub url: String,
+    /// Certificates that Redis's is trusted by, in PEM; those of the system without it.
+    pub tls_ca_file: Option<PathBuf>,
+    /// The certificate that we show to Redis, in PEM.
+    pub tls_cert_file: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub tls_key_file: Option<PathBuf>,
     /// How many hash-tagged shards the queues have. Fixed for the life of an installation.
     pub shards: u16,
     /// How long a process may work without a word to Redis.
@@ -32,6 +43,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             url: "redis://127.0.0.1:6379".to_owned(),
+            tls_ca_file: None,
+            tls_cert_file: None,
+            tls_key_file: None,
             shards: 1,
             lease_ms: 10_000,
             renew_every_ms: 3_000,
@@ -43,7 +57,36 @@ impl Default for Config {
     }
 }
 
+/// The files of an encrypted connection.
+#[derive(Clone, Default)]
+pub(crate) struct Tls {
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) cert_file: Option<PathBuf>,
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+impl Tls {
+    /// Is any of them named?
+    pub(crate) fn is_named(&self) -> bool {
+        [&self.ca_file, &self.cert_file, &self.key_file].into_iter().any(Option::is_some)
+    }
+}
+
 impl Config {
+    fn tls(&self) -> Tls {
+        Tls {
+            ca_file: self.tls_ca_file.clone(),
+            cert_file: self.tls_cert_file.clone(),
+            key_file: self.tls_key_file.clone(),
+        }
+    }
+
+    /// Where Redis is.
+    pub(crate) fn place(&self) -> Result<Place, Fault> {
+        let within = Duration::from_millis(self.response_timeout_ms);
+        Place::of(&self.url, &self.tls(), within).context("queue.url")
+    }
+
     /// Refuses figures that cannot work together.
     pub(crate) fn check(&self) -> Result<(), Fault> {
         let wrong = |rule: &str| Err(Fault::new(format!("[queue] {rule}")));
@@ -70,8 +113,8 @@ impl Config {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InboxConfig {
-    /// `redis://…` where the inboxes are; the queue's without it. It may carry a password, so it is
-    /// never shown.
+    /// Where the inboxes are, as the queue's URL says it; the queue's Redis without it. It may carry
+    /// a password, so it is never shown.
     pub url: Option<String>,
     /// Entries taken at once, all inboxes together.
     pub batch_max: usize,
@@ -88,6 +131,23 @@ impl Default for InboxConfig {
 }
 
 impl InboxConfig {
+    /// Where the inboxes are: the queue's Redis, or one of their own, behind the same certificates
+    /// where that is encrypted.
+    pub(crate) fn place(&self, queue: &Config) -> Result<Place, Fault> {
+        let Some(url) = &self.url else { return queue.place() };
+        let within = Duration::from_millis(queue.response_timeout_ms);
+        let tls = if url.starts_with("rediss") { queue.tls() } else { Tls::default() };
+        Place::of(url, &tls, within).context("inbox.url")
+    }
+
+    /// How the inboxes are called.
+    ///
+    /// # Errors
+    /// When a URL cannot be read.
+    pub fn keys(&self, queue: &Config) -> Result<Keys, Fault> {
+        Ok(Keys::new(self.place(queue)?.kind == Kind::Cluster))
+    }
+
     /// Refuses figures that cannot work.
     pub(crate) fn check(&self) -> Result<(), Fault> {
         let wrong = |rule: &str| Err(Fault::new(format!("[inbox] {rule}")));

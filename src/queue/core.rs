@@ -88,7 +88,8 @@ impl Core {
         (Arc::new(core), receivers)
     }
 
-    /// Takes room for up to `most` jobs; what is not used is given back with [`Self::give_back`].
+    /// Takes room for up to `most` jobs; what is not used is given back with
+    /// [`Self::give_back_unused`].
     pub(crate) fn reserve(&self, most: usize) -> usize {
         if self.is_closing() {
             return 0;
@@ -102,8 +103,16 @@ impl Core {
         got
     }
 
-    pub(crate) fn give_back(&self, count: usize) {
+    fn give_back(&self, count: usize) {
         self.taken.fetch_sub(count, Ordering::SeqCst);
+    }
+
+    /// Room that a claim did not use. The pump of another shard may have found none meanwhile.
+    pub(crate) fn give_back_unused(&self, count: usize) {
+        self.give_back(count);
+        if count > 0 && self.ended.len() > 1 {
+            self.room.notify_waiters();
+        }
     }
 
     fn capacity(&self) -> usize {

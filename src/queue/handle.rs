@@ -3,13 +3,14 @@
 use crate::config::{Config, InboxConfig};
 use crate::health::Health;
 use crate::inbox::Inbox;
-use crate::limiter::window_key;
+use crate::limiter::window_name;
 use crate::shared::Shared;
 use crate::wakeup::{Counter, Cursor, CursorState, Gate, Relayed, Wakeup};
 use crate::wire::{ADOPT, COUNT, CURSOR, EPOCH, GATE, OPEN, PUSH, RELAY, Wire, on, prefix};
 use crate::{session, signals};
 use base::{Context, Fault};
 use domain::time::Timestamp;
+use futures::future::try_join_all;
 use redis::ScriptInvocation;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -83,8 +84,10 @@ impl Queue {
     /// # Errors
     /// When it does not answer.
     pub async fn ping(&self) -> Result<(), Fault> {
-        let mut calls = self.shared.wire.calls.clone();
-        redis::cmd("PING").query_async(&mut calls).await.context("asking Redis for a sign of life")
+        let mut calls: Vec<_> = self.shared.wire.calls.all().collect();
+        let ping = redis::cmd("PING");
+        let pings = calls.iter_mut().map(|call| ping.exec_async(call));
+        try_join_all(pings).await.context("asking Redis for a sign of life").map(|_| ())
     }
 
     /// Server time of Redis.
@@ -92,7 +95,7 @@ impl Queue {
     /// # Errors
     /// When Redis does not answer.
     pub async fn time(&self) -> Result<Timestamp, Fault> {
-        let mut calls = self.shared.wire.calls.clone();
+        let mut calls = self.shared.wire.calls.of(0);
         let (s, us): (i64, i64) = redis::cmd("TIME")
             .query_async(&mut calls)
             .await
@@ -100,17 +103,15 @@ impl Queue {
         Ok(Timestamp::from_ms(s * 1000 + us / 1000))
     }
 
-    /// The part of `maxmemory` that is in use, 0 where there is no bound. Relays stop at 0.8.
+    /// The part of `maxmemory` that is in use where a shard is, 0 where there is no bound. Relays stop
+    /// at 0.8.
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn fullness(&self) -> Result<f64, Fault> {
-        let mut calls = self.shared.wire.calls.clone();
-        let info: redis::InfoDict = redis::cmd("INFO")
-            .arg("memory")
-            .query_async(&mut calls)
-            .await
-            .context("asking Redis for its memory")?;
+    pub async fn fullness(&self, shard: u16) -> Result<f64, Fault> {
+        let mut calls = self.shared.wire.calls.of(shard);
+        let asked = redis::cmd("INFO").arg("memory").query_async(&mut calls).await;
+        let info: redis::InfoDict = asked.context("asking Redis for its memory")?;
         let used = info.get::<f64>("used_memory").unwrap_or(0.0);
         let most = info.get::<f64>("maxmemory").unwrap_or(0.0);
         Ok(if most > 0.0 { used / most } else { 0.0 })
@@ -128,7 +129,7 @@ impl Queue {
             for batch in mine.chunks(PUSH_MAX) {
                 let mut push = on(&PUSH, shard);
                 batch.iter().for_each(|wakeup| add_wakeup(&mut push, wakeup));
-                self.shared.wire.call::<()>(&push, "pushing wake-ups").await?;
+                self.shared.wire.call::<()>(shard, &push, "pushing wake-ups").await?;
             }
         }
         Ok(())
@@ -153,7 +154,7 @@ impl Queue {
         push.arg(from.incarnation).arg(from.due_at.ms()).arg(from.subject.to_string());
         push.arg(to.due_at.ms()).arg(to.subject.to_string());
         wakeups.iter().for_each(|wakeup| add_wakeup(&mut push, wakeup));
-        let reply: Vec<String> = self.shared.wire.call(&push, "relaying wake-ups").await?;
+        let reply: Vec<String> = self.shared.wire.call(shard, &push, "relaying wake-ups").await?;
         match reply.first().map(String::as_str) {
             Some("advanced") => Ok(Relayed::Advanced),
             Some("moved") => Ok(Relayed::Moved(read_cursor(&reply)?)),
@@ -167,7 +168,7 @@ impl Queue {
     /// When Redis does not answer.
     pub async fn cursor(&self, shard: u16) -> Result<CursorState, Fault> {
         let reply: Vec<String> =
-            self.shared.wire.call(&on(&CURSOR, shard), "reading the relay's cursor").await?;
+            self.shared.wire.call(shard, &on(&CURSOR, shard), "reading the relay's cursor").await?;
         match reply.first().map(String::as_str) {
             Some("known") => Ok(CursorState::Known(read_cursor(&reply)?)),
             _ => Ok(CursorState::Unknown),
@@ -192,15 +193,14 @@ impl Queue {
         for batch in counters.chunks(PUSH_MAX) {
             let mut count = on(&COUNT, shard);
             for counter in batch {
-                count.key(window_key(shard, &counter.key));
-                count.arg(counter.used).arg(counter.reset_at.ms());
+                count.arg(window_name(&counter.key)).arg(counter.used).arg(counter.reset_at.ms());
             }
-            self.shared.wire.call::<()>(&count, "loading the counters").await?;
+            self.shared.wire.call::<()>(shard, &count, "loading the counters").await?;
         }
         let beginning = Cursor::beginning(incarnation);
         let mut adopt = on(&ADOPT, shard);
         adopt.arg(incarnation).arg(beginning.due_at.ms()).arg(beginning.subject.to_string());
-        self.shared.wire.call::<()>(&adopt, "adopting a Redis").await
+        self.shared.wire.call::<()>(shard, &adopt, "adopting a Redis").await
     }
 
     /// Closes a gate in every shard, or prolongs it. Lanes of its scope wait until then.
@@ -221,7 +221,7 @@ impl Queue {
         for gate in gates {
             close.arg(&gate.scope_key).arg(gate.until.ms());
         }
-        self.shared.wire.call(&close, "closing a gate").await
+        self.shared.wire.call(shard, &close, "closing a gate").await
     }
 
     /// Opens a gate before its time; the lanes that waited for it wake.
@@ -233,7 +233,7 @@ impl Queue {
             loop {
                 let mut open = on(&OPEN, shard);
                 open.arg(scope_key).arg(OPEN_MAX);
-                if self.shared.wire.call::<u64>(&open, "opening a gate").await? == 0 {
+                if self.shared.wire.call::<u64>(shard, &open, "opening a gate").await? == 0 {
                     break;
                 }
             }
@@ -248,7 +248,7 @@ impl Queue {
     /// When Redis does not answer.
     pub async fn raise_epoch(&self, shard: u16, to: i64) -> Result<(), Fault> {
         let mut raise = on(&EPOCH, shard);
-        self.shared.wire.call(raise.arg(to), "raising the epoch").await
+        self.shared.wire.call(shard, raise.arg(to), "raising the epoch").await
     }
 
     /// Jobs that wait in a queue, for metrics.
@@ -257,8 +257,8 @@ impl Queue {
     /// When Redis does not answer.
     pub async fn depth(&self, queue: &str) -> Result<u64, Fault> {
         let mut waiting = 0;
-        let mut calls = self.shared.wire.calls.clone();
         for shard in 0..self.shared.config.shards {
+            let mut calls = self.shared.wire.calls.of(shard);
             let found: Option<u64> = redis::cmd("GET")
                 .arg(format!("{}q:{queue}:depth", prefix(shard)))
                 .query_async(&mut calls)
@@ -315,11 +315,14 @@ fn read_cursor(reply: &[String]) -> Result<Cursor, Fault> {
 }
 
 async fn refuse_eviction(wire: &Wire) -> Result<(), Fault> {
-    let mut calls = wire.calls.clone();
-    let info: redis::InfoDict = redis::cmd("INFO")
-        .query_async(&mut calls)
-        .await
-        .context("asking Redis how it is set up")?;
+    for mut calls in wire.calls.all() {
+        let asked = redis::cmd("INFO").query_async(&mut calls).await;
+        look_at(&asked.context("asking Redis how it is set up")?)?;
+    }
+    Ok(())
+}
+
+fn look_at(info: &redis::InfoDict) -> Result<(), Fault> {
     let policy = info.get::<String>("maxmemory_policy").unwrap_or_default();
     if !policy.is_empty() && policy != "noeviction" {
         return Err(Fault::new(format!(

@@ -4,19 +4,17 @@
 //! answer and the entry's end are one script; what a reader leaves unsettled goes to another.
 
 use crate::config::{Config, InboxConfig};
+pub use crate::keys::{Keys, can_have_inbox};
+use crate::link::Link;
+use crate::place::{Kind, Place};
 use base::{Context, Fault, clock};
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Pipeline, RedisError, Script, Value};
+use redis::{Pipeline, RedisError, Script, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// What the name of every inbox begins with; the tenant's name follows.
-const PREFIX: &str = "postfleet:inbox:";
 /// The one group of readers.
 const GROUP: &str = "ingest";
-/// The longest name of a tenant with an inbox.
-const NAME_MAX: usize = 64;
 /// How long a read waits for the first entry: a new tenant is found so much later at most.
 const WAIT: Duration = Duration::from_secs(1);
 /// A reader that has not read for so long is gone.
@@ -38,38 +36,11 @@ static LEAVE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!("#!lua flags=allow-oom\n", include_str!("lua/inbox_leave.lua")))
 });
 
-/// The stream that a tenant's apps add to.
-pub fn inbox_key(name: &str) -> String {
-    format!("{PREFIX}{name}")
-}
-
-/// The stream that answers them.
-pub fn answers_key(name: &str) -> String {
-    format!("{PREFIX}{name}:results")
-}
-
-/// Can a tenant of this name have an inbox? Its name stands in keys and in rules of access, so it
-/// has no colon, which would make it another's answers, and nothing that a pattern could mean.
-pub fn can_have_inbox(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(is_plain)
-}
-
-/// The command of an operator that lets `user` add to a tenant's inbox and read its answers, and do
-/// nothing else. `secret` is how Redis is told the password: `>` and the password, or `#` and its
-/// SHA-256.
-pub fn producer_rule(user: &str, secret: &str, name: &str) -> String {
-    let (inbox, answers) = (inbox_key(name), answers_key(name));
-    format!(
-        "ACL SETUSER {user} reset on {secret} +ping %W~{inbox} +xadd \
-         (%R~{answers} +xread +xrange +xrevrange)"
-    )
-}
-
 /// The way to the inboxes; cheap to clone, and not connected.
 #[derive(Clone)]
 pub struct Inbox {
-    client: Client,
+    place: Arc<Place>,
+    keys: Keys,
     config: InboxConfig,
     answer_within: Duration,
 }
@@ -111,9 +82,10 @@ pub struct Waiting {
 /// One reader of all inboxes.
 pub struct Reader {
     config: InboxConfig,
+    keys: Keys,
     /// Reads that wait have a connection of their own.
-    waits: MultiplexedConnection,
-    calls: MultiplexedConnection,
+    waits: Link,
+    calls: Link,
     consumer: String,
     open: BTreeSet<String>,
     /// Inboxes that the last read brought entries of.
@@ -123,11 +95,10 @@ pub struct Reader {
 impl Inbox {
     pub(crate) fn new(config: &InboxConfig, queue: &Config) -> Result<Self, Fault> {
         config.check()?;
-        let url = config.url.as_deref().unwrap_or(&queue.url);
-        // The error of a malformed URL may quote it, and it may carry a password.
-        let client = Client::open(url).map_err(|_| Fault::new("inbox.url is not a Redis URL"))?;
+        let place = Arc::new(config.place(queue)?);
+        let keys = Keys::new(place.kind == Kind::Cluster);
         let answer_within = Duration::from_millis(queue.response_timeout_ms);
-        Ok(Self { client, config: config.clone(), answer_within })
+        Ok(Self { place, keys, config: config.clone(), answer_within })
     }
 
     /// Connects a reader; `consumer` tells it from every other.
@@ -137,6 +108,7 @@ impl Inbox {
     pub async fn reader(&self, consumer: &str) -> Result<Reader, Fault> {
         Ok(Reader {
             config: self.config.clone(),
+            keys: self.keys,
             waits: self.connect(WAIT + self.answer_within).await?,
             calls: self.connect(self.answer_within).await?,
             consumer: consumer.to_owned(),
@@ -150,7 +122,7 @@ impl Inbox {
     /// # Errors
     /// When Redis does not answer.
     pub async fn waiting(&self, names: &[String]) -> Result<Vec<Waiting>, Fault> {
-        waiting(&mut self.connect(self.answer_within).await?, names).await
+        waiting(&mut self.connect(self.answer_within).await?, self.keys, names).await
     }
 
     /// Removes a tenant's inbox and its answers with all they hold.
@@ -159,18 +131,15 @@ impl Inbox {
     /// When Redis does not answer.
     pub async fn erase(&self, name: &str) -> Result<(), Fault> {
         let mut redis = self.connect(self.answer_within).await?;
-        for key in [inbox_key(name), answers_key(name)] {
+        for key in [self.keys.inbox(name), self.keys.answers(name)] {
             let removed = redis::cmd("UNLINK").arg(key).exec_async(&mut redis).await;
             removed.context("removing an inbox")?;
         }
         Ok(())
     }
 
-    async fn connect(&self, within: Duration) -> Result<MultiplexedConnection, Fault> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.answer_within))
-            .set_response_timeout(Some(within));
-        let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
+    async fn connect(&self, within: Duration) -> Result<Link, Fault> {
+        let connected = Link::brief(&self.place, &self.keys.inbox(""), within).await;
         connected.context("connecting to the Redis of the inbox")
     }
 }
@@ -186,7 +155,7 @@ impl Reader {
         for some in new.chunks(INBOXES_MAX) {
             let mut open = OPEN.prepare_invoke();
             some.iter().for_each(|name| {
-                open.key(inbox_key(name));
+                open.key(self.keys.inbox(name));
             });
             let told: Vec<String> =
                 open.invoke_async(&mut self.calls).await.context("opening the inboxes")?;
@@ -216,7 +185,7 @@ impl Reader {
         read.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(each);
         read.arg("BLOCK").arg(WAIT.as_millis().to_string()).arg("STREAMS");
         self.open.iter().for_each(|name| {
-            read.arg(inbox_key(name));
+            read.arg(self.keys.inbox(name));
         });
         self.open.iter().for_each(|_| {
             read.arg(">");
@@ -230,7 +199,7 @@ impl Reader {
             }
             Err(error) => return Err(error).context("reading the inboxes"),
         };
-        let entries = entries_of(reply)?;
+        let entries = entries_of(self.keys, reply)?;
         self.busy = entries.len().max(1);
         Ok(entries)
     }
@@ -250,11 +219,12 @@ impl Reader {
         for some in names.chunks(INBOXES_MAX) {
             let mut reclaim = RECLAIM.prepare_invoke();
             some.iter().for_each(|name| {
-                reclaim.key(inbox_key(name));
+                reclaim.key(self.keys.inbox(name));
             });
             reclaim.arg(&self.consumer).arg(self.config.reclaim_ms).arg(self.config.batch_max);
             let reply = reclaim.invoke_async(&mut self.calls).await;
-            found.extend(entries_of(reply.context("reclaiming entries of the inboxes")?)?);
+            let reply = reply.context("reclaiming entries of the inboxes")?;
+            found.extend(entries_of(self.keys, reply)?);
         }
         Ok(found)
     }
@@ -266,7 +236,7 @@ impl Reader {
     /// When Redis does not answer; then they are answered or not, all of them.
     pub async fn settle(&self, name: &str, answers: &[EntryAnswer]) -> Result<u64, Fault> {
         let mut settle = SETTLE.prepare_invoke();
-        settle.key(inbox_key(name)).key(answers_key(name)).arg(self.config.results_max);
+        settle.key(self.keys.inbox(name)).key(self.keys.answers(name)).arg(self.config.results_max);
         for one in answers {
             settle.arg(&one.id).arg(&one.key).arg(one.outcome).arg(&one.answer);
         }
@@ -279,7 +249,7 @@ impl Reader {
     /// When Redis does not answer.
     pub async fn waiting(&mut self) -> Result<Vec<Waiting>, Fault> {
         let names: Vec<String> = self.open.iter().cloned().collect();
-        waiting(&mut self.calls, &names).await
+        waiting(&mut self.calls, self.keys, &names).await
     }
 
     /// Forgets readers that are gone and hold nothing; with `is_leaving` this one too.
@@ -291,7 +261,7 @@ impl Reader {
         for some in names.chunks(INBOXES_MAX) {
             let mut leave = LEAVE.prepare_invoke();
             some.iter().for_each(|name| {
-                leave.key(inbox_key(name));
+                leave.key(self.keys.inbox(name));
             });
             leave.arg(if is_leaving { self.consumer.as_str() } else { "" });
             leave.arg(SILENT.as_millis().to_string());
@@ -302,13 +272,10 @@ impl Reader {
     }
 }
 
-async fn waiting(
-    calls: &mut MultiplexedConnection,
-    names: &[String],
-) -> Result<Vec<Waiting>, Fault> {
+async fn waiting(calls: &mut Link, keys: Keys, names: &[String]) -> Result<Vec<Waiting>, Fault> {
     let mut lengths = Pipeline::with_capacity(names.len());
     for name in names {
-        lengths.cmd("XLEN").arg(inbox_key(name));
+        lengths.cmd("XLEN").arg(keys.inbox(name));
     }
     let lengths: Vec<u64> =
         lengths.query_async(calls).await.context("asking how much waits in the inboxes")?;
@@ -322,7 +289,7 @@ fn is_stream_gone(error: &RedisError) -> bool {
 }
 
 /// A reply of streams with their entries, in either version of the protocol.
-fn entries_of(reply: Value) -> Result<Entries, Fault> {
+fn entries_of(keys: Keys, reply: Value) -> Result<Entries, Fault> {
     let streams: Vec<(Value, Value)> = match reply {
         Value::Nil => Vec::new(),
         Value::Map(pairs) => pairs,
@@ -332,7 +299,7 @@ fn entries_of(reply: Value) -> Result<Entries, Fault> {
     let mut by_name = BTreeMap::new();
     for (key, entries) in streams {
         let key = String::from_utf8(bytes(key)?).map_err(|_| strange())?;
-        let name = key.strip_prefix(PREFIX).ok_or_else(strange)?.to_owned();
+        let name = keys.name(&key).ok_or_else(strange)?.to_owned();
         let entries = array(entries)?.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         by_name.insert(name, entries);
     }
@@ -385,14 +352,6 @@ mod tests {
     }
 
     #[test]
-    fn no_name_of_a_tenant_makes_its_inbox_the_answers_of_another_or_a_pattern() {
-        assert!(can_have_inbox("default") && can_have_inbox("acme-2.eu_west"));
-        for name in ["", "a:results", "a*", "a b", "a?", "[a]", "ü", &"n".repeat(65)] {
-            assert!(!can_have_inbox(name), "{name}");
-        }
-    }
-
-    #[test]
     fn entries_are_read_in_both_versions_of_the_protocol() {
         let fields = Value::Array(vec![bulk("key"), bulk("k1"), bulk("post"), bulk("{}")]);
         let entry = Value::Array(vec![bulk("7-0"), fields]);
@@ -401,13 +360,14 @@ mod tests {
         let stream = bulk("postfleet:inbox:acme");
         let second = Value::Array(vec![Value::Array(vec![stream.clone(), entries.clone()])]);
         let third = Value::Map(vec![(stream, entries)]);
-        let read = entries_of(second).unwrap();
-        assert_eq!(read, entries_of(third).unwrap());
+        let keys = Keys::new(false);
+        let read = entries_of(keys, second).unwrap();
+        assert_eq!(read, entries_of(keys, third).unwrap());
         let [(name, entries)] = read.as_slice() else { panic!("{read:?}") };
         assert_eq!((name.as_str(), entries.len()), ("acme", 2));
         assert_eq!(entries[0].fields[1], (b"post".to_vec(), b"{}".to_vec()));
         assert!(entries[1].fields.is_empty());
-        assert_eq!(entries_of(Value::Nil).unwrap(), Entries::new());
-        assert!(entries_of(Value::Int(1)).is_err());
+        assert_eq!(entries_of(keys, Value::Nil).unwrap(), Entries::new());
+        assert!(entries_of(keys, Value::Int(1)).is_err());
     }
 }

@@ -6,6 +6,7 @@
 //! may be wiped at any instant and is filled again by the relay.
 #![deny(missing_docs)]
 
+pub mod access;
 mod backend;
 mod backoff;
 mod claimed;
@@ -14,9 +15,12 @@ mod core;
 mod handle;
 mod health;
 pub mod inbox;
+mod keys;
 mod lease;
 mod limiter;
+mod link;
 pub mod measure;
+mod place;
 mod pump;
 mod requests;
 mod session;

@@ -83,19 +83,19 @@ impl Queue {
                         Behind::Lane { queue, lane } => ("lane", format!("q:{queue}:lane:{lane}")),
                         Behind::Queue(queue) => ("queue", format!("q:{queue}:depth")),
                     };
-                    meter.key(window_key(shard, key)).arg("window").arg(calls_max).arg(window_ms);
+                    meter.arg(window_name(key)).arg("window").arg(calls_max).arg(window_ms);
                     meter.arg(how).arg(waiting).arg(ends_at.map_or(0, Timestamp::ms));
                     meter.arg(cost.max(&1));
                 }
                 Quota::Rate { key, rate } => {
                     let per_ms = u64::try_from(rate.per.as_millis()).unwrap_or(u64::MAX);
-                    meter.key(format!("{}rate:{key}", prefix(shard))).arg("rate");
+                    meter.arg(format!("rate:{key}")).arg("rate");
                     meter.arg(rate.calls.max(1)).arg(per_ms).arg(rate.burst.max(1));
                     meter.arg("").arg("").arg("");
                 }
             }
         }
-        let reply: Vec<i64> = self.shared.wire.call(&meter, "asking the limiter").await?;
+        let reply: Vec<i64> = self.shared.wire.call(shard, &meter, "asking the limiter").await?;
         let (first, left) = reply.split_first().context("the limiter said nothing")?;
         Ok(match *first {
             0 => Permit::Granted { left: left.iter().map(|&n| u32::try_from(n).ok()).collect() },
@@ -115,9 +115,11 @@ impl Queue {
         let mut pipe = redis::pipe();
         pipe.cmd("TIME");
         for key in keys {
-            pipe.cmd("HMGET").arg(window_key(shard, key)).arg(&["used", "reset", "left", "until"]);
+            pipe.cmd("HMGET")
+                .arg(prefix(shard) + &window_name(key))
+                .arg(&["used", "reset", "left", "until"]);
         }
-        let mut calls = self.shared.wire.calls.clone();
+        let mut calls = self.shared.wire.calls.of(shard);
         let reply: Vec<Vec<Option<i64>>> =
             pipe.query_async(&mut calls).await.context("looking at the limiter's windows")?;
         let (time, windows) = reply.split_first().context("Redis did not tell its time")?;
@@ -141,8 +143,8 @@ impl Queue {
         reset_at: Timestamp,
     ) -> Result<(), Fault> {
         let mut correct = on(&CORRECT, shard);
-        correct.key(window_key(shard, key)).arg(remaining).arg(reset_at.ms());
-        self.shared.wire.call(&correct, "correcting the limiter").await
+        correct.arg(window_name(key)).arg(remaining).arg(reset_at.ms());
+        self.shared.wire.call(shard, &correct, "correcting the limiter").await
     }
 }
 
@@ -167,9 +169,9 @@ fn seen(window: &[Option<i64>], now: i64) -> Option<Seen> {
     Some(Seen { used: number(used), reset_at: Timestamp::from_ms(reset), left_by_platform })
 }
 
-/// Where a window is kept.
-pub(crate) fn window_key(shard: u16, key: &str) -> String {
-    format!("{}window:{key}", prefix(shard))
+/// Where a window is kept, without the prefix of its shard.
+pub(crate) fn window_name(key: &str) -> String {
+    format!("window:{key}")
 }
 
 #[cfg(test)]

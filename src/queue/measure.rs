@@ -8,7 +8,7 @@ use base::{Context, Fault};
 /// # Errors
 /// When Redis does not answer.
 pub async fn used_memory(queue: &Queue) -> Result<u64, Fault> {
-    let mut calls = queue.shared.wire.calls.clone();
+    let mut calls = queue.shared.wire.calls.of(0);
     let info: redis::InfoDict = redis::cmd("INFO")
         .arg("memory")
         .query_async(&mut calls)
@@ -23,7 +23,7 @@ pub async fn used_memory(queue: &Queue) -> Result<u64, Fault> {
 /// # Errors
 /// When Redis does not answer.
 pub async fn slowest_ms(queue: &Queue) -> Result<f64, Fault> {
-    let mut calls = queue.shared.wire.calls.clone();
+    let mut calls = queue.shared.wire.calls.of(0);
     let entries: Vec<Vec<redis::Value>> = redis::cmd("SLOWLOG")
         .arg("GET")
         .arg(128)
@@ -48,6 +48,6 @@ pub async fn slowest_ms(queue: &Queue) -> Result<f64, Fault> {
 /// # Errors
 /// When Redis does not answer.
 pub async fn wipe(queue: &Queue) -> Result<(), Fault> {
-    let mut calls = queue.shared.wire.calls.clone();
+    let mut calls = queue.shared.wire.calls.of(0);
     redis::cmd("FLUSHALL").query_async(&mut calls).await.context("emptying Redis")
 }

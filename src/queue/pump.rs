@@ -10,8 +10,10 @@ use crate::turn::{Status, Turn, Turned, believed};
 use base::{clock, crash};
 use domain::time::Timestamp;
 use redis::RedisResult;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::futures::Notified;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// The most acknowledgements of one script.
@@ -58,9 +60,13 @@ impl Pump {
     /// Runs until it is aborted, after the worker has drained.
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new();
+        let core = self.core.clone();
         loop {
+            // Listened to from before the look, so that no room is missed in between.
+            let mut freed = pin!(core.room.notified());
+            freed.as_mut().enable();
             let claims = self.room();
-            if self.unsent.is_empty() && claims == 0 && !self.wait().await {
+            if self.unsent.is_empty() && claims == 0 && !self.wait(freed).await {
                 continue;
             }
             match self.turn(claims).await {
@@ -108,7 +114,7 @@ impl Pump {
 
     /// Waits for an ending, a call or the time of the next claim. True: every slot was busy for
     /// so long that a turn without a claim should show that Redis still answers.
-    async fn wait(&mut self) -> bool {
+    async fn wait(&mut self, freed: Pin<&mut Notified<'_>>) -> bool {
         let now = clock::stopwatch();
         // Without room only an ending helps, and that comes by the channel or as `room`.
         let full = self.next_at <= now;
@@ -116,7 +122,7 @@ impl Pump {
         tokio::select! {
             one = self.receiver.recv() => self.unsent.extend(one),
             due_ms = self.bell.heard() => self.called(due_ms),
-            () = self.core.room.notified() => {}
+            () = freed => {}
             () = tokio::time::sleep_until(until.into()) => return full,
         }
         false
@@ -135,7 +141,7 @@ impl Pump {
     async fn turn(&mut self, claims: usize) -> RedisResult<()> {
         let turned = self.exchange(claims).await;
         let found = turned.as_ref().map_or(0, |turned| turned.jobs.len());
-        self.core.give_back(claims - found);
+        self.core.give_back_unused(claims - found);
         // A script whose reply did not come may have claimed.
         if turned.is_err() && claims > 0 {
             self.in_doubt = true;

@@ -25,8 +25,9 @@ impl Queue {
     /// # Errors
     /// When Redis does not answer at once.
     pub async fn count_request(&self, caller: &str, window: Duration) -> Result<Counted, Fault> {
-        let key = format!("{}requests:{caller}", prefix(self.shard_of(caller)));
-        let mut calls = self.shared.wire.calls.clone();
+        let shard = self.shard_of(caller);
+        let key = format!("{}requests:{caller}", prefix(shard));
+        let mut calls = self.shared.wire.calls.of(shard);
         let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
         let mut pipe = redis::pipe();
         pipe.atomic();

@@ -105,7 +105,7 @@ async fn renew(shared: &Shared, shard: u16, begun: bool) -> redis::RedisResult<O
         .arg(lease.session())
         .arg(shared.config.lease_ms)
         .arg(u8::from(!begun))
-        .invoke_async(&mut shared.wire.beats.clone())
+        .invoke_async(&mut shared.wire.beats.of(shard))
         .await?;
     if !alive {
         return Ok(None);
@@ -119,7 +119,7 @@ async fn reap(shared: &Shared, shard: u16) -> redis::RedisResult<()> {
         let (jobs, more): (u64, bool) = wire::on(&REAP, shard)
             .arg(shared.config.lease_ms)
             .arg(LANES_A_STEP)
-            .invoke_async(&mut shared.wire.beats.clone())
+            .invoke_async(&mut shared.wire.beats.of(shard))
             .await?;
         if jobs > 0 {
             tracing::warn!(shard, jobs, "took back the jobs of a dead process");

@@ -186,7 +186,8 @@ async fn listen_once(
 ) -> redis::RedisResult<()> {
     /// A connection that died without a word is noticed by the next ping.
     const PING_EVERY: Duration = Duration::from_secs(2);
-    let connect = shared.wire.client.get_async_pubsub();
+    let first = wire::prefix(0);
+    let connect = shared.wire.place.listen(&first);
     let (mut sink, mut messages) = in_time(shared, connect).await?.split();
     let channels: Vec<String> =
         (0..shared.config.shards).map(|shard| wire::prefix(shard) + "wake").collect();
@@ -225,7 +226,7 @@ async fn in_time<T>(
 async fn known_gates(shared: &Shared) -> redis::RedisResult<Vec<(String, Timestamp)>> {
     let mut all = Vec::new();
     for shard in 0..shared.config.shards {
-        let mut calls = shared.wire.calls.clone();
+        let mut calls = shared.wire.calls.of(shard);
         let found: Vec<(String, i64)> = wire::on(&GATES, shard).invoke_async(&mut calls).await?;
         all.extend(found.into_iter().map(|(key, ms)| (key, Timestamp::from_ms(ms))));
     }

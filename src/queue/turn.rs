@@ -71,7 +71,7 @@ impl Turn<'_> {
             add_ended(&mut turn, one, &mut moves);
         }
         moves.iter().for_each(|wakeup| add_wakeup(&mut turn, wakeup));
-        let reply: Reply = turn.invoke_async(&mut shared.wire.turns.clone()).await?;
+        let reply: Reply = turn.invoke_async(&mut shared.wire.turns.of(self.shard)).await?;
         self.read(&reply)
     }
 
@@ -178,7 +178,7 @@ pub(crate) async fn believed(
     loop {
         let mut mine = wire::on(&MINE, shard);
         mine.arg(guard.session()).arg(&**queue).arg(&cursor).arg(LANES_A_LOOK);
-        let found: Vec<Vec<u8>> = mine.invoke_async(&mut shared.wire.turns.clone()).await?;
+        let found: Vec<Vec<u8>> = mine.invoke_async(&mut shared.wire.turns.of(shard)).await?;
         let (next, found) = found.split_first().ok_or_else(unreadable)?;
         for fields in found.chunks_exact(2) {
             held.push(claimed(queue, shard, guard, &fields[0], &fields[1])?);

@@ -1,10 +1,11 @@
 //! The connections of one process and the scripts that travel on them.
 
 use crate::config::Config;
+use crate::link::Link;
+use crate::place::{Kind, Place};
 use base::{Context, Fault, clock};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, FromRedisValue, IntoConnectionInfo, Script, ScriptInvocation};
-use std::sync::LazyLock;
+use redis::{FromRedisValue, Script, ScriptInvocation};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// Puts the common part before a script. `flags` decides what Redis refuses when memory is full.
@@ -37,48 +38,62 @@ pub(crate) static RENEW: LazyLock<Script> =
 pub(crate) static REAP: LazyLock<Script> =
     script!(" flags=allow-oom", "lua/pulse.lua", "lua/reap.lua");
 
-/// Three connections, so that a fat reply to a claim delays neither a renewal nor a permit.
+/// Three connections, so that a fat reply to a claim delays neither a renewal nor a permit; three
+/// for each shard where Redis is a Cluster.
 pub(crate) struct Wire {
-    pub(crate) client: Client,
+    pub(crate) place: Arc<Place>,
     /// Acknowledgements and claims.
-    pub(crate) turns: ConnectionManager,
+    pub(crate) turns: Lines,
     /// Sessions: renewing and reaping.
-    pub(crate) beats: ConnectionManager,
+    pub(crate) beats: Lines,
     /// Everything a caller waits for.
-    pub(crate) calls: ConnectionManager,
+    pub(crate) calls: Lines,
+}
+
+/// The connections for one purpose.
+pub(crate) struct Lines(Vec<Link>);
+
+impl Lines {
+    async fn connect(place: &Arc<Place>, config: &Config) -> Result<Self, Fault> {
+        let within = Duration::from_millis(config.response_timeout_ms);
+        let shards = if place.kind == Kind::Cluster { config.shards } else { 1 };
+        let mut lines = Vec::new();
+        for shard in 0..shards {
+            let link = Link::lasting(place, &prefix(shard), within).await;
+            lines.push(link.context("connecting to Redis")?);
+        }
+        Ok(Self(lines))
+    }
+
+    /// To the server of a shard.
+    pub(crate) fn of(&self, shard: u16) -> Link {
+        self.0[usize::from(shard) % self.0.len()].clone()
+    }
+
+    /// To every server that holds a shard; some more than once.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Link> {
+        self.0.iter().cloned()
+    }
 }
 
 impl Wire {
     pub(crate) async fn connect(config: &Config) -> Result<Self, Fault> {
-        // The error of a malformed URL may quote it, and it may carry a password.
-        let info = config
-            .url
-            .as_str()
-            .into_connection_info()
-            .map_err(|_| Fault::new("queue.url is not a Redis URL"))?;
-        let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-        let client = Client::open(info.set_tcp_settings(tcp)).context("setting up Redis")?;
-        let manager = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(Duration::from_millis(config.response_timeout_ms)))
-            .set_connection_timeout(Some(Duration::from_millis(config.response_timeout_ms)))
-            .set_number_of_retries(2)
-            .set_min_delay(Duration::from_millis(20))
-            .set_max_delay(Duration::from_millis(500));
-        let connect = || ConnectionManager::new_with_config(client.clone(), manager.clone());
-        let turns = connect().await.context("connecting to Redis")?;
-        let beats = connect().await.context("connecting to Redis")?;
-        let calls = connect().await.context("connecting to Redis")?;
-        Ok(Self { client, turns, beats, calls })
+        let place = Arc::new(config.place()?);
+        let turns = Lines::connect(&place, config).await?;
+        let beats = Lines::connect(&place, config).await?;
+        let calls = Lines::connect(&place, config).await?;
+        Ok(Self { place, turns, beats, calls })
     }
 
-    /// Runs a script for a caller.
+    /// Runs a script of a shard for a caller.
     pub(crate) async fn call<T: FromRedisValue>(
         &self,
+        shard: u16,
         invocation: &ScriptInvocation<'_>,
         doing: &'static str,
     ) -> Result<T, Fault> {
         let since = clock::stopwatch();
-        let answered = invocation.invoke_async(&mut self.calls.clone()).await;
+        let answered = invocation.invoke_async(&mut self.calls.of(shard)).await;
         metrics::histogram!("postfleet_redis_seconds", "doing" => doing)
             .record(since.elapsed().as_secs_f64());
         if answered.is_err() {

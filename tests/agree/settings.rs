@@ -109,6 +109,9 @@ fn the_configuration_that_is_shown_is_the_default() {
     let queue = |config| {
         let queue::Config {
             url,
+            tls_ca_file,
+            tls_cert_file,
+            tls_key_file,
             shards,
             lease_ms,
             renew_every_ms,
@@ -118,7 +121,8 @@ fn the_configuration_that_is_shown_is_the_default() {
             weights,
         } = config;
         let times = (lease_ms, renew_every_ms, poll_every_ms, response_timeout_ms);
-        (url, shards, batch_max, times, weights)
+        let tls = (tls_ca_file, tls_cert_file, tls_key_file);
+        (url, tls, shards, batch_max, times, weights)
     };
     assert_eq!(queue(shown.queue), queue(own.queue));
     let inbox = |config| {

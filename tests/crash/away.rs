@@ -109,7 +109,7 @@ async fn survive(name: &str, absences: &[Absence]) {
 // case: R-away
 #[tokio::test]
 async fn a_redis_that_is_away_loses_and_doubles_nothing_and_claims_go_on() {
-    let pause = Absence::Paused(Duration::from_secs(5));
+    let pause = Absence::Paused(Duration::from_secs(10));
     survive("away", &[pause, Absence::Killed, Absence::Cut]).await;
 }
 

@@ -1,5 +1,6 @@
 //! Redis and Postgres die, and the process is asked to end, while posts go out.
 
+use super::faults::resumes;
 use super::writer::{Writer, outcomes};
 use crate::support::{Fleet, eventually};
 use base::clock;
@@ -43,7 +44,7 @@ async fn a_redis_that_dies_comes_back_and_nothing_is_lost_or_doubled() {
 #[tokio::test]
 async fn a_postgres_that_dies_comes_back_and_nothing_is_lost_or_doubled() {
     let mut fleet = Fleet::start(&["--delay-ms", NETWORK_MS], &[]).await;
-    let mut writer = Writer::new(&fleet, "postgres", POSTS, ACCOUNTS).await;
+    let mut writer = Writer::new(&fleet, "postgres", POSTS + 5, ACCOUNTS).await;
     writer.ask(&fleet, POSTS).await;
     under_way(&fleet).await;
     signal("KILL", fleet.servers().0);
@@ -52,6 +53,7 @@ async fn a_postgres_that_dies_comes_back_and_nothing_is_lost_or_doubled() {
         if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
     })
     .await;
+    resumes(&fleet, &mut writer, "a Postgres that died answered").await;
     writer.ask_all(&fleet).await;
     let ended = writer.judge(&fleet).await;
     assert!(ended.iter().all(|one| one.status == "published"), "{ended:?}");

@@ -72,7 +72,7 @@ impl Writer {
         let api = fleet.api();
         let open = (0..self.begun).filter(|number| !self.acknowledged.contains(number));
         let asked = open.map(|number| {
-            let key = format!("{}-{number}", self.brand);
+            let key = self.key(number);
             let mut body = self.everywhere.clone().unwrap_or_else(|| json!({}));
             body["brandSlug"] = self.brand.clone().into();
             body["text"] = format!("Post {key}").into();
@@ -95,6 +95,16 @@ impl Writer {
                 Err(_) => {}
             }
         }
+    }
+
+    /// The words of the posts that were asked for last, so many of them.
+    pub fn newest(&self, count: usize) -> Vec<String> {
+        let numbers = self.begun.saturating_sub(count)..self.begun;
+        numbers.map(|number| format!("Post {}", self.key(number))).collect()
+    }
+
+    fn key(&self, number: usize) -> String {
+        format!("{}-{number}", self.brand)
     }
 
     /// Asks until every post is acknowledged.

@@ -221,6 +221,11 @@ impl Fleet {
         self.place.as_ref().expect("the fleet has started")
     }
 
+    /// From now on its API is another front door of it.
+    pub fn answer_at(&mut self, place: Place) {
+        self.place = Some(place);
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.running.as_ref().expect("the fleet runs").id()

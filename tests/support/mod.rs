@@ -16,8 +16,11 @@ pub mod person;
 pub mod prometheus;
 pub mod receiver;
 pub mod scene;
+#[path = "../../src/queue/tests/servers.rs"]
+pub mod servers;
 pub mod sim;
 pub mod snippets;
+pub mod switch;
 pub mod wait;
 pub mod worker;
 
@@ -28,4 +31,5 @@ pub use fleet::Fleet;
 pub use lossy::Lossy;
 pub use receiver::{Got, Receiver};
 pub use scene::{Account, Scene, Way};
+pub use switch::Switch;
 pub use wait::{eventually, say, turn};

@@ -4,6 +4,8 @@ use base::clock;
 use std::io::Write;
 use std::time::Duration;
 
+/// What happens at once on a machine with nothing else to do.
+pub const SOON: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Looks again and again until there is something to see. `look` says what it saw instead.

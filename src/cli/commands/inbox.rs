@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::say::say;
 use base::{Context, Fault, rng};
 use queue::Queue;
-use queue::inbox::{Waiting, answers_key, can_have_inbox, inbox_key, producer_rule};
+use queue::inbox::{Keys, Waiting, can_have_inbox};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -53,7 +53,8 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
     let config = config(arguments)?;
     match &arguments.order {
         Order::Acl { tenant, user } => {
-            let told = rule(&names(&config).await?, tenant, user.as_deref())?;
+            let keys = config.inbox.keys(&config.queue)?;
+            let told = rule(keys, &names(&config).await?, tenant, user.as_deref())?;
             say(match arguments.json {
                 true => serde_json::to_string_pretty(&told).context("writing JSON")?,
                 false => told["rule"].as_str().unwrap_or_default().to_owned(),
@@ -73,7 +74,7 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
 }
 
 /// The rule of a user with a password of its own, and what it opens.
-fn rule(names: &[String], tenant: &str, user: Option<&str>) -> Result<Value, Fault> {
+fn rule(keys: Keys, names: &[String], tenant: &str, user: Option<&str>) -> Result<Value, Fault> {
     if !names.iter().any(|name| name == tenant) {
         let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         return Err(Fault::new(format!("no tenant {tenant:?} has an inbox; there are: {known}")));
@@ -87,11 +88,11 @@ fn rule(names: &[String], tenant: &str, user: Option<&str>) -> Result<Value, Fau
     rng::fill(&mut bytes);
     let password = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     Ok(json!({
-        "rule": producer_rule(&user, &format!(">{password}"), tenant),
+        "rule": keys.producer_rule(&user, &format!(">{password}"), tenant),
         "user": user,
         "password": password,
-        "inbox": inbox_key(tenant),
-        "answers": answers_key(tenant),
+        "inbox": keys.inbox(tenant),
+        "answers": keys.answers(tenant),
     }))
 }
 
@@ -141,7 +142,9 @@ mod tests {
     #[test]
     fn a_rule_is_for_a_tenant_that_there_is_and_opens_its_two_streams_alone() {
         let names = ["acme".to_owned(), "default".to_owned()];
-        let told = rule(&names, "acme", None).unwrap();
+        let config = Config::default();
+        let keys = config.inbox.keys(&config.queue).unwrap();
+        let told = rule(keys, &names, "acme", None).unwrap();
         let password = told["password"].as_str().unwrap();
         let rule_of_acme = format!(
             "ACL SETUSER inbox-acme reset on >{password} +ping %W~postfleet:inbox:acme +xadd \
@@ -149,9 +152,9 @@ mod tests {
         );
         assert_eq!(told["rule"], rule_of_acme);
         assert_eq!(password.len(), 64);
-        assert_ne!(rule(&names, "acme", None).unwrap()["password"], password);
-        let unknown = rule(&names, "acm", None).unwrap_err().to_string();
+        assert_ne!(rule(keys, &names, "acme", None).unwrap()["password"], password);
+        let unknown = rule(keys, &names, "acm", None).unwrap_err().to_string();
         assert!(unknown.contains("acme, default"), "{unknown}");
-        assert!(rule(&names, "acme", Some("two words")).is_err());
+        assert!(rule(keys, &names, "acme", Some("two words")).is_err());
     }
 }

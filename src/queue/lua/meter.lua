@@ -1,6 +1,6 @@
 -- Counts one call in every quota, or in none.
--- KEYS  1 the shard's prefix 2… the quotas, at most 16
--- ARGV  seven for each quota in the same order, either
+-- KEYS  1 the shard's prefix
+-- ARGV  eight for each quota, at most 16 of them, its name without prefix and either
 --       'window' calls_max window_ms how waiting ends_ms cost: how is '' | 'lane' | 'queue',
 --       waiting the name without prefix, ends_ms the end of a calendar's window or 0
 --       'rate' calls per_ms burst '' '' ''
@@ -73,11 +73,11 @@ local function rate(key, first)
 end
 
 local asked, later = {}, 0
-for i = 2, #KEYS do
-  local first = i * 7 - 13
+for first = 2, #ARGV, 8 do
   local quota = ARGV[first] == 'rate' and rate or window
-  asked[i - 1] = quota(KEYS[i], first)
-  later = math.max(later, asked[i - 1].later)
+  local one = quota(base .. ARGV[first - 1], first)
+  asked[#asked + 1] = one
+  later = math.max(later, one.later)
 end
 if later > 0 then return { later } end
 

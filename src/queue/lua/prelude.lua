@@ -1,6 +1,7 @@
 -- Put before every other script: the clock, the identity of this server, and lanes.
 -- Every key begins with KEYS[1], `{pf:sN}:`, whose hash tag keeps a shard in one slot. Names of
--- lanes are data, so their keys are made from that prefix and cannot be listed beforehand.
+-- lanes are data, so their keys are made from that prefix and cannot be listed beforehand. Nothing
+-- else is listed either: while its slot moves, a script with several keys would be turned away.
 local base, ARGV = KEYS[1], ARGV
 local call, pack = redis.call, cmsgpack.pack
 local busy = base .. 'busy'

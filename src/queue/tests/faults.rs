@@ -266,7 +266,7 @@ async fn a_full_redis_refuses_pushes_and_takes_what_makes_room() {
     let queue = redis.adopted().await;
     queue.push(&[wakeup(1, 1, 1)]).await.unwrap();
     redis.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
-    assert!(queue.fullness().await.unwrap() > 1.0);
+    assert!(queue.fullness(0).await.unwrap() > 1.0);
     assert!(queue.push(&[wakeup(2, 1, 2)]).await.is_err());
     let worker = Worker::done(&queue, 1);
     within(5, async || worker.count() == 1).await;

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod claims;
 #[cfg(test)]
+mod encrypted;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod limits;
@@ -11,6 +13,10 @@ mod limits;
 mod load;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod places;
+#[cfg(test)]
+mod servers;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! A private Redis for each test, and short ways to say what a test needs.
+//!
+//! What is tested connects as the user that `postfleet redis-acl` makes, so every test shows that
+//! the used commands are allowed.
 
+use crate::servers::program;
 use base::clock;
 use domain::time::Timestamp;
 use queue::{Claimed, Config, CursorState, Outcome, Queue, Wakeup, WorkerOptions};
@@ -11,6 +15,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+/// The user of what is tested.
+const USER: &str = "fleet";
 
 /// A redis-server of its own, killed on drop.
 pub struct Redis {
@@ -56,7 +63,8 @@ impl Redis {
     }
 
     pub fn config(&self) -> Config {
-        Config { url: self.url(), lease_ms: 2_000, renew_every_ms: 300, ..Config::default() }
+        let url = self.url().replace("//", &format!("//{USER}:word@"));
+        Config { url, lease_ms: 2_000, renew_every_ms: 300, ..Config::default() }
     }
 
     /// A handle as another process would have it, not adopted.
@@ -80,9 +88,12 @@ impl Drop for Redis {
 }
 
 fn spawn(port: u16, folder: &tempfile::TempDir) -> Child {
-    Command::new("redis-server")
+    let rules = queue::access::rules(&Config::default(), USER, ">word").unwrap();
+    let user = rules[0].strip_prefix("ACL SETUSER ").unwrap().split(' ');
+    Command::new(program())
         .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"])
-        .args(["--bind", "127.0.0.1", "--dir", folder.path().to_str().unwrap()])
+        .args(["--bind", "127.0.0.1", "--dir", folder.path().to_str().unwrap(), "--user"])
+        .args(user)
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server must be installed")

@@ -3,6 +3,7 @@
 mod accept;
 mod bare;
 mod cpu;
+mod idle;
 mod publish;
 mod queue;
 mod schedule;
@@ -43,6 +44,8 @@ enum Work {
     Schedule(schedule::Arguments),
     /// Posts created through the API, beside a bare server that inserts the same rows.
     Accept(accept::Arguments),
+    /// What a worker in all roles costs while there is nothing to do.
+    Idle(idle::Arguments),
     /// How long it takes to count 25,000 characters as X does.
     Text(text::Arguments),
     /// A worker process of the other benches.
@@ -72,6 +75,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
         Work::Crash(arguments) => queue::crash::run(arguments).await,
         Work::Memory(arguments) => queue::memory::run(arguments).await,
         Work::Schedule(arguments) => schedule::run(arguments).await,
+        Work::Idle(arguments) => idle::run(arguments).await,
         Work::Accept(arguments) => accept::run(arguments).await,
         Work::BareAcceptor(arguments) => accept::bare::run(arguments).await,
         Work::Publisher(arguments) => schedule::publisher::run(arguments).await,

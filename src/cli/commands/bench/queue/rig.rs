@@ -133,6 +133,14 @@ impl Rig {
         self.fleet()?.args(["work", "--roles", roles]).spawn().context("starting a relay")
     }
 
+    /// A worker in all roles, in a process of its own.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn work(&self) -> Result<Child, Fault> {
+        self.fleet()?.arg("work").spawn().context("starting a worker")
+    }
+
     /// The API alone, in a process of its own.
     ///
     /// # Errors
@@ -165,8 +173,12 @@ impl Rig {
     /// Processor time so far.
     pub fn spent(&self, workers: &Workers) -> Spent {
         let pids: Vec<u32> = workers.children.iter().filter_map(|(c, ..)| c.id()).collect();
-        let redis = cpu_of(self.private.state.redis.process);
-        Spent([cpu::of_trees(&pids), redis, self.postgres_cpu()])
+        Spent([cpu::of_trees(&pids), self.redis_cpu(), self.postgres_cpu()])
+    }
+
+    /// Processor time of Redis so far.
+    pub fn redis_cpu(&self) -> Duration {
+        cpu_of(self.private.state.redis.process)
     }
 
     /// Processor time of Postgres so far.

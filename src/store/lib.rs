@@ -56,6 +56,7 @@ pub mod refusals;
 pub mod reseals;
 pub mod retries;
 pub mod reviews;
+mod schema;
 pub mod scope;
 pub mod seeds;
 pub mod settles;
@@ -71,6 +72,7 @@ mod warm;
 pub mod webhooks;
 
 use base::{Context, Fault};
+pub use schema::Schema;
 use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::str::FromStr;
@@ -165,17 +167,6 @@ impl Store {
         })
     }
 
-    /// Brings the schema up to date. Safe to run by many processes at once.
-    ///
-    /// # Errors
-    /// When a migration fails, or was edited after it had run.
-    pub async fn migrate(&self) -> Result<(), Fault> {
-        sqlx::migrate!("../../migrations").run(&self.pool).await.context("migrating the schema")?;
-        // The connections of before the migration had nothing to compare with.
-        let mut connection = self.pool.acquire().await?;
-        histories::greet(&mut connection).await.context("comparing histories")
-    }
-
     /// A person's turn to change a post, or to place one. Who waits for the lock of a post or a
     /// brand holds a connection, and whoever has it may want another: a button that is pressed
     /// fifty times would take them all.
@@ -198,4 +189,10 @@ impl Store {
         self.at_hand.clear();
         self.pool.close().await;
     }
+}
+
+/// Whether a fault says that Postgres cannot be reached or does not let us in, which may pass; a
+/// configuration that cannot be read does not.
+pub fn is_away(fault: &Fault) -> bool {
+    fault.find::<sqlx::Error>().is_some_and(|error| !matches!(error, sqlx::Error::Configuration(_)))
 }

@@ -71,6 +71,7 @@ fn every_key_of_the_configuration_is_shown_and_explained() {
         ("media", fields_of::<media::Config>()),
         ("outbound", fields_of::<base::outbound::Config>()),
         ("workers", fields_of::<workers::Config>()),
+        ("shutdown", fields_of::<base::shutdown::Config>()),
         ("log", fields_of::<base::telemetry::Config>()),
         // Given in the environment, in sections of their own where a platform has several, and with
         // the platforms whose calls name a version.
@@ -133,6 +134,7 @@ fn the_configuration_that_is_shown_is_the_default() {
     assert_eq!(server(shown.server), server(own.server));
     assert_eq!(shown.media, own.media);
     assert_eq!(shown.outbound, own.outbound);
+    assert_eq!(shown.shutdown, own.shutdown);
     // What may hold keys cannot be printed.
     assert!(shown.vault == own.vault, "[vault]");
     assert_eq!(format!("{:?}", shown.workers), format!("{:?}", own.workers));

@@ -1,7 +1,8 @@
 //! What is written in two places is compared: drawings and tables with the code.
 
+mod deployment;
 mod quick_start;
-mod settings;
+pub mod settings;
 mod simulators;
 mod sixth;
 mod states;

@@ -45,8 +45,13 @@ fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/postfleet.toml")
 }
 
+/// The configuration in a file.
+pub fn load(file: &Path) -> Config {
+    Config::load(Some(file)).unwrap()
+}
+
 /// The keys of a section, those behind a `#` too: not every default can be written down.
-fn keys_of(text: &str, section: &str) -> Vec<String> {
+pub fn keys_of(text: &str, section: &str) -> Vec<String> {
     let head = format!("[{section}]");
     let lines = text.lines().skip_while(|line| *line != head).skip(1);
     let key = |line: &str| {

@@ -9,6 +9,8 @@ pub use tokio_util::sync::CancellationToken;
 
 /// Kept in hand between our own end and the moment at which whoever asked for it kills us.
 const IN_HAND: Duration = Duration::from_secs(5);
+/// What the very last steps of a process may take, once the time for everything else is over.
+pub const LAST: Duration = Duration::from_secs(1);
 /// How long what is under way gets after a second signal.
 const HURRIED: Duration = Duration::from_secs(2);
 
@@ -28,7 +30,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// How long the process takes at most from the first signal to its end.
+    /// How long what is under way gets from the first signal on.
     ///
     /// # Errors
     /// When so little grace is given that nothing could end in good order.
@@ -40,7 +42,7 @@ impl Config {
                 format!("[shutdown] grace_s is {}, and must be at least {least}: ", self.grace_s);
             return Err(Fault::new(told + "five seconds of it are kept in hand"));
         }
-        Ok(grace - IN_HAND)
+        Ok(grace - IN_HAND - LAST)
     }
 }
 
@@ -125,8 +127,8 @@ mod tests {
 
     #[test]
     fn five_seconds_of_the_grace_are_kept_in_hand_and_too_little_is_refused() {
-        assert_eq!(Config::default().drain_within().unwrap(), Duration::from_secs(25));
-        assert_eq!(Config { grace_s: 10 }.drain_within().unwrap(), Duration::from_secs(5));
+        assert_eq!(Config::default().drain_within().unwrap(), Duration::from_secs(24));
+        assert_eq!(Config { grace_s: 10 }.drain_within().unwrap(), Duration::from_secs(4));
         let refused = Config { grace_s: 9 }.drain_within().unwrap_err().to_string();
         assert!(refused.contains("grace_s is 9") && refused.contains("at least 10"), "{refused}");
     }

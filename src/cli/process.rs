@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::wire::Fleet;
 use base::notify::{self, Notifier};
-use base::shutdown::Shutdown;
+use base::shutdown::{LAST, Shutdown};
 use base::{Fault, clock, telemetry};
 use server::Operators;
 use std::time::Duration;
@@ -70,12 +70,15 @@ impl Process {
     /// Those of `work`.
     pub async fn carry(
         mut self,
+        fleet: &Fleet,
         work: impl Future<Output = Result<(), Fault>>,
     ) -> Result<(), Fault> {
         let ended = tokio::select! {
             ended = work => ended,
             () = self.shutdown.over.cancelled() => {
                 tracing::warn!("the time to end in good order is over; the rest is left as it is");
+                // What was counted is written down all the same.
+                let _ = tokio::time::timeout(LAST, fleet.app.keys().flush()).await;
                 Ok(())
             }
         };

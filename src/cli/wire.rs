@@ -48,6 +48,7 @@ impl Fleet {
         asked: &CancellationToken,
     ) -> Result<Option<Self>, Fault> {
         let store = until_there("postgres", operators, store::is_away, || async {
+            store::reach(&config.store).await?;
             let store = Store::connect(&config.store).await?;
             let schema = store.schema().await?;
             schema.fits()?;

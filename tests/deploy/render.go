@@ -51,7 +51,8 @@ func set(values map[string]interface{}, pair string) {
 
 func main() {
 	chart := os.Args[1]
-	about, values := load(filepath.Join(chart, "Chart.yaml")), load(filepath.Join(chart, "values.yaml"))
+	about := load(filepath.Join(chart, "Chart.yaml"))
+	values := load(filepath.Join(chart, "values.yaml"))
 	for _, pair := range os.Args[2:] {
 		set(values, pair)
 	}

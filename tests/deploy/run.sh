@@ -36,7 +36,8 @@ if command -v helm >/dev/null; then
   rendered=("$work/plain.yaml" "$work/all.yaml")
 elif command -v go >/dev/null && need golang-github-masterminds-sprig-dev; then
   render() {
-    GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' go run tests/deploy/render.go deploy/chart "$@"
+    GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' \
+      go run tests/deploy/render.go deploy/chart "$@"
   }
   render >"$work/plain.yaml" || failed=1
   render keda.enabled=true serviceMonitor.enabled=true serve.ingress.enabled=true \
@@ -67,6 +68,7 @@ else
   not "the chart's values and the compose file: no yaml and jsonschema for Python"
 fi
 
-command -v docker >/dev/null && docker info >/dev/null 2>&1 || not "the image: no builder of containers"
+docker info >/dev/null 2>&1 || podman info >/dev/null 2>&1 ||
+  not "the image and the compose file by their own tools: no builder of containers"
 [ "$failed" -eq 0 ] && echo "deploy: what could be checked holds"
 exit "$failed"

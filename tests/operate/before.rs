@@ -68,7 +68,7 @@ async fn put_back(fleet: &Fleet, by: Duration) {
     };
     run(&mut db, "DROP SCHEMA public CASCADE; CREATE SCHEMA public".to_owned()).await;
     known().await.run_to(52, &mut db).await.unwrap();
-    let rows = fs::read_to_string(folder().join("rows.sql")).unwrap();
+    let rows = fs::read_to_string(folder().join("rows.dump")).unwrap();
     // Rows refer to each other in circles, and what triggers write is in the dump already.
     run(&mut db, "SET session_replication_role = replica".to_owned()).await;
     run(&mut db, moved(&rows, by)).await;

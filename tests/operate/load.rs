@@ -112,19 +112,17 @@ impl Load {
             }
         }
         late.sort_unstable();
-        let nth = |part: f64| {
-            // The share of a list is one of its places.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place")]
-            let place = (late.len() as f64 * part) as usize;
-            late.get(place.min(late.len().saturating_sub(1))).copied().unwrap_or_default()
+        let nth = |percent: usize| {
+            let place = (late.len() * percent / 100).min(late.len().saturating_sub(1));
+            late.get(place).copied().unwrap_or_default()
         };
         Figures {
             deliveries: self.deliveries(),
             lost,
             doubled: taken.values().filter(|at| at.len() > 1).count(),
             unpublished: usize::try_from(all - published).unwrap(),
-            p99: nth(0.99),
-            max: nth(1.0),
+            p99: nth(99),
+            max: nth(100),
         }
     }
 }

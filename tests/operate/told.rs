@@ -10,15 +10,17 @@ pub fn stopping_at(log: &str) -> Timestamp {
 
 /// The claims that brought jobs after an instant.
 pub fn claims_after(log: &str, instant: Timestamp) -> Vec<&str> {
-    let is_claim = |line: &&str| line.contains("TRACE") && line.contains(": claimed ");
+    let is_claim = |line: &&str| line.contains("TRACE") && line.contains("claimed");
     log.lines().filter(is_claim).filter(|line| at(line) > instant).collect()
 }
 
 /// The instant that a line begins with.
 fn at(line: &str) -> Timestamp {
-    let plain: String = line.chars().filter(|c| !c.is_control()).collect();
-    let place = plain.find("20").unwrap_or_default();
-    let word = plain[place..].split(' ').next().unwrap_or_default();
+    // Colours stand around it.
+    let place = line.find("20").unwrap_or_default();
+    let is_in_it = |c: &char| c.is_ascii_digit() || "-:.TZ".contains(*c);
+    let word: String = line[place..].chars().take_while(is_in_it).collect();
+    let word = word.as_str();
     Timestamp::parse(word).unwrap_or_else(|| panic!("no instant in {line:?}"))
 }
 

@@ -116,7 +116,7 @@ async fn a_process_waits_for_its_parts_says_what_is_missing_and_ends_in_good_ord
     assert!(waits.body["message"].as_str().unwrap().contains("refused"), "{waits:?}");
     assert_eq!(ask(&fleet, work, "/healthz").await.unwrap().status, 200);
     fails(&fleet, serve, &["postgres", "redis"]).await;
-    let early = ask(&fleet, door, "/v1/posts").await.unwrap();
+    let early = ask(&fleet, door, "/connect/result").await.unwrap();
     assert_eq!((early.status, &early.body["error"]), (503, &json!("not_ready")), "{early:?}");
 
     open(postgres, &place.postgres_url).await;

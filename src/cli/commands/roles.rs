@@ -47,7 +47,7 @@ pub async fn serve(arguments: &Arguments) -> Result<(), Fault> {
     let process = Process::begin(&config, Some(private))?;
     let (operators, shutdown) = (process.operators.clone(), process.shutdown.clone());
     let Some((public, fleet)) = hold_until_wired(public, &process).await? else { return Ok(()) };
-    process.carry(fleet.serve(public, operators, shutdown.asked)).await
+    process.carry(&fleet, fleet.serve(public, operators, shutdown.asked)).await
 }
 
 /// Has whoever asks meanwhile told that we are starting.
@@ -91,7 +91,7 @@ pub async fn work(arguments: &Work) -> Result<(), Fault> {
     let process = Process::begin(&config, port)?;
     let asked = process.shutdown.asked.clone();
     let Some(fleet) = process.wire().await? else { return Ok(()) };
-    process.carry(fleet.work(&duties, asked)).await
+    process.carry(&fleet, fleet.work(&duties, asked)).await
 }
 
 /// Migrates the database.

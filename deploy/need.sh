@@ -10,6 +10,9 @@ has() {
       done
       return 1
       ;;
+    python3-yaml) /usr/bin/python3 -c 'import yaml' 2>/dev/null ;;
+    python3-jsonschema) /usr/bin/python3 -c 'import jsonschema' 2>/dev/null ;;
+    golang-github-masterminds-sprig-dev) [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ] ;;
     chromium-driver) command -v chromedriver >/dev/null ;;
     redis-server) command -v redis-server >/dev/null || command -v valkey-server >/dev/null ;;
     *) command -v "$1" >/dev/null ;;

@@ -15,6 +15,8 @@ mod flow;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod operate;
+#[cfg(test)]
 mod security;
 #[cfg(test)]
 mod support;

@@ -87,6 +87,7 @@ if cargo deny --version >/dev/null 2>&1; then
 else
   skip deny "cargo-deny is not installed (cargo install cargo-deny)"
 fi
+step deploy tests/deploy/run.sh
 # A folder of its own, for two builds in one would wait for each other.
 export -f lint
 beside lint env CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/lint" bash -c lint

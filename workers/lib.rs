@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Where operators reach a process of `postfleet work`: health and metrics. Empty is nowhere,
+    /// for several share a machine.
+    pub private_listen: String,
     /// Deliveries of one platform published at once.
     pub publish_concurrency: usize,
     /// Fan-outs at once.
@@ -42,6 +45,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            private_listen: String::new(),
             publish_concurrency: 256,
             fan_out_concurrency: 8,
             reconcile_concurrency: 16,
@@ -75,12 +79,23 @@ pub async fn work(
     duties: &Duties,
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
-    let mut tasks = JoinSet::new();
+    let (mut tasks, left) = (JoinSet::new(), app.clone());
     for role in &duties.roles {
         roles::spawn(*role, &app, &queue, config, duties, &shutdown, &mut tasks);
     }
     tracing::info!(roles = ?duties.roles, platforms = ?duties.platforms, "at work");
-    while let Some(ended) = tasks.join_next().await {
+    let mut leaving = false;
+    loop {
+        let ended = tokio::select! {
+            biased;
+            () = shutdown.cancelled(), if !leaving => {
+                leaving = true;
+                left.leave();
+                continue;
+            }
+            ended = tasks.join_next() => ended,
+        };
+        let Some(ended) = ended else { break };
         if !shutdown.is_cancelled() {
             shutdown.cancel();
             return Err(match ended {

@@ -6,7 +6,8 @@ use crate::quarantine::{self, Place, Stay};
 use crate::targets::{self, Address};
 use crate::timeline::{Against, Log};
 use crate::{
-    App, checkpoints, dead_end, disconnect, grants, keeping, pause, publish, show, spans, wakeup,
+    App, checkpoints, dead_end, disconnect, grants, keeping, later, pause, publish, show, spans,
+    wakeup,
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base::digest::hex;
@@ -100,6 +101,8 @@ pub(crate) enum Assembled<'a> {
     Whole(Box<Attempt<'a>>),
     /// Something that was sealed for it does not open, for this reason.
     Damaged(Box<Loaded>, Failure),
+    /// A later version has begun it; this is what the queue is told.
+    Later(Outcome),
 }
 
 /// What tells a wording from another: the digest of its first segment.
@@ -155,6 +158,7 @@ impl<'a> Attempt<'a> {
             Assembled::Damaged(row, failure) => {
                 dead_end::damaged(app, claimed, &row, failure).await.map(Begun::Over)
             }
+            Assembled::Later(outcome) => Ok(Begun::Over(outcome)),
         }
     }
 
@@ -198,6 +202,9 @@ impl<'a> Attempt<'a> {
             }
             None => None,
         };
+        if let Some(outcome) = stored.as_ref().and_then(|at| later::leave(claimed, adapter, at)) {
+            return Ok(Assembled::Later(outcome));
+        }
         let mut attempt = Self {
             checkpoint: Checkpoint(serde_json::Value::Null),
             checkpoint_no: row.checkpoint_no,

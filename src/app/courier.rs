@@ -79,6 +79,21 @@ struct Trip {
 /// # Errors
 /// When Postgres, Redis or the vault fails; no byte has left then.
 pub(crate) async fn carry(attempt: &mut Attempt<'_>, call: Call) -> Result<Ending, Fault> {
+    let leaving = attempt.app.0.leaving.clone();
+    if leaving.is_cancelled() {
+        return Ok(Ending::Stale);
+    }
+    match call.effect {
+        Effect::Irreversible => carry_to_its_end(attempt, call).await,
+        // Broken off, it is a call whose process died: the next one makes it again.
+        Effect::Repeatable => {
+            let carried = leaving.run_until_cancelled(carry_to_its_end(attempt, call)).await;
+            carried.unwrap_or(Ok(Ending::Stale))
+        }
+    }
+}
+
+async fn carry_to_its_end(attempt: &mut Attempt<'_>, call: Call) -> Result<Ending, Fault> {
     let effect = call.effect;
     if effect == Effect::Irreversible && !take_turn(attempt).await {
         return Ok(Ending::Stale);
@@ -186,6 +201,10 @@ fn check_host(
 
 /// Commits the intent, guarded by lease, revision and checkpoint.
 async fn intend(attempt: &mut Attempt<'_>, trip: &mut Trip) -> Result<Event, Fault> {
+    // What begins now would have to be waited for by a process that is to end.
+    if attempt.app.0.leaving.is_cancelled() {
+        return Ok(Event::Refused);
+    }
     let deadline = deadline_of(attempt.app, &attempt.row.platform, trip.call.deadline);
     let intent = Intent {
         guard: attempt.guard(),

@@ -393,10 +393,10 @@ fn moved(one: &Standing, (words, way): (Words, Way), due: Due, draft: &Draft) ->
 /// What was made ready of a delivery is still there then. Of a sealed checkpoint nobody can tell
 /// without opening it, and what it holds is made anew.
 fn outlives(one: &Standing, until: domain::time::Timestamp) -> bool {
-    let Some(at) = one.checkpoint.clone() else { return true };
+    let Some(at) = one.checkpoint.clone().map(Checkpoint) else { return true };
     let adapter = platforms::find(&one.platform).and_then(|platform| platform.adapter());
-    adapter.is_some_and(|adapter| {
-        !adapter.has_secret_checkpoints() && adapter.publish().outlives(&Checkpoint(at), until)
+    adapter.filter(|adapter| !adapter.has_secret_checkpoints()).is_some_and(|adapter| {
+        adapter.publish().reads(&at) && adapter.publish().outlives(&at, until)
     })
 }
 

@@ -81,7 +81,11 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     }
     let assembled = Attempt::assemble(app, claimed, JobKind::Follow, (row, loaded_at)).await?;
     // A look with a grant that does not open cannot be had.
-    let Assembled::Whole(mut attempt) = assembled else { return over(app, claimed).await };
+    let mut attempt = match assembled {
+        Assembled::Whole(attempt) => attempt,
+        Assembled::Damaged(..) => return over(app, claimed).await,
+        Assembled::Later(outcome) => return Ok(outcome),
+    };
     let Some(call) = attempt.adapter.publish().follow(&attempt.checkpoint) else {
         return over(app, claimed).await;
     };

@@ -34,6 +34,7 @@ pub mod ingest;
 pub mod keeping;
 pub mod keys;
 mod late;
+mod later;
 mod likes;
 pub mod limits;
 pub mod lists;
@@ -49,6 +50,7 @@ pub mod preflight;
 pub mod publish;
 mod quarantine;
 pub mod rates;
+pub mod ready;
 pub mod reconcile;
 mod refresh;
 mod registrations;
@@ -77,10 +79,10 @@ pub mod why;
 pub use store::scope;
 
 use ::media::Library;
+use base::Fault;
 use base::batch::Batcher;
 use base::http::Http;
 use base::outbound::Outbound;
-use base::{Context, Fault};
 use domain::id::{DeliveryId, PostId, TenantId};
 use domain::rejection::Rejection;
 use domain::time::Timestamp;
@@ -100,6 +102,7 @@ use store::jobs::{Job, JobKind};
 use store::posts::Post;
 use store::premises::Premises;
 use store::settles::{Settle, Settled};
+use tokio_util::sync::CancellationToken;
 use vault::KeyRing;
 
 /// The names of the queues.
@@ -221,6 +224,9 @@ struct Inner {
     room: quarantine::Room,
     rates: rates::Rates,
     asked: tokio::sync::Mutex<observe::Asked>,
+    keys_seen: ready::KeysSeen,
+    /// Fires when this process begins nothing any more.
+    leaving: CancellationToken,
 }
 
 impl App {
@@ -303,6 +309,8 @@ impl App {
             room: quarantine::Room::default(),
             rates: rates::Rates::default(),
             asked: tokio::sync::Mutex::default(),
+            keys_seen: ready::KeysSeen::default(),
+            leaving: CancellationToken::new(),
         }))
     }
 
@@ -311,13 +319,10 @@ impl App {
         &self.0.settings.public_url
     }
 
-    /// Postgres and Redis answer.
-    ///
-    /// # Errors
-    /// The one that does not.
-    pub async fn ready(&self) -> Result<(), Fault> {
-        self.0.store.ping().await.context("Postgres does not answer")?;
-        self.0.queue.ping().await.context("Redis does not answer")
+    /// From now on no call is begun here, and those that may be repeated are broken off: their jobs
+    /// go to other processes. What must not be sent twice is heard to its end.
+    pub fn leave(&self) {
+        self.0.leaving.cancel();
     }
 
     /// The keys it opens secrets with.

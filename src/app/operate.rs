@@ -145,6 +145,7 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     match Attempt::assemble(app, claimed, JobKind::Repost, (row.clone(), loaded_at)).await? {
         Assembled::Whole(attempt) => carry::carry(&hand, *attempt, &operation, due).await,
         Assembled::Damaged(_, failure) => hand.give_up(due, &failure, None).await,
+        Assembled::Later(outcome) => Ok(outcome),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::caller::Caller;
 use crate::material::{Files, Material};
 use crate::reposts::address;
 use crate::why::DeliveryPage;
-use crate::{Answer, App, Refused, checkpoints, copies, operate, show, targets, why};
+use crate::{Answer, App, Refused, checkpoints, copies, later, operate, show, targets, why};
 use base::text::clean;
 use base::{Context, Fault};
 use domain::capability::Profile;
@@ -147,7 +147,7 @@ async fn adopted(
         Some(stored) => {
             let (of, no) = ((row.tenant, row.id), row.checkpoint_no);
             match checkpoints::open(app, adapter, of, no, stored).await? {
-                Ok(checkpoint) => checkpoint,
+                Ok(checkpoint) => later::readable(adapter, checkpoint)?,
                 Err(failure) => {
                     let message = failure.detail().to_owned();
                     return Ok(Err(Refused::Conflict { code: "checkpoint_damaged", message }));

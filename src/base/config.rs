@@ -1,8 +1,9 @@
 //! Reads the configuration: a TOML file, then the environment over it.
 //!
-//! `POSTFLEET__SECTION__KEY` overrides `key` of `[section]`, at any depth. The target's
-//! `deny_unknown_fields` refuses mistyped keys; a mistyped variable is named in the refusal. An
-//! empty variable counts as unset.
+//! `POSTFLEET__SECTION__KEY` overrides `key` of `[section]`, at any depth, and
+//! `POSTFLEET_FILE__SECTION__KEY` with what stands in the file that it names: secrets come as files.
+//! The target's `deny_unknown_fields` refuses mistyped keys; a mistyped variable is named in the
+//! refusal. An empty variable counts as unset.
 
 use crate::fault::{Context, Fault};
 use ::config::{Config, ConfigError, Environment, File, FileFormat};
@@ -13,6 +14,9 @@ use std::path::Path;
 
 /// What a variable that belongs to the configuration begins with.
 const PREFIX: &str = "POSTFLEET__";
+
+/// The same for a value that stands in a file.
+const FILE_PREFIX: &str = "POSTFLEET_FILE__";
 
 /// Shorter values are not taken for secrets.
 const SECRET_SIZE_BYTES_MIN: usize = 6;
@@ -46,6 +50,7 @@ pub fn load<T: DeserializeOwned>(file: Option<&Path>) -> Result<T, Fault> {
 }
 
 fn load_from<T: DeserializeOwned>(file: Option<&Path>, all: Variables) -> Result<T, Fault> {
+    let all = with_files(all)?;
     let own = |name: &String| name.starts_with(PREFIX);
     if let Some(name) = all.keys().find(|name| !own(name) && looks_meant(name)) {
         return Err(Fault::new(format_args!(
@@ -58,6 +63,26 @@ fn load_from<T: DeserializeOwned>(file: Option<&Path>, all: Variables) -> Result
     let content = content.as_deref();
     parse(content, variables.clone())
         .map_err(|error| blame(file, content, &variables, error, parse::<T>))
+}
+
+/// Puts in the place of each variable that names a file one with what stands there.
+fn with_files(mut all: Variables) -> Result<Variables, Fault> {
+    let named: Vec<String> =
+        all.keys().filter(|name| name.starts_with(FILE_PREFIX)).cloned().collect();
+    for name in named {
+        let path = all.remove(&name).unwrap_or_default();
+        let own = name.replacen(FILE_PREFIX, PREFIX, 1);
+        if path.is_empty() {
+            continue;
+        }
+        if all.get(&own).is_some_and(|value| !value.is_empty()) {
+            return Err(Fault::new(format_args!("both {name} and {own} are set; unset one")));
+        }
+        let text = std::fs::read_to_string(&path);
+        let text = text.context(format!("the variable {name}: reading {path}"))?;
+        all.insert(own, text.trim_end().to_owned());
+    }
+    Ok(all)
 }
 
 /// `POSTFLEET_QUEUE__URL` was meant for us; `POSTFLEET_URL` is the command line's own.

@@ -28,6 +28,8 @@ pub struct Config {
     pub workers: workers::Config,
     /// The platforms, by name.
     pub platforms: BTreeMap<String, PlatformConfig>,
+    /// How a process ends.
+    pub shutdown: base::shutdown::Config,
     /// What is said while running.
     pub log: base::telemetry::Config,
     /// Where traces go.

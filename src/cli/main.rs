@@ -5,6 +5,7 @@
 mod commands;
 mod config;
 mod dev;
+mod process;
 mod say;
 mod sim;
 mod wire;
@@ -13,7 +14,8 @@ use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
     accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, limits,
-    post, posts, redis_acl, retry, review, roles, sim as sim_command, slots, status, tenants, why,
+    post, posts, ready, redis_acl, retry, review, roles, sim as sim_command, slots, status, tenants,
+    why,
 };
 use std::process::ExitCode;
 
@@ -37,6 +39,8 @@ enum Command {
     Sim(sim_command::Arguments),
     /// Brings the database to this version's schema.
     Migrate(roles::Arguments),
+    /// Asks a running process whether it can work: exit code 0, or 1 with what fails.
+    Ready(ready::Arguments),
     /// Looks whether everything is there that a fleet needs.
     Doctor(roles::Arguments),
     /// Makes, changes and counts the keys that tokens are sealed with.
@@ -75,9 +79,23 @@ enum Command {
     Slots(slots::Arguments),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse().command).await {
+fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say::warn(Fault::from(error).context("starting the runtime"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(begin(command));
+    // A name that is being looked up, or a file that is being read, must not hold up the end.
+    runtime.shutdown_background();
+    code
+}
+
+async fn begin(command: Command) -> ExitCode {
+    match run(command).await {
         Ok(code) => code,
         Err(fault) => {
             say::warn(&fault);
@@ -95,6 +113,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Work(arguments) => roles::work(&arguments).await?,
         Command::Sim(arguments) => sim_command::run(&arguments).await?,
         Command::Migrate(arguments) => roles::migrate(&arguments).await?,
+        Command::Ready(arguments) => return ready::run(&arguments).await,
         Command::Doctor(arguments) => return doctor::run(&arguments).await,
         Command::Keys(arguments) => return keys::run(&arguments).await,
         Command::ApiKeys(arguments) => return api_keys::run(&arguments).await,

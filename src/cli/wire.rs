@@ -5,9 +5,11 @@ use app::App;
 use app::settings::Settings;
 use base::http::Http;
 use base::outbound::Outbound;
-use base::{Fault, clock, crash, telemetry};
+use base::{Fault, clock, crash};
 use media::Library;
 use queue::Queue;
+use server::Operators;
+use std::time::Duration;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +32,45 @@ impl Fleet {
     /// When something cannot be reached, read or opened; the message names it.
     pub async fn wire(config: &Config) -> Result<Self, Fault> {
         let store = Store::connect(&config.store).await?;
-        let queue = Queue::connect(&config.queue).await?.with_inbox(&config.inbox)?;
+        let queue = Queue::connect(&config.queue).await?;
+        Self::of(config, store, queue)
+    }
+
+    /// The same, but waits for Postgres and Redis for as long as they are away, and tells operators
+    /// what is waited for. `None`: the process was asked to end meanwhile.
+    ///
+    /// # Errors
+    /// When the configuration cannot work, Redis would evict, or the schema does not fit this
+    /// program: waiting would not help.
+    pub async fn wire_when_there(
+        config: &Config,
+        operators: &Operators,
+        asked: &CancellationToken,
+    ) -> Result<Option<Self>, Fault> {
+        let store = until_there("postgres", operators, store::is_away, || async {
+            store::reach(&config.store).await?;
+            let store = Store::connect(&config.store).await?;
+            let schema = store.schema().await?;
+            schema.fits()?;
+            if schema.is_newer() {
+                tracing::warn!("{schema}");
+            }
+            Ok(store)
+        });
+        let queue =
+            until_there("redis", operators, queue::is_away, || Queue::connect(&config.queue));
+        let there = async { tokio::try_join!(store, queue) };
+        match asked.run_until_cancelled(there).await {
+            Some(there) => {
+                let (store, queue) = there?;
+                Self::of(config, store, queue).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn of(config: &Config, store: Store, queue: Queue) -> Result<Self, Fault> {
+        let queue = queue.with_inbox(&config.inbox)?;
         let ring = KeyRing::of(&config.vault)?;
         let library = Library::open(&config.media)?;
         let mut settings = Settings::read(
@@ -51,23 +91,24 @@ impl Fleet {
         Ok(Self { app, queue, config: config.clone() })
     }
 
-    /// Serves HTTP on sockets that are bound already, until `shutdown`.
+    /// Tells operators that everything is there.
+    pub fn tell(&self, operators: &Operators) {
+        let health = self.queue.health();
+        app::observe::begin();
+        operators.wired(&self.app, move || workers::sickness(&health));
+    }
+
+    /// Serves the API on a socket that is bound already, until `shutdown`.
     ///
     /// # Errors
-    /// When a socket fails.
+    /// When the socket fails.
     pub async fn serve(
         &self,
         public: TcpListener,
-        private: TcpListener,
-        metrics: telemetry::Metrics,
+        operators: Operators,
         shutdown: CancellationToken,
     ) -> Result<(), Fault> {
-        app::observe::begin();
-        let health = self.queue.health();
-        let sickness = move || workers::sickness(&health);
-        let render = move || metrics.render();
-        let app = self.app.clone();
-        let served = server::serve_on(public, private, app, render, sickness, shutdown).await;
+        let served = server::serve(public, self.app.clone(), operators, shutdown).await;
         self.app.keys().flush().await;
         served
     }
@@ -77,7 +118,6 @@ impl Fleet {
     /// # Errors
     /// When a role ends on its own.
     pub async fn work(&self, duties: &Duties, shutdown: CancellationToken) -> Result<(), Fault> {
-        app::observe::begin();
         let (app, queue) = (self.app.clone(), self.queue.clone());
         let worked = workers::work(app, queue, &self.config.workers, duties, shutdown).await;
         self.app.keys().flush().await;
@@ -94,10 +134,47 @@ pub fn all_duties() -> Duties {
     }
 }
 
-/// Brings the schema up to date.
+/// Brings the schema up to date, and says which steps that took.
 ///
 /// # Errors
 /// When Postgres cannot be reached or a migration fails.
-pub async fn migrate(config: &Config) -> Result<(), Fault> {
+pub async fn migrate(config: &Config) -> Result<Vec<String>, Fault> {
     Store::connect(&config.store).await?.migrate().await
+}
+
+/// The pauses while a part is away: short at first, for parts that start beside us.
+const AWAY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
+
+/// Tries until a part is there, and says what keeps it away when that is news.
+async fn until_there<T, Fut>(
+    part: &'static str,
+    operators: &Operators,
+    is_away: impl Fn(&Fault) -> bool,
+    connect: impl Fn() -> Fut,
+) -> Result<T, Fault>
+where
+    Fut: Future<Output = Result<T, Fault>>,
+{
+    let (mut away, mut told) = (Duration::ZERO, String::new());
+    operators.awaits(part, Some("it was not reached yet".to_owned()));
+    loop {
+        let fault = match connect().await {
+            Ok(there) => {
+                if !told.is_empty() {
+                    tracing::info!(part, "it is there now");
+                }
+                operators.awaits(part, None);
+                return Ok(there);
+            }
+            Err(fault) if is_away(&fault) => fault.to_string(),
+            Err(fault) => return Err(fault),
+        };
+        if fault != told {
+            tracing::warn!(fault, part, "waiting for a part of the fleet");
+            operators.awaits(part, Some(fault.clone()));
+            told = fault;
+        }
+        away = (away * 2).clamp(AWAY[0], AWAY[1]);
+        clock::pause(away).await;
+    }
 }

@@ -2,6 +2,7 @@
 //! by capability.
 
 mod aftermath;
+mod forms;
 mod handles;
 mod keeping;
 mod leaving;

@@ -309,6 +309,9 @@ pub struct View<'a> {
 pub trait Publish: Send + Sync {
     /// The checkpoint of a delivery that nothing was done for.
     fn start(&self, view: &View<'_>) -> Checkpoint;
+    /// This version understands the checkpoint. One that a later version wrote in a form of its own
+    /// is left to that version; nothing else is asked about it here.
+    fn reads(&self, at: &Checkpoint) -> bool;
     /// The next step from a checkpoint.
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step;
     /// The checkpoint after a success. `Err` when a 2xx answer does not hold what it must.

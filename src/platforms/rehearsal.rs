@@ -177,6 +177,10 @@ impl Publish for Rehearsal {
         Checkpoint(json!({ "test": true }))
     }
 
+    fn reads(&self, at: &Checkpoint) -> bool {
+        at.0.get("v").is_none()
+    }
+
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
         if let Some(id) = at.0["id"].as_str() {
             let permalink = format!("https://{HOST}/posts/{id}");

@@ -41,3 +41,10 @@ pub use limiter::{Behind, Permit, Quota, Seen};
 pub use requests::Counted;
 pub use wakeup::{Counter, Cursor, CursorState, Gate, Relayed, Wakeup};
 pub use worker::{WorkerOptions, run};
+
+/// Whether a fault says that Redis cannot be reached or is not ready, which may pass; a
+/// configuration that cannot work does not.
+pub fn is_away(fault: &base::Fault) -> bool {
+    let error = fault.find::<redis::RedisError>();
+    error.is_some_and(|error| error.kind() != redis::ErrorKind::InvalidClientConfig)
+}

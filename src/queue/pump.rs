@@ -228,6 +228,9 @@ impl Pump {
                 .increment(stale);
         }
         let found = u64::try_from(turned.jobs.len()).unwrap_or(0);
+        if found > 0 {
+            tracing::trace!(queue, found, "claimed");
+        }
         metrics::counter!("postfleet_queue_claimed_total", "queue" => queue).increment(found);
         self.core.put(turned.jobs);
     }

@@ -1,16 +1,23 @@
-//! Whether this process lives, whether it can work, and what it has counted.
+//! Whether this process lives and whether it can work.
 
 use crate::Site;
-use crate::envelope::{Answered, Refusal, success};
+use crate::envelope::success;
+use app::ready::Check;
+use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
+use serde::Serialize;
 use serde_json::json;
-use std::time::Duration;
 
-/// How long Postgres and Redis may take to show that they are there.
-const READY_WITHIN: Duration = Duration::from_secs(2);
+/// A check as it is shown.
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
 
 /// `GET /healthz`: the process runs. A restart would not heal what `/readyz` tells.
 pub(crate) async fn alive() -> Response {
@@ -18,44 +25,49 @@ pub(crate) async fn alive() -> Response {
 }
 
 /// `GET /readyz` where everybody can ask.
-pub(crate) async fn ready(State(site): State<Site>) -> Answered {
-    readiness(trouble(&site).await.map(|_| "A part of the fleet does not answer.".to_owned()))
+pub(crate) async fn ready(State(site): State<Site>) -> Response {
+    readiness(&site.operators.checks().await, false)
 }
 
-/// `GET /readyz` where operators ask.
-pub(crate) async fn ready_with_reason(State(site): State<Site>) -> Answered {
-    readiness(trouble(&site).await)
-}
-
-/// `GET /metrics`
-pub(crate) async fn metrics(State(site): State<Site>) -> Response {
-    app::observe::measure(&site.app).await;
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], (site.metrics)()).into_response()
-}
-
-/// `GET /unmapped`: the refusals that no adapter knows, the most frequent first.
-pub(crate) async fn unmapped(State(site): State<Site>) -> Answered {
-    Ok(success(StatusCode::OK, app::unmapped::top(&site.app).await?))
-}
-
-fn readiness(trouble: Option<String>) -> Answered {
-    match trouble {
-        None => Ok(success(StatusCode::OK, json!({ "status": "ready" }))),
-        Some(reason) => {
-            Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", reason).into())
+/// 200 when every check passes. Otherwise 503, and with `is_open` the story of each check: whoever
+/// asks at the public port has no business with our inside.
+pub(crate) fn readiness(checks: &[Check], is_open: bool) -> Response {
+    let failing: Vec<&Check> = checks.iter().filter(|check| check.trouble.is_some()).collect();
+    let shown = checks.iter().map(|check| Shown {
+        name: check.name,
+        ok: check.trouble.is_none(),
+        reason: check.trouble.as_deref(),
+    });
+    let shown: Vec<Shown<'_>> = if is_open { shown.collect() } else { Vec::new() };
+    if failing.is_empty() {
+        let data = match is_open {
+            true => json!({ "status": "ready", "checks": shown }),
+            false => json!({ "status": "ready" }),
+        };
+        return success(StatusCode::OK, data);
+    }
+    let message = match is_open {
+        true => {
+            let told = failing.iter().map(|check| {
+                format!("{}: {}", check.name, check.trouble.as_deref().unwrap_or_default())
+            });
+            told.collect::<Vec<_>>().join("; ")
         }
-    }
+        false => "A part of the fleet does not answer.".to_owned(),
+    };
+    let body = json!({
+        "success": false, "error": "not_ready", "message": message, "details": [],
+    });
+    let body = match is_open {
+        true => with(body, &shown),
+        false => body,
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
-async fn trouble(site: &Site) -> Option<String> {
-    if let Some(reason) = (site.health)() {
-        return Some(reason);
-    }
-    match tokio::time::timeout(READY_WITHIN, site.app.ready()).await {
-        Ok(Ok(())) => None,
-        Ok(Err(fault)) => Some(fault.to_string()),
-        Err(_) => Some(format!("no answer from Postgres and Redis within {READY_WITHIN:?}")),
-    }
+fn with(mut body: serde_json::Value, checks: &[Shown<'_>]) -> serde_json::Value {
+    body["checks"] = json!(checks);
+    body
 }
 
 #[cfg(test)]
@@ -63,13 +75,31 @@ mod tests {
     use super::*;
     use crate::envelope::read_back;
 
+    fn checks() -> [Check; 2] {
+        let away = "connection refused".to_owned();
+        [Check::of("redis", Some(away)), Check::of("postgres", None)]
+    }
+
+    // case: O-ready
     #[tokio::test]
-    async fn not_ready_is_503_with_the_reason() {
-        let denied = readiness(Some("Redis does not answer".to_owned())).unwrap_err();
-        let (status, body) = read_back(denied.into_response()).await;
+    async fn not_ready_is_503_with_each_failing_check_named() {
+        let (status, body) = read_back(readiness(&checks(), true)).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(body["error"], "not_ready");
-        assert_eq!(body["message"], "Redis does not answer");
-        assert!(readiness(None).is_ok());
+        assert_eq!(body["message"], "redis: connection refused");
+        let told = json!([
+            {"name": "redis", "ok": false, "reason": "connection refused"},
+            {"name": "postgres", "ok": true},
+        ]);
+        assert_eq!(body["checks"], told);
+        let (status, _) = read_back(readiness(&checks()[1..], true)).await;
+        assert_eq!(status, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn strangers_are_not_told_of_our_inside() {
+        let (status, body) = read_back(readiness(&checks(), false)).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!body.to_string().contains("redis"), "{body}");
     }
 }

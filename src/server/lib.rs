@@ -25,6 +25,7 @@ mod lists;
 mod media;
 mod oauth;
 mod oauth_apps;
+mod operators;
 mod origin;
 mod pages;
 mod posts;
@@ -33,23 +34,21 @@ mod slots;
 mod uploads;
 mod webhooks;
 
+pub use operators::Operators;
+
 use app::App;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 use axum::serve::ListenerExt;
-use base::{Context, Fault, clock};
+use base::{Context, Fault};
+use envelope::Refusal;
+use http::StatusCode;
 use serde::Deserialize;
 use std::future::IntoFuture;
-use std::io;
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-
-/// How long requests under way may still take once the process was asked to end.
-const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 
 /// The `[server]` section of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -85,8 +84,7 @@ impl Default for Config {
 #[derive(Clone)]
 struct Site {
     app: App,
-    metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    health: Arc<dyn Fn() -> Option<String> + Send + Sync>,
+    operators: Operators,
 }
 
 impl FromRef<Site> for App {
@@ -95,58 +93,39 @@ impl FromRef<Site> for App {
     }
 }
 
-/// Binds both ports and serves them until `shutdown`. `metrics` renders what `/metrics` shows,
-/// `health` tells why this process is unwell, if it is.
+/// Serves the API on a port that is bound already, until `shutdown`: then nobody new is let in, and
+/// the requests that are under way are answered. The caller ends what takes too long.
 ///
 /// # Errors
-/// When a port cannot be bound or a socket fails.
+/// When the socket fails.
 pub async fn serve(
-    config: &Config,
+    listener: TcpListener,
     app: App,
-    metrics: impl Fn() -> String + Send + Sync + 'static,
-    health: impl Fn() -> Option<String> + Send + Sync + 'static,
+    operators: Operators,
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
-    let public = bind(&config.listen).await?;
-    let private = bind(&config.private_listen).await?;
-    serve_on(public, private, app, metrics, health, shutdown).await
+    listen(listener, public_routes(Site { app, operators }), &shutdown).await
 }
 
-/// Serves ports that are bound already, until `shutdown`.
+/// Answers that nothing is ready yet, on a port that is bound already, until `over`.
 ///
 /// # Errors
-/// When a socket fails.
-pub async fn serve_on(
-    public: TcpListener,
-    private: TcpListener,
-    app: App,
-    metrics: impl Fn() -> String + Send + Sync + 'static,
-    health: impl Fn() -> Option<String> + Send + Sync + 'static,
-    shutdown: CancellationToken,
-) -> Result<(), Fault> {
-    let site = Site { app, metrics: Arc::new(metrics), health: Arc::new(health) };
-    let public = listen(public, public_routes(site.clone()), &shutdown);
-    let private = listen(private, private_routes(site), &shutdown);
-    tokio::select! {
-        served = async { tokio::try_join!(public, private) } => {
-            served.map(|_| ()).context("serving HTTP")
-        }
-        () = late(&shutdown) => {
-            tracing::warn!(after_s = DRAIN_WITHIN.as_secs(), "requests were cut off at the end");
-            Ok(())
-        }
-    }
-}
-
-async fn bind(address: &str) -> Result<TcpListener, Fault> {
-    TcpListener::bind(address).await.context(format!("listening on {address}"))
+/// When the socket fails.
+pub async fn hold(listener: TcpListener, over: CancellationToken) -> Result<(), Fault> {
+    let early = || async {
+        let told = "We are starting, and wait for a part of the fleet. Send it again in a moment.";
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", told);
+        Refusal { retry_after_s: Some(1), ..refusal }
+    };
+    let routes = Router::new().route("/healthz", get(health::alive)).fallback(early);
+    listen(listener, routes, &over).await
 }
 
 async fn listen(
     listener: TcpListener,
     routes: Router,
     shutdown: &CancellationToken,
-) -> io::Result<()> {
+) -> Result<(), Fault> {
     // Answers are small and whole; waiting to fill a packet only delays them.
     let listener = listener.tap_io(|socket| {
         let _ = socket.set_nodelay(true);
@@ -155,11 +134,7 @@ async fn listen(
         .with_graceful_shutdown(shutdown.clone().cancelled_owned())
         .into_future()
         .await
-}
-
-async fn late(shutdown: &CancellationToken) {
-    shutdown.cancelled().await;
-    clock::pause(DRAIN_WITHIN).await;
+        .context("serving HTTP")
 }
 
 fn public_routes(site: Site) -> Router {
@@ -253,15 +228,6 @@ fn public_routes(site: Site) -> Router {
     let routes = routes
         .route("/v1/openapi.json", get(reference::document))
         .route("/docs", get(reference::page));
-    frame::frame(routes.with_state(site))
-}
-
-fn private_routes(site: Site) -> Router {
-    let routes = Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready_with_reason))
-        .route("/metrics", get(health::metrics))
-        .route("/unmapped", get(health::unmapped));
     frame::frame(routes.with_state(site))
 }
 

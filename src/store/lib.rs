@@ -57,6 +57,7 @@ pub mod refusals;
 pub mod reseals;
 pub mod retries;
 pub mod reviews;
+mod schema;
 pub mod scope;
 pub mod seeds;
 pub mod settles;
@@ -72,8 +73,10 @@ mod warm;
 pub mod webhooks;
 
 use base::{Context, Fault};
+pub use schema::Schema;
 use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, PgConnection};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,22 +120,7 @@ impl Store {
     /// # Errors
     /// When the server cannot be reached or refuses us.
     pub async fn connect(config: &Config) -> Result<Self, Fault> {
-        let options = PgConnectOptions::from_str(&config.url)
-            .map_err(|_| Fault::new("store.url is not a Postgres connection string"))?
-            .application_name("postfleet")
-            // The statements of workers are long and their batches short: planning one anew, or
-            // compiling it, costs more than running it.
-            .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")])
-            // The locks of a process that stands still go to others. A refresh is the longest: its
-            // transaction is idle for 40 s while the platform is called.
-            .options([("idle_in_transaction_session_timeout", "60s")])
-            // Every statement looks rows up by key. A plan that was made while a table was small
-            // would scan it for ever, so it may not even look cheap.
-            .options([
-                ("enable_seqscan", "off"),
-                ("enable_hashjoin", "off"),
-                ("enable_mergejoin", "off"),
-            ]);
+        let options = options(config)?;
         let heard = clock::Heard::default();
         let hearing = heard.clone();
         let serving = scope::Serving::default();
@@ -166,17 +154,6 @@ impl Store {
         })
     }
 
-    /// Brings the schema up to date. Safe to run by many processes at once.
-    ///
-    /// # Errors
-    /// When a migration fails, or was edited after it had run.
-    pub async fn migrate(&self) -> Result<(), Fault> {
-        sqlx::migrate!("../../migrations").run(&self.pool).await.context("migrating the schema")?;
-        // The connections of before the migration had nothing to compare with.
-        let mut connection = self.pool.acquire().await?;
-        histories::greet(&mut connection).await.context("comparing histories")
-    }
-
     /// A person's turn to change a post, or to place one. Who waits for the lock of a post or a
     /// brand holds a connection, and whoever has it may want another: a button that is pressed
     /// fifty times would take them all.
@@ -199,4 +176,41 @@ impl Store {
         self.at_hand.clear();
         self.pool.close().await;
     }
+}
+
+/// Whether a fault says that Postgres cannot be reached or does not let us in, which may pass; a
+/// configuration that cannot be read does not.
+pub fn is_away(fault: &Fault) -> bool {
+    fault.find::<sqlx::Error>().is_some_and(|error| !matches!(error, sqlx::Error::Configuration(_)))
+}
+
+/// Looks once whether Postgres lets us in, and says why not: a pool only says that it waited.
+///
+/// # Errors
+/// When it cannot be reached or refuses us.
+pub async fn reach(config: &Config) -> Result<(), Fault> {
+    let within = Duration::from_millis(config.acquire_ms);
+    let asked = tokio::time::timeout(within, PgConnection::connect_with(&options(config)?)).await;
+    // As the pool would say it.
+    let reached = asked.unwrap_or(Err(sqlx::Error::PoolTimedOut)).context("connecting to Postgres");
+    reached?.close().await.context("connecting to Postgres")
+}
+
+fn options(config: &Config) -> Result<PgConnectOptions, Fault> {
+    Ok(PgConnectOptions::from_str(&config.url)
+        .map_err(|_| Fault::new("store.url is not a Postgres connection string"))?
+        .application_name("postfleet")
+        // The statements of workers are long and their batches short: planning one anew, or
+        // compiling it, costs more than running it.
+        .options([("plan_cache_mode", "force_generic_plan"), ("jit", "off")])
+        // The locks of a process that stands still go to others. A refresh is the longest: its
+        // transaction is idle for 40 s while the platform is called.
+        .options([("idle_in_transaction_session_timeout", "60s")])
+        // Every statement looks rows up by key. A plan that was made while a table was small
+        // would scan it for ever, so it may not even look cheap.
+        .options([
+            ("enable_seqscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+        ]))
 }

@@ -45,8 +45,13 @@ fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/postfleet.toml")
 }
 
+/// The configuration in a file.
+pub fn load(file: &Path) -> Config {
+    Config::load(Some(file)).unwrap()
+}
+
 /// The keys of a section, those behind a `#` too: not every default can be written down.
-fn keys_of(text: &str, section: &str) -> Vec<String> {
+pub fn keys_of(text: &str, section: &str) -> Vec<String> {
     let head = format!("[{section}]");
     let lines = text.lines().skip_while(|line| *line != head).skip(1);
     let key = |line: &str| {
@@ -71,6 +76,7 @@ fn every_key_of_the_configuration_is_shown_and_explained() {
         ("media", fields_of::<media::Config>()),
         ("outbound", fields_of::<base::outbound::Config>()),
         ("workers", fields_of::<workers::Config>()),
+        ("shutdown", fields_of::<base::shutdown::Config>()),
         ("log", fields_of::<base::telemetry::Config>()),
         ("telemetry", fields_of::<base::trace::Config>()),
         // Given in the environment, in sections of their own where a platform has several, and with
@@ -138,6 +144,7 @@ fn the_configuration_that_is_shown_is_the_default() {
     assert_eq!(server(shown.server), server(own.server));
     assert_eq!(shown.media, own.media);
     assert_eq!(shown.outbound, own.outbound);
+    assert_eq!(shown.shutdown, own.shutdown);
     // What may hold keys cannot be printed.
     assert!(shown.vault == own.vault, "[vault]");
     assert_eq!(format!("{:?}", shown.workers), format!("{:?}", own.workers));

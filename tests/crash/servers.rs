@@ -12,7 +12,7 @@ const ACCOUNTS: usize = 3;
 const NETWORK_MS: &str = "40";
 
 /// Sends a signal to a process of this fleet.
-pub(super) fn signal(name: &str, pid: u32) {
+pub fn signal(name: &str, pid: u32) {
     let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
     assert!(status.unwrap().success());
 }

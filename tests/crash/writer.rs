@@ -182,7 +182,7 @@ impl Ended {
 }
 
 /// The ledger, counted by how its calls ended.
-pub(super) async fn outcomes(fleet: &Fleet) -> BTreeMap<String, i64> {
+pub async fn outcomes(fleet: &Fleet) -> BTreeMap<String, i64> {
     let asked = "SELECT coalesce(outcome, 'open'), count(*) FROM attempts GROUP BY 1";
     let rows = sqlx::query_as(asked).fetch_all(&mut fleet.postgres().await).await.unwrap();
     rows.into_iter().collect()

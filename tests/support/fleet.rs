@@ -77,6 +77,7 @@ pub struct Pids {
 
 /// A fleet on a data directory of its own.
 pub struct Fleet {
+    executable: PathBuf,
     pub(super) root: PathBuf,
     arguments: Vec<String>,
     pub(super) environment: Vec<(String, String)>,
@@ -101,6 +102,15 @@ impl Fleet {
 
     /// Starts a fleet with further arguments of `postfleet dev` and further environment.
     pub async fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_of(Path::new(PROGRAM), arguments, environment).await
+    }
+
+    /// Starts a fleet of another version.
+    pub async fn start_of(
+        executable: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let name = format!("fleet-{}-{}", std::process::id(), rng::uuid().simple());
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&root).unwrap();
@@ -118,11 +128,15 @@ impl Fleet {
         let each = each.chain([returns]);
         let environment = each.chain(SWIFT.iter().chain(environment).map(owned)).collect();
         let mut arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        for port in ["--api-port", "--sim-port"] {
+        let is_named = |port: &str| arguments.iter().any(|one| one == port);
+        let unnamed: Vec<_> =
+            ["--api-port", "--sim-port"].into_iter().filter(|port| !is_named(port)).collect();
+        for port in unnamed {
             arguments.extend([port.to_owned(), free_port().to_string()]);
         }
         let guardian = guardian.spawn().unwrap();
         let mut fleet = Self {
+            executable: executable.to_owned(),
             root,
             arguments,
             environment,
@@ -159,7 +173,7 @@ impl Fleet {
         // A killed run left it behind, and it would be taken for the new one's.
         let _ = fs::remove_file(self.data().join("dev.json"));
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut command = program();
+        let mut command = program_at(&self.executable);
         command.arg("dev").arg("--data").arg(self.data()).args(&self.arguments);
         if !self.is_kept {
             command.arg("--temporary");
@@ -314,7 +328,12 @@ impl Drop for Fleet {
 
 /// The executable, without the settings of whoever runs the tests.
 pub fn program() -> Command {
-    let mut command = Command::new(PROGRAM);
+    program_at(Path::new(PROGRAM))
+}
+
+/// The same of another version.
+pub(super) fn program_at(executable: &Path) -> Command {
+    let mut command = Command::new(executable);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("POSTFLEET") {
             command.env_remove(name);
@@ -324,7 +343,7 @@ pub fn program() -> Command {
 }
 
 /// A port that nobody listens on, below those that Linux gives to outgoing connections.
-pub(super) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let draw = || 20_000 + u16::try_from(rng::nonce().unsigned_abs() % 12_000).unwrap();
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     std::iter::repeat_with(draw).take(1_000).find(is_free).expect("a free port")

@@ -1,10 +1,10 @@
 //! Further processes beside a fleet: the real executable in a role, to be stopped at will.
 
-use super::fleet::{Fleet, Place, free_port, program};
+use super::fleet::{Fleet, Place, free_port, program, program_at};
 use platforms::sim::CLIENT_SECRET;
 use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Child, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// A process on the servers of a fleet, ended on drop.
 pub struct Worker {
@@ -30,6 +30,11 @@ impl Worker {
         (Self::start_as(fleet, name, &["serve"], &environment), place)
     }
 
+    /// Starts a worker of another version.
+    pub fn start_of(executable: &Path, fleet: &Fleet, name: &str) -> Self {
+        Self::spawn(program_at(executable), fleet, name, (&["work"], &[]))
+    }
+
     /// Starts a role with these arguments and further environment. A process that replaces a dead
     /// one of the same name writes on in its log.
     pub fn start_as(
@@ -38,10 +43,18 @@ impl Worker {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::spawn(program(), fleet, name, (arguments, environment))
+    }
+
+    fn spawn(
+        mut command: Command,
+        fleet: &Fleet,
+        name: &str,
+        (arguments, environment): (&[&str], &[(&str, &str)]),
+    ) -> Self {
         let file = fleet.root.join(format!("{name}.toml"));
         fs::write(&file, settings(fleet)).unwrap();
         let log = fleet.root.join(format!("{name}.log"));
-        let mut command = program();
         command.args(arguments).arg("--config").arg(&file).stdin(Stdio::null());
         command.envs(fleet.environment.iter().cloned()).envs(environment.iter().copied());
         let output = File::options().create(true).append(true).open(&log).unwrap();

@@ -5,7 +5,7 @@ use super::{Hand, ordered};
 use crate::attempt::Attempt;
 use crate::courier::{self, Ending};
 use crate::refresh::Renewal;
-use crate::{keeping, show};
+use crate::{keeping, later, show};
 use base::Fault;
 use domain::decision::{Decision, decide};
 use domain::failure::{Failure, Scope};
@@ -83,6 +83,10 @@ pub(super) async fn carry<'b>(
     attempt.row.has_doubt = false;
     let receipt = operation.receipt.clone().unwrap_or_default();
     let stored = operation.checkpoint.clone().filter(|_| is_begun).map(Checkpoint);
+    let later = stored.as_ref().and_then(|at| later::leave(attempt.claimed, attempt.adapter, at));
+    if let Some(outcome) = later {
+        return Ok(outcome);
+    }
     let start = || attempt.adapter.publish().start(&attempt.view_of(ordered(doing), &receipt));
     let at = stored.unwrap_or_else(start);
     attempt.is_shown_anew = doing == Doing::Repost && at == start();

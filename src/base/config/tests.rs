@@ -79,3 +79,20 @@ fn a_secret_under_a_wrong_name_is_not_repeated() {
     let fault = loaded("", &[("POSTFLEET__QUEUE", "redis://:canary@host")]).unwrap_err();
     assert!(!fault.contains("canary"), "{fault}");
 }
+
+// case: O-secret-files
+#[test]
+fn a_value_may_stand_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("redis");
+    std::fs::write(&path, "redis://:canary@host\n").unwrap();
+    let (path, name) = (path.to_str().unwrap(), "POSTFLEET_FILE__QUEUE__URL");
+    let fleet = loaded("[queue]\nurl = 'redis://a'\nshards = 2", &[(name, path)]).unwrap();
+    assert_eq!(fleet.queue.url, "redis://:canary@host");
+    let both = loaded("", &[(name, path), ("POSTFLEET__QUEUE__URL", "redis://b")]).unwrap_err();
+    assert!(both.contains(name) && both.contains("unset one"), "{both}");
+    let none = loaded("", &[(name, "/nowhere")]).unwrap_err();
+    assert!(none.contains(name) && none.contains("/nowhere"), "{none}");
+    let unknown = loaded("", &[("POSTFLEET_FILE__QUEUE__URI", path)]).unwrap_err();
+    assert!(unknown.contains("`uri`") && !unknown.contains("canary"), "{unknown}");
+}

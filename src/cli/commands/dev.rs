@@ -14,6 +14,7 @@ use app::settings::AppConfig;
 use base::{Context, Fault, clock, shutdown, telemetry, trace};
 use platforms::sim::CLIENT_SECRET;
 use serde_json::json;
+use server::Operators;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,8 @@ const PRIVATE_PORT: u16 = 9090;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 // Longer than the longest step of a worker: 30 s of work, one call deadline, 15 s (DESIGN 6).
 const DRAIN_WITHIN: Duration = Duration::from_secs(60);
+/// How long requests under way may still take once the process was asked to end.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 const HEAL_EVERY: Duration = Duration::from_secs(1);
 const SIMULATORS_END_WITHIN: Duration = Duration::from_secs(2);
 const PLACE: &str = "dev.json";
@@ -188,9 +191,18 @@ async fn start_fleet(
     let metrics = telemetry::install_metrics()?;
     let ready_at = port(&sockets.private)?;
     let (serving, end) = (Arc::clone(&fleet), parts.fleet_end.clone());
+    let operators = Operators::new(move || metrics.render(), end.clone());
+    fleet.tell(&operators);
+    let Sockets { public, private } = sockets;
+    let told = operators.clone().serve(private, parts.simulators_end.clone());
+    parts.simulators.spawn(async move { ("operators", told.await) });
     parts.fleet.spawn(async move {
-        let Sockets { public, private } = sockets;
-        ("serve", serving.serve(public, private, metrics, end).await)
+        let late = async {
+            end.cancelled().await;
+            clock::pause(ANSWERED_WITHIN).await;
+        };
+        let served = serving.serve(public, operators, end.clone());
+        ("serve", tokio::select! { served = served => served, () = late => Ok(()) })
     });
     if !parts.has_workers {
         return ready(ready_at, parts).await;

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod limits;
 pub mod post;
 pub mod posts;
+pub mod ready;
 pub mod redis_acl;
 pub mod retry;
 pub mod review;

@@ -1,12 +1,18 @@
 //! `postfleet serve`, `work` and `migrate`: one role of a fleet, as the configuration says.
 
 use crate::config::Config;
+use crate::process::Process;
 use crate::say::say;
 use crate::wire::{self, Fleet};
-use base::{Context, Fault, shutdown, telemetry, trace};
+use base::{Context, Fault, telemetry};
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use workers::{Duties, Role};
+
+/// How long an answer that we are starting may still take once we have started.
+const HELD_MAX: Duration = Duration::from_secs(1);
 
 /// What every role takes.
 #[derive(clap::Args)]
@@ -33,23 +39,41 @@ pub struct Work {
 /// Serves the API until a signal.
 ///
 /// # Errors
-/// The configuration, Postgres, Redis or a socket fails.
+/// The configuration, the schema or a socket fails.
 pub async fn serve(arguments: &Arguments) -> Result<(), Fault> {
     let config = start(arguments)?;
-    let metrics = telemetry::install_metrics()?;
-    let shutdown = shutdown::on_signal()?;
     let public = listen(&config.server.listen).await?;
     let private = listen(&config.server.private_listen).await?;
-    let exports = trace::start(&config.telemetry, "serve")?;
-    let served = Fleet::wire(&config).await?.serve(public, private, metrics, shutdown).await;
-    trace::flush(exports).await;
-    served
+    let process = Process::begin(&config, "serve", Some(private))?;
+    let (operators, shutdown) = (process.operators.clone(), process.shutdown.clone());
+    let Some((public, fleet)) = hold_until_wired(public, &process).await? else { return Ok(()) };
+    process.carry(&fleet, fleet.serve(public, operators, shutdown.asked)).await
+}
+
+/// Has whoever asks meanwhile told that we are starting.
+async fn hold_until_wired(
+    public: TcpListener,
+    process: &Process,
+) -> Result<Option<(TcpListener, Fleet)>, Fault> {
+    let public = public.into_std().context("taking the socket")?;
+    let early = public.try_clone().context("doubling the socket")?;
+    let early = TcpListener::from_std(early).context("listening")?;
+    let over = CancellationToken::new();
+    let mut held = tokio::spawn(server::hold(early, over.clone()));
+    let fleet = process.wire().await;
+    over.cancel();
+    // Whoever is connected and asks nothing keeps nobody else waiting.
+    if tokio::time::timeout(HELD_MAX, &mut held).await.is_err() {
+        held.abort();
+    }
+    let Some(fleet) = fleet? else { return Ok(None) };
+    Ok(Some((TcpListener::from_std(public).context("listening")?, fleet)))
 }
 
 /// Works until a signal.
 ///
 /// # Errors
-/// A role or platform is unknown, or the configuration, Postgres or Redis fails.
+/// A role or platform is unknown, or the configuration or the schema fails.
 pub async fn work(arguments: &Work) -> Result<(), Fault> {
     let duties = duties(arguments)?;
     let config = start(&arguments.common)?;
@@ -60,21 +84,30 @@ pub async fn work(arguments: &Work) -> Result<(), Fault> {
             "this process leaves work to others: without another one that does it, it is not done"
         );
     }
-    let shutdown = shutdown::on_signal()?;
-    let exports = trace::start(&config.telemetry, "work")?;
-    let worked = Fleet::wire(&config).await?.work(&duties, shutdown).await;
-    trace::flush(exports).await;
-    worked
+    let port = match config.workers.private_listen.as_str() {
+        "" => None,
+        address => Some(listen(address).await?),
+    };
+    let process = Process::begin(&config, "work", port)?;
+    let asked = process.shutdown.asked.clone();
+    let Some(fleet) = process.wire().await? else { return Ok(()) };
+    process.carry(&fleet, fleet.work(&duties, asked)).await
 }
 
 /// Migrates the database.
 ///
 /// # Errors
-/// The configuration or Postgres fails.
+/// The configuration or Postgres fails, or the database is ahead of this program.
 pub async fn migrate(arguments: &Arguments) -> Result<(), Fault> {
     let config = start(arguments)?;
-    wire::migrate(&config).await?;
-    say("The database has this version's schema.");
+    let made = wire::migrate(&config).await?;
+    for step in &made {
+        say(format_args!("made  {step}"));
+    }
+    say(match made.len() {
+        0 => "The database has this version's schema; there was nothing to do.",
+        _ => "The database has this version's schema.",
+    });
     Ok(())
 }
 

@@ -135,6 +135,10 @@ impl Publish for Instagram {
         Position { stage: Stage::Quota, ..Position::fresh(0) }.save()
     }
 
+    fn reads(&self, at: &Checkpoint) -> bool {
+        serde_json::from_value::<Stored>(at.0.clone()).is_ok()
+    }
+
     fn outlives(&self, at: &Checkpoint, until: Timestamp) -> bool {
         Position::load(at).outlives(until)
     }

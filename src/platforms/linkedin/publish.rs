@@ -113,6 +113,10 @@ impl Publish for LinkedIn {
         position.save()
     }
 
+    fn reads(&self, at: &Checkpoint) -> bool {
+        serde_json::from_value::<Stored>(at.0.clone()).is_ok()
+    }
+
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
         let position = Position::load(at).due(view.now, view);
         match &position.stage {

@@ -56,6 +56,10 @@ impl Publish for Threads {
         Position::default().at(Stage::Quota { container: None }).save()
     }
 
+    fn reads(&self, at: &Checkpoint) -> bool {
+        serde_json::from_value::<Stored>(at.0.clone()).is_ok()
+    }
+
     fn outlives(&self, at: &Checkpoint, until: Timestamp) -> bool {
         Position::load(at).is_some_and(|position| position.outlives(until))
     }

@@ -12,6 +12,10 @@ impl Publish for Toy {
         Checkpoint(json!({ "v": "1" }))
     }
 
+    fn reads(&self, at: &Checkpoint) -> bool {
+        at.0["v"] == "1"
+    }
+
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
         if let Some(id) = at.0["id"].as_str() {
             let permalink = format!("{API}/posts/{id}");

@@ -112,6 +112,10 @@ impl Publish for X {
         position.save()
     }
 
+    fn reads(&self, at: &Checkpoint) -> bool {
+        serde_json::from_value::<Stored>(at.0.clone()).is_ok()
+    }
+
     fn outlives(&self, at: &Checkpoint, until: Timestamp) -> bool {
         match Stored::load(at) {
             Stored::V1(position) => position.outlives(until),

@@ -74,6 +74,10 @@ impl Publish for YouTube {
         Stage::Open.save()
     }
 
+    fn reads(&self, at: &Checkpoint) -> bool {
+        serde_json::from_value::<Stored>(at.0.clone()).is_ok()
+    }
+
     fn next(&self, at: &Checkpoint, view: &View<'_>) -> Step {
         Step::Call(Box::new(match Stage::load(at).settled(view) {
             Stage::Open => upload::open(view),

@@ -1,0 +1,10 @@
+//! The fleet as its operators run it: started, stopped, scaled, upgraded.
+
+mod before;
+mod load;
+mod migrating;
+mod roles;
+mod rolling;
+mod sides;
+mod told;
+mod waiting;

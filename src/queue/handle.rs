@@ -242,6 +242,12 @@ impl Queue {
         Ok(())
     }
 
+    /// Claims nothing from these queues in this process, and from all others again. What was claimed
+    /// is worked on to its end.
+    pub fn pause_queues(&self, queues: &[String]) {
+        self.shared.pause(queues);
+    }
+
     /// Raises the epoch counter, after Postgres showed a larger epoch than Redis counted.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ mod copies;
 mod counted;
 mod cut;
 mod cut_everywhere;
+mod drill;
 mod duplicates;
 mod erasure;
 mod everywhere;

@@ -38,8 +38,7 @@ impl Worker {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        let file = fleet.root.join(format!("{name}.toml"));
-        fs::write(&file, settings(fleet)).unwrap();
+        let file = configuration(fleet, name);
         let log = fleet.root.join(format!("{name}.log"));
         let mut command = program();
         command.args(arguments).arg("--config").arg(&file).stdin(Stdio::null());
@@ -75,6 +74,13 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A file with the configuration of a fleet, for commands that a person runs beside it.
+pub fn configuration(fleet: &Fleet, name: &str) -> PathBuf {
+    let file = fleet.root.join(format!("{name}.toml"));
+    fs::write(&file, settings(fleet)).unwrap();
+    file
 }
 
 /// The configuration that `postfleet dev` makes for itself.

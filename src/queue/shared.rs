@@ -42,10 +42,13 @@ impl Shared {
         }
     }
 
-    /// Takes up which queues are paused: all of them, each time.
-    pub(crate) fn pause(&self, queues: &[String]) {
+    /// Takes up which queues are paused: all of them, each time. `true` where that is another set.
+    pub(crate) fn pause(&self, queues: &[String]) -> bool {
         let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        *paused = queues.iter().cloned().collect();
+        let now: HashSet<String> = queues.iter().cloned().collect();
+        let is_another = *paused != now;
+        *paused = now;
+        is_another
     }
 
     pub(crate) fn is_paused(&self, queue: &str) -> bool {

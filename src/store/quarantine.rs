@@ -47,6 +47,19 @@ pub struct Marked {
     pub grants: i64,
 }
 
+/// How much a database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Tenants.
+    pub tenants: i64,
+    /// Accounts, whatever their state.
+    pub accounts: i64,
+    /// Posts.
+    pub posts: i64,
+    /// Deliveries that have not ended.
+    pub waiting: i64,
+}
+
 /// Fails where the sign stands.
 pub(crate) async fn refuse(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let row = sqlx::query("SELECT to_regclass('quarantine') IS NOT NULL AS is_held")
@@ -191,6 +204,28 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(|row| Ok((convert::id(row, "tenant_id")?, convert::id(row, "id")?))).collect()
+    }
+
+    /// Counts what it holds.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn census(&self) -> Result<Census, Fault> {
+        let row = sqlx::query(
+            "SELECT (SELECT count(*) FROM tenants) AS tenants,
+                 (SELECT count(*) FROM accounts) AS accounts,
+                 (SELECT count(*) FROM posts) AS posts,
+                 (SELECT count(*) FROM deliveries WHERE status NOT IN
+                     ('published', 'failed', 'cancelled')) AS waiting",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Census {
+            tenants: row.try_get("tenants")?,
+            accounts: row.try_get("accounts")?,
+            posts: row.try_get("posts")?,
+            waiting: row.try_get("waiting")?,
+        })
     }
 
     /// What is still to be asked for.

@@ -30,7 +30,7 @@ fn ended(command: &mut Command) -> Output {
 }
 
 /// What it said, where it ended well.
-fn run(command: &mut Command) -> String {
+pub(super) fn run(command: &mut Command) -> String {
     let ended = ended(command);
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert!(
@@ -41,7 +41,7 @@ fn run(command: &mut Command) -> String {
     said
 }
 
-fn ordered(what: &str, config: &Path) -> Command {
+pub(super) fn ordered(what: &str, config: &Path) -> Command {
     let mut command = program();
     command.args(what.split(' ')).arg("--config").arg(config);
     command
@@ -64,7 +64,7 @@ async fn load(scene: &Scene<'_>, accounts: &[Account], stop: &AtomicBool, count:
     panic!("the backup took longer than {POSTS_MAX} posts");
 }
 
-/// Has the grant of an account renewed by its job.
+/// Has the grant of an account renewed by its job, from now on.
 async fn renew(fleet: &Fleet, account: &Account) {
     let now = "UPDATE jobs SET due_at = clock_timestamp(), armed_at = clock_timestamp(),
                    generation = nextval('job_generation')
@@ -83,7 +83,8 @@ async fn version(fleet: &Fleet, account: &Account) -> i64 {
     version.fetch_one(&mut fleet.postgres().await).await.unwrap()
 }
 
-async fn renewed(fleet: &Fleet, account: &Account) {
+/// The grant of an account is renewed by its job.
+pub(super) async fn renewed(fleet: &Fleet, account: &Account) {
     let before = version(fleet, account).await;
     renew(fleet, account).await;
     eventually("the grant is renewed", Duration::from_secs(20), async || {
@@ -201,6 +202,10 @@ async fn a_backup_under_load_is_restored_and_nothing_is_lost_or_out_twice() {
     let key = key.split(' ').next().unwrap().as_bytes();
     assert!(!sealed.windows(key.len()).any(|part| part == key), "the key is in it in clear");
 
+    let mut rehearse = program();
+    rehearse.args(["restore", "--rehearse", "--from"]).arg(&file).arg("--passphrase-file");
+    let said = run(rehearse.arg(&passphrase));
+    assert!(said.contains("every data key opens"), "{said}");
     empty(&mut second, &first.data().join("sim")).await;
     let config = configuration(&second, "restore");
     let mut restore = ordered("restore", &config);
@@ -210,6 +215,7 @@ async fn a_backup_under_load_is_restored_and_nothing_is_lost_or_out_twice() {
     assert!(!again.status.success() && said.contains("tables"), "{said}");
     is_held(&second).await;
     minutes_later(&second).await;
+    without_its_key(&second, &config);
     let told = run(ordered("recover", &config).arg("--json"));
     let told: Value = serde_json::from_str(&told).unwrap();
     assert!(told["askedFirst"].as_i64().unwrap() > 0, "{told}");
@@ -235,6 +241,17 @@ async fn a_backup_under_load_is_restored_and_nothing_is_lost_or_out_twice() {
     ));
     tokens_are_doubted(&second, &scene, (&spent, &accounts[0])).await;
     run(&mut ordered("audit verify", &config));
+}
+
+/// Where the key is another one, the database stays held, and it is named what is lacking.
+fn without_its_key(fleet: &Fleet, config: &Path) {
+    let (key, away) = (fleet.data().join("key"), fleet.data().join("key.away"));
+    fs::rename(&key, &away).unwrap();
+    run(program().args(["keys", "new", "--out"]).arg(&key));
+    let refused = ended(&mut ordered("recover", config));
+    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(!refused.status.success() && said.contains("the ring lacks the key"), "{said}");
+    fs::rename(&away, &key).unwrap();
 }
 
 /// A token that was used behind the backup costs its own account, and no other.

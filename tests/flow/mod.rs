@@ -38,6 +38,7 @@ mod life;
 mod limit;
 mod list;
 mod media;
+mod operators;
 mod owners;
 mod poll;
 mod pool;

@@ -16,6 +16,7 @@ pub mod person;
 pub mod receiver;
 pub mod scene;
 pub mod sim;
+pub mod smtp;
 pub mod snippets;
 pub mod wait;
 pub mod worker;

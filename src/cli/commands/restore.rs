@@ -3,11 +3,15 @@
 use crate::backup::{Backup, programs};
 use crate::commands::backup::passphrase;
 use crate::config::Config;
+use crate::dev;
 use crate::say::say;
-use base::{Context, Fault, telemetry};
+use app::keys::{Field, Keys};
+use base::{Context, Fault, rng, telemetry};
 use std::path::PathBuf;
-use store::quarantine;
+use store::Store;
+use store::quarantine::{self, Census};
 use tokio::io::AsyncWriteExt;
+use vault::KeyRing;
 
 /// What `postfleet restore` takes.
 #[derive(clap::Args)]
@@ -25,6 +29,10 @@ pub struct Arguments {
     /// Where the keys are put, where vault.key_file names no file.
     #[arg(long, value_name = "FILE")]
     keys_to: Option<PathBuf>,
+    /// Proves that it can be read back, on a Postgres of its own that is thrown away: nothing is
+    /// asked of the configuration.
+    #[arg(long, requires = "passphrase_file", conflicts_with_all = ["config", "keys_to"])]
+    rehearse: bool,
 }
 
 /// Reads it back.
@@ -32,6 +40,9 @@ pub struct Arguments {
 /// # Errors
 /// The backup is not whole, the database is not empty, or `pg_restore` fails.
 pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
+    if arguments.rehearse {
+        return rehearse(arguments).await;
+    }
     let config = Config::load(arguments.config.as_deref())?;
     telemetry::init(&config.log)?;
     let mut backup = Backup::open(&arguments.from)?;
@@ -48,6 +59,45 @@ pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
     say("The database is read back, and held: nothing works on it yet.");
     say(format_args!("The files of posts were in {}; bring them.", head.media));
     say("Make sure that the old fleet is down, then run `postfleet recover`.");
+    Ok(())
+}
+
+/// Reads it back into a Postgres of its own, and looks at what came.
+async fn rehearse(arguments: &Arguments) -> Result<(), Fault> {
+    let mut config = Config::default();
+    telemetry::init(&config.log)?;
+    let mut backup = Backup::open(&arguments.from)?;
+    let folder = std::env::temp_dir().join(format!("postfleet-rehearsal-{}", rng::uuid().simple()));
+    let private = dev::start(&folder).await?;
+    config.store.url.clone_from(&private.postgres_url);
+    config.vault.key_file = Some(private.data().join("key"));
+    let looked = async {
+        keys(arguments, &config, &backup)?;
+        quarantine::make_ready(&config.store, "a rehearsal").await?;
+        read_back(&config.store.url, &mut backup).await?;
+        let store = Store::connect_to_recover(&config.store).await?;
+        store.migrate().await?;
+        let keys = Keys::new(store.clone(), KeyRing::of(&config.vault)?);
+        let status = app::keys::status(&keys, &[Field::Grant]).await?;
+        let held = store.census().await?;
+        store.close().await;
+        Ok::<_, Fault>((status, held))
+    };
+    let looked = looked.await;
+    private.remove().await?;
+    let (status, held) = looked?;
+    if let Some(lacking) = status.keys.iter().find(|key| key.is_missing()) {
+        return Err(Fault::new(format_args!(
+            "the backup lacks the key {}, under which {} data keys lie",
+            lacking.key, lacking.data_keys
+        )));
+    }
+    let Census { tenants, accounts, posts, waiting } = held;
+    say(format_args!(
+        "The backup of {} can be read back: {tenants} tenants, {accounts} accounts, {posts} posts, \
+         {waiting} deliveries that have not ended; every data key opens.",
+        backup.head.made_at
+    ));
     Ok(())
 }
 

@@ -35,7 +35,7 @@ const ALONE: [(&str, &[&str]); 20] = [
     ("oauth2", &["app"]),
     ("object_store", &["media"]),
     ("rand", &["base"]),
-    ("redis", &["queue"]),
+    ("redis", &["client", "queue"]),
     ("reqwest", &["base", "client"]),
     ("sqlx", &["store"]),
     ("tracing-subscriber", &["base"]),

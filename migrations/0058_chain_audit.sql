@@ -1,7 +1,7 @@
--- Why: whoever changes, deletes or moves a row of the audit past the triggers is found out: each row
--- is sealed into a chain, whose hash holds the row and the hash before it.
--- Expand. New tables; the trigger locks `audit` for an instant (SHARE ROW EXCLUSIVE). Rows of before
--- are sealed by the first sweeps: one insert a row here, seconds a million.
+-- Why: whoever changes, deletes or moves a row of the audit past the triggers is found out: each
+-- row is sealed into a chain, whose hash holds the row and the hash before it.
+-- Expand. New tables; the trigger locks `audit` for an instant (SHARE ROW EXCLUSIVE). Rows of
+-- before are sealed by the first sweeps: one insert a row here, seconds a million.
 
 -- What waits to be sealed. Numbers are drawn before their rows are committed, so a walk by number
 -- would miss the ones that come late.

@@ -34,7 +34,11 @@ pub(crate) fn spawn(
             match presence.show(&app).await {
                 Ok(None) => {}
                 Ok(Some(reason)) => {
-                    tracing::warn!(worker = presence.id(), reason, "an operator drains this process");
+                    tracing::warn!(
+                        worker = presence.id(),
+                        reason,
+                        "an operator drains this process"
+                    );
                     shutdown.cancel();
                 }
                 Err(fault) => tracing::debug!(%fault, "operators do not see this process"),

@@ -142,7 +142,8 @@ impl<'a> Walk<'a> {
                 self.find("deleted", (row, no), words.to_owned());
             }
             Some(said) if said.sha256().as_slice() != at.content_sha256 => {
-                let words = format!("it says {:?} on {}, not what was sealed", said.action, said.subject);
+                let words =
+                    format!("it says {:?} on {}, not what was sealed", said.action, said.subject);
                 self.find("forged", (row, no), words);
             }
             Some(_) => {}

@@ -1,7 +1,7 @@
 //! What an operator pauses and resumes: a platform, one of its registrations, a queue.
 //!
-//! A platform or a registration is a gate in Redis, told of before this returns. A queue is no gate:
-//! each process reads with its next sign of life that it claims nothing from it.
+//! A platform or a registration is a gate in Redis, told of before this returns. A queue is no
+//! gate: each process reads with its next sign of life that it claims nothing from it.
 
 use base::Fault;
 use queue::{Gate, Queue};
@@ -90,9 +90,7 @@ fn names() -> Vec<String> {
 fn known(kind: &str, name: &str, all: &[String]) -> Result<String, Fault> {
     match all.iter().any(|one| one == name) {
         true => Ok(name.to_owned()),
-        false => {
-            Err(Fault::new(format_args!("no {kind} {name:?}; there are: {}", all.join(", "))))
-        }
+        false => Err(Fault::new(format_args!("no {kind} {name:?}; there are: {}", all.join(", ")))),
     }
 }
 

@@ -117,8 +117,8 @@ pub mod queues {
     /// Every queue.
     pub fn all() -> Vec<String> {
         let fixed = [
-            ERASE, FAN_OUT, FOLLOW, MEDIA, PREFLIGHT, RECONCILE, REFRESH, REPOST, REPUBLISH, WAITING,
-            WEBHOOK,
+            ERASE, FAN_OUT, FOLLOW, MEDIA, PREFLIGHT, RECONCILE, REFRESH, REPOST, REPUBLISH,
+            WAITING, WEBHOOK,
         ];
         let publishing = platforms::names().into_iter().map(publish_queue);
         fixed.into_iter().map(str::to_owned).chain(publishing).collect()

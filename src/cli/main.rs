@@ -14,8 +14,8 @@ use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
     accounts, api_keys, audit, backup as backup_command, bench, calendar, connect,
-    dev as dev_command, doctor, inbox, keys, limits, pause, post, posts, recover, restore,
-    retry, review, roles, sim as sim_command, slots, status, tenants, why, workers,
+    dev as dev_command, doctor, inbox, keys, limits, pause, post, posts, recover, restore, retry,
+    review, roles, sim as sim_command, slots, status, tenants, why, workers,
 };
 use std::process::ExitCode;
 

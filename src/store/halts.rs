@@ -1,7 +1,7 @@
 //! Pauses by an operator: a platform, one of its registrations, or a queue.
 //!
-//! Each is a row of `gates` that does not end by itself, and a row in the audit of every tenant that
-//! it holds up: its owner sees why its posts wait.
+//! Each is a row of `gates` that does not end by itself, and a row in the audit of every tenant
+//! that it holds up: its owner sees why its posts wait.
 
 use crate::gates::Gate;
 use crate::pauses::PAUSE_ENDS;

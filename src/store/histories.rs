@@ -138,7 +138,9 @@ async fn doubt_grants(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     if !row.try_get::<bool, _>("is_known")? {
         return Ok(());
     }
-    sqlx::query("UPDATE credentials SET forgotten_at = clock_timestamp()").execute(&mut *tx).await?;
+    sqlx::query("UPDATE credentials SET forgotten_at = clock_timestamp()")
+        .execute(&mut *tx)
+        .await?;
     sqlx::query(
         "WITH owed AS (
              SELECT j.subject, clock_timestamp() + $1::text::interval

@@ -82,10 +82,7 @@ impl Store {
         .bind(worker.slots)
         .fetch_one(&self.pool)
         .await?;
-        Ok(Told {
-            drained: row.try_get("drain_reason")?,
-            paused_queues: row.try_get("paused")?,
-        })
+        Ok(Told { drained: row.try_get("drain_reason")?, paused_queues: row.try_get("paused")? })
     }
 
     /// A process has ended in good order, and rows of those that have not are long over.

@@ -118,7 +118,9 @@ pub async fn make_ready(config: &Config, origin: &str) -> Result<(), Fault> {
     )
     .execute(&mut db)
     .await
-    .context("preparing the database: an administrator may have to make the role postfleet_tenant")?;
+    .context(
+        "preparing the database: an administrator may have to make the role postfleet_tenant",
+    )?;
     sqlx::query("INSERT INTO quarantine (origin) VALUES ($1)")
         .bind(origin)
         .execute(&mut db)
@@ -203,7 +205,9 @@ impl Store {
         .bind(most)
         .fetch_all(&self.pool)
         .await?;
-        rows.iter().map(|row| Ok((convert::id(row, "tenant_id")?, convert::id(row, "id")?))).collect()
+        rows.iter()
+            .map(|row| Ok((convert::id(row, "tenant_id")?, convert::id(row, "id")?)))
+            .collect()
     }
 
     /// Counts what it holds.

@@ -164,10 +164,8 @@ async fn an_operator_pauses_looks_drains_and_is_mailed() {
     let fleet = Fleet::start(&[], &mail).await;
     let config = configuration(&fleet, "operator");
     let scene = Scene::on(&fleet, "operators").await;
-    let accounts = [
-        scene.connect("operators").await,
-        scene.connect_on(("threads", None), "operators").await,
-    ];
+    let accounts =
+        [scene.connect("operators").await, scene.connect_on(("threads", None), "operators").await];
     a_platform_is_paused(&scene, &accounts, &config).await;
     a_queue_is_paused(&scene, &accounts[0], &config).await;
     the_doctor_looks(&fleet, &config).await;

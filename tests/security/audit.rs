@@ -15,8 +15,10 @@ async fn copy(db: &mut PgConnection, schema: &str) {
         format!("CREATE TABLE {schema}.audit (LIKE audit INCLUDING ALL)"),
         format!("CREATE TABLE {schema}.audit_chain (LIKE audit_chain INCLUDING ALL)"),
         format!("CREATE TABLE {schema}.audit_unsealed (LIKE audit_unsealed INCLUDING ALL)"),
-        format!("INSERT INTO {schema}.audit OVERRIDING SYSTEM VALUE
-                 SELECT a.* FROM audit a JOIN audit_chain c ON c.audit_id = a.id"),
+        format!(
+            "INSERT INTO {schema}.audit OVERRIDING SYSTEM VALUE
+                 SELECT a.* FROM audit a JOIN audit_chain c ON c.audit_id = a.id"
+        ),
         format!("INSERT INTO {schema}.audit_chain SELECT * FROM audit_chain"),
     ] {
         sqlx::query(AssertSqlSafe(order)).execute(&mut *db).await.unwrap();
@@ -61,8 +63,7 @@ async fn a_row_of_the_audit_that_was_forged_or_deleted_is_named() {
     assert_eq!(mine.len(), 3);
     eventually("its rows are sealed", Duration::from_secs(20), async || {
         let sealed = "SELECT count(*) FROM audit_chain WHERE audit_id = ANY($1)";
-        let sealed: i64 =
-            sqlx::query_scalar(sealed).bind(&mine).fetch_one(&mut db).await.unwrap();
+        let sealed: i64 = sqlx::query_scalar(sealed).bind(&mine).fetch_one(&mut db).await.unwrap();
         if sealed == 3 { Ok(()) } else { Err(sealed.to_string()) }
     })
     .await;
@@ -105,8 +106,7 @@ async fn a_row_of_the_audit_that_was_forged_or_deleted_is_named() {
     sqlx::query(AssertSqlSafe(delete)).execute(&mut db).await.unwrap();
     let (is_whole, told) = verify(fleet, &schema, &[]);
     assert!(!is_whole, "{told}");
-    let expected =
-        [("forged".to_owned(), Some(mine[0])), ("deleted".to_owned(), Some(mine[1]))];
+    let expected = [("forged".to_owned(), Some(mine[0])), ("deleted".to_owned(), Some(mine[1]))];
     assert_eq!(kinds(&told), expected, "{told}");
 
     // Whoever cuts the chain before that, and takes the rows along, leaves an end that was noted.

@@ -62,7 +62,8 @@ impl Writing {
         // It holds the posts of everybody.
         let options = options.write(true).create(true).truncate(true).mode(0o600);
         let file = options.open(&at).context(format!("making {}", at.display()))?;
-        let mut writing = Self { file, digest: Sha256::new(), at, to: to.to_owned(), size_bytes: 0 };
+        let mut writing =
+            Self { file, digest: Sha256::new(), at, to: to.to_owned(), size_bytes: 0 };
         writing.put(MAGIC.as_bytes())?;
         let head = serde_json::to_string(head).context("writing what a backup says of itself")?;
         writing.put(format!("{head}\n").as_bytes())?;

@@ -14,8 +14,8 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// A program of Postgres on a database, with its password in its environment.
 fn on(name: &str, url: &str) -> Result<Command, Fault> {
-    let mut url = Url::parse(url)
-        .map_err(|_| Fault::new("store.url is not a Postgres connection string"))?;
+    let mut url =
+        Url::parse(url).map_err(|_| Fault::new("store.url is not a Postgres connection string"))?;
     let password = url.password().map(percent_decoded);
     let _ = url.set_password(None);
     let mut command = Command::new(find(name)?);
@@ -89,7 +89,10 @@ fn find(name: &str) -> Result<PathBuf, Fault> {
 /// but for its blanks.
 fn percent_decoded(text: &str) -> String {
     let form = format!("={}", text.replace('+', "%2B").replace('&', "%26"));
-    form_urlencoded::parse(form.as_bytes()).next().map(|(_, plain)| plain.into()).unwrap_or_default()
+    form_urlencoded::parse(form.as_bytes())
+        .next()
+        .map(|(_, plain)| plain.into())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

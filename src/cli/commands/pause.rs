@@ -1,4 +1,4 @@
-//! `postfleet pause` and `resume`: a platform, an app, a queue, a brand or an account, with a reason.
+//! `postfleet pause` and `resume`: a platform, an app, a queue, a brand, an account.
 
 use crate::commands::keys as ring;
 use crate::config::Config;

@@ -62,9 +62,8 @@ fn each_look_says_what_to_do_about_what_it_finds() {
         fullness: 0.1,
     };
     assert!(redis(&told).iter().all(is_good));
-    let mark_of = |facts: &Redis, name: &str| {
-        redis(facts).into_iter().find(|one| one.name == name).unwrap()
-    };
+    let mark_of =
+        |facts: &Redis, name: &str| redis(facts).into_iter().find(|one| one.name == name).unwrap();
     let old = Redis { version: "6.2.1".into(), ..told.clone() };
     assert!(mark_of(&old, "Redis").words.contains("7 or later"));
     let evicting = Redis { policy: "allkeys-lru".into(), ..told.clone() };

@@ -5,6 +5,7 @@
 
 mod ingest;
 mod loops;
+mod presence;
 mod roles;
 
 pub use roles::Role;
@@ -58,6 +59,20 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Jobs that a process with these duties works on at once, of the kinds that are configured.
+    fn slots(&self, duties: &Duties) -> usize {
+        let slots = |role: &Role| match role {
+            Role::Publish => self.publish_concurrency * duties.platforms.len(),
+            Role::FanOut => self.fan_out_concurrency,
+            Role::Reconcile => self.reconcile_concurrency,
+            Role::Refresh => self.refresh_concurrency,
+            Role::Relay | Role::Repost | Role::Webhook | Role::Sweep | Role::Ingest => 0,
+        };
+        duties.roles.iter().map(slots).sum()
+    }
+}
+
 /// What a process is to do.
 #[derive(Debug, Clone)]
 pub struct Duties {
@@ -79,7 +94,10 @@ pub async fn work(
     duties: &Duties,
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
+    // An operator may end this process' work alone.
+    let shutdown = shutdown.child_token();
     let (mut tasks, left) = (JoinSet::new(), app.clone());
+    presence::spawn(&app, config, duties, &shutdown, &mut tasks);
     for role in &duties.roles {
         roles::spawn(*role, &app, &queue, config, duties, &shutdown, &mut tasks);
     }

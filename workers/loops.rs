@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 /// The longest pause of a loop whose database or Redis is away: claims wait for the relay to take
 /// a new Redis into use.
 const AWAY_MAX: Duration = Duration::from_secs(2);
+/// Between two looks at what waits for a person: a mail is no alarm of seconds.
+const MAILING_EVERY: Duration = Duration::from_secs(5);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -86,6 +88,19 @@ pub(crate) fn forget(
     tasks.spawn(async move {
         let step = || async { app::forget::forget(&app, ages).await.map(|_| false) };
         repeat("forget", HOUR, &shutdown, step).await;
+        Role::Sweep
+    });
+}
+
+/// Mails operators about what waits for a person, where they want that.
+pub(crate) fn mailing(app: &App, shutdown: &CancellationToken, tasks: &mut JoinSet<Role>) {
+    if !app::mailing::is_wanted(app) {
+        return;
+    }
+    let (app, shutdown) = (app.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        let step = || async { app::mailing::tell(&app).await.map(|()| false) };
+        repeat("mailing", MAILING_EVERY, &shutdown, step).await;
         Role::Sweep
     });
 }

@@ -112,6 +112,7 @@ pub(crate) fn spawn(
         Role::Sweep => {
             loops::sweep(app, config, shutdown, tasks);
             loops::versions(app, shutdown, tasks);
+            loops::mailing(app, shutdown, tasks);
             loops::forget(app, config, shutdown, tasks);
             erase(app, queue, shutdown, tasks);
             let options = WorkerOptions::new(app::queues::MEDIA, MEDIA_CONCURRENCY);

@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod amends;
 pub mod api_keys;
 mod attempt;
+pub mod audit_chain;
 pub mod audits;
 mod bodies;
 pub mod bulk;
@@ -30,6 +31,7 @@ pub mod fan_out;
 pub mod follow;
 pub mod forget;
 mod grants;
+pub mod halts;
 pub mod ingest;
 pub mod keeping;
 pub mod keys;
@@ -38,6 +40,7 @@ mod later;
 mod likes;
 pub mod limits;
 pub mod lists;
+pub mod mailing;
 mod material;
 pub mod media;
 mod meter;
@@ -47,11 +50,13 @@ pub mod order;
 pub mod origin;
 pub mod pause;
 pub mod preflight;
+pub mod presence;
 pub mod publish;
 mod quarantine;
 pub mod rates;
 pub mod ready;
 pub mod reconcile;
+pub mod recover;
 mod refresh;
 mod registrations;
 pub mod relay;
@@ -113,6 +118,16 @@ pub mod queues {
         publish_queue,
     };
     pub use crate::webhooks::QUEUE as WEBHOOK;
+
+    /// Every queue.
+    pub fn all() -> Vec<String> {
+        let fixed = [
+            ERASE, FAN_OUT, FOLLOW, MEDIA, PREFLIGHT, RECONCILE, REFRESH, REPOST, REPUBLISH,
+            WAITING, WEBHOOK,
+        ];
+        let publishing = platforms::names().into_iter().map(publish_queue);
+        fixed.into_iter().map(str::to_owned).chain(publishing).collect()
+    }
 }
 
 /// How far ahead Redis is told of a wake-up.

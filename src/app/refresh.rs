@@ -27,6 +27,9 @@ pub(crate) const AGAIN: Duration = Duration::from_secs(30);
 /// Whoever finds another one at it looks again after this long.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// What the owner of an account is told whose grant was renewed in a time that is forgotten.
+const FORGOTTEN: &str = "its token was renewed after the backup that the fleet was restored from";
+
 /// What asking for a renewal came to.
 pub(crate) enum Renewal {
     /// A newer grant is stored.
@@ -184,6 +187,14 @@ async fn refused(
         _ => return later(app.now() + AGAIN, failure),
     };
     let account = &subject.account;
+    // Each token is good once, and a database that went back may know one that was used since. Such
+    // a refusal is about the token: it is never shown again, and tells nothing of the platform.
+    if is_explained && subject.rotates && app.0.store.is_forgotten(credential).await? {
+        return match lost(app, account, credential.version, FORGOTTEN).await? {
+            true => Ok(Renewal::Dead(failure)),
+            false => later(app.now(), failure),
+        };
+    }
     let whose = Whose { account: account.id, platform: &account.platform };
     let reason = base::text::clean(failure.detail());
     let known = app.0.store.count_refusal(whose, Kind::Renewal, &reason).await?;

@@ -2,6 +2,7 @@
 
 use crate::connect::read_entry;
 use crate::versions;
+use base::mail::Mailer;
 use base::route::Base;
 use base::{Context, Fault};
 use domain::limit::Rate;
@@ -119,6 +120,8 @@ pub struct Settings {
     pub return_urls: Vec<Url>,
     /// Requests of a key in a minute, where it has no limit of its own; 0 is none.
     pub requests_per_minute: u32,
+    /// Mails operators, where they want that.
+    pub mail: Option<Mailer>,
     /// By the platform's name.
     pub platforms: BTreeMap<String, PlatformSettings>,
 }
@@ -155,7 +158,7 @@ impl Settings {
         let return_urls = return_urls.iter().map(|entry| read_entry(entry));
         let return_urls = return_urls.collect::<Result<_, _>>()?;
         let requests_per_minute = REQUESTS_PER_MINUTE;
-        Ok(Self { public_url, return_urls, requests_per_minute, platforms: all })
+        Ok(Self { public_url, return_urls, requests_per_minute, mail: None, platforms: all })
     }
 
     /// A link of a platform, turned to where its calls go: a simulator shows its own posts.

@@ -1,6 +1,6 @@
 //! Finds what is overdue or was armed by a process that died, and tells Redis of it once more.
 
-use crate::{App, HORIZON, connect, wakeup};
+use crate::{App, HORIZON, audit_chain, connect, wakeup};
 use base::Fault;
 use std::time::Duration;
 
@@ -11,13 +11,17 @@ const BATCH: i64 = 5_000;
 /// Jobs of one push.
 const PUSH: usize = 500;
 
-/// Sweeps a shard (with the first one, what connecting has left behind); returns how many jobs Redis was told of. Those it knows stay as they are.
+/// Sweeps a shard (with the first one, what connecting has left behind, and the audit's chain); returns how many jobs Redis was told of. Those it knows stay as they are.
 ///
 /// # Errors
 /// When Postgres or Redis fails.
 pub async fn sweep(app: &App, shard: u16) -> Result<usize, Fault> {
     if shard == 0 {
         connect::sweep(app).await?;
+        // Nobody's post waits for the chain.
+        if let Err(fault) = audit_chain::seal(app).await {
+            tracing::warn!(%fault, "the audit was not sealed; the next sweep tries again");
+        }
     }
     let number = i16::try_from(shard).unwrap_or(0);
     let jobs = app.0.store.jobs_to_sweep(number, OVERDUE, HORIZON, BATCH).await?;

@@ -9,6 +9,7 @@ pub mod crash;
 pub mod digest;
 pub mod fault;
 pub mod http;
+pub mod mail;
 pub mod notify;
 pub mod outbound;
 pub mod redact;

@@ -24,6 +24,8 @@ pub struct Config {
     pub outbound: base::outbound::Config,
     /// Users' files.
     pub media: media::Config,
+    /// Mails about what waits for a person.
+    pub mail: base::mail::Config,
     /// What a worker process takes on.
     pub workers: workers::Config,
     /// The platforms, by name.

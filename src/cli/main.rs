@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 cannot be done as asked (arguments, missing programs).
 
+mod backup;
 mod commands;
 mod config;
 mod dev;
@@ -13,9 +14,9 @@ mod wire;
 use base::Fault;
 use clap::{Parser, Subcommand};
 use commands::{
-    accounts, api_keys, bench, calendar, connect, dev as dev_command, doctor, inbox, keys, limits,
-    post, posts, ready, redis_acl, retry, review, roles, sim as sim_command, slots, status, tenants,
-    why,
+    accounts, api_keys, audit, backup as backup_command, bench, calendar, connect,
+    dev as dev_command, doctor, inbox, keys, limits, pause, post, posts, ready, recover, redis_acl,
+    restore, retry, review, roles, sim as sim_command, slots, status, tenants, why, workers,
 };
 use std::process::ExitCode;
 
@@ -42,7 +43,15 @@ enum Command {
     /// Asks a running process whether it can work: exit code 0, or 1 with what fails.
     Ready(ready::Arguments),
     /// Looks whether everything is there that a fleet needs.
-    Doctor(roles::Arguments),
+    Doctor(doctor::Arguments),
+    /// Writes all that the fleet knows into a file, and its keys, sealed, into the same.
+    Backup(backup_command::Arguments),
+    /// Reads a backup back into an empty database, which is held until it is recovered.
+    Restore(restore::Arguments),
+    /// Looks what a database that was read back lacks, and lets the fleet work on it again.
+    Recover(recover::Arguments),
+    /// Looks whether the audit is what was written, and brings it out.
+    Audit(audit::Arguments),
     /// Makes, changes and counts the keys that tokens are sealed with.
     Keys(keys::Arguments),
     /// Gives out, lists, replaces and revokes the keys to the API.
@@ -75,6 +84,12 @@ enum Command {
     Calendar(calendar::Arguments),
     /// Shows what can be hit and what is left of it, and sets what a tenant may use up.
     Limits(limits::Arguments),
+    /// Lets nothing out of a platform, an app, a queue, a brand or an account.
+    Pause(pause::Arguments),
+    /// Lets it out again.
+    Resume(pause::Arguments),
+    /// Lists the worker processes that live, and takes one out by name.
+    Workers(workers::Arguments),
     /// Shows and sets the weekly slots of a brand or an account.
     Slots(slots::Arguments),
 }
@@ -115,6 +130,10 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Migrate(arguments) => roles::migrate(&arguments).await?,
         Command::Ready(arguments) => return ready::run(&arguments).await,
         Command::Doctor(arguments) => return doctor::run(&arguments).await,
+        Command::Backup(arguments) => backup_command::run(&arguments).await?,
+        Command::Restore(arguments) => restore::run(&arguments).await?,
+        Command::Recover(arguments) => return recover::run(&arguments).await,
+        Command::Audit(arguments) => return audit::run(&arguments).await,
         Command::Keys(arguments) => return keys::run(&arguments).await,
         Command::ApiKeys(arguments) => return api_keys::run(&arguments).await,
         Command::Tenants(arguments) => return tenants::run(&arguments).await,
@@ -127,6 +146,9 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Accounts(arguments) => return accounts::run(&arguments).await,
         Command::Calendar(arguments) => return calendar::run(&arguments).await,
         Command::Limits(arguments) => return limits::run(&arguments).await,
+        Command::Pause(arguments) => return pause::run(&arguments, pause::Way::Pause).await,
+        Command::Resume(arguments) => return pause::run(&arguments, pause::Way::Resume).await,
+        Command::Workers(arguments) => return workers::run(&arguments).await,
         Command::Slots(arguments) => return slots::run(&arguments).await,
         Command::Why(arguments) => return why::run(&arguments).await,
         Command::RedisAcl(arguments) => redis_acl::run(&arguments)?,

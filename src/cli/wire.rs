@@ -4,6 +4,7 @@ use crate::config::Config;
 use app::App;
 use app::settings::Settings;
 use base::http::Http;
+use base::mail::Mailer;
 use base::outbound::Outbound;
 use base::{Fault, clock, crash};
 use media::Library;
@@ -79,6 +80,7 @@ impl Fleet {
             &config.platforms,
         )?;
         settings.requests_per_minute = config.server.requests_per_minute;
+        settings.mail = Mailer::of(&config.mail)?;
         let orders = if settings.is_loopback() { crash::arm() } else { 0 };
         if settings.is_loopback() && clock::arm() {
             tracing::warn!(now = %clock::now(), "the clock of this process may be set wrong");

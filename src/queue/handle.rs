@@ -242,6 +242,14 @@ impl Queue {
         Ok(())
     }
 
+    /// Claims nothing from these queues in this process, and from all others again. What was claimed
+    /// is worked on to its end.
+    pub fn pause_queues(&self, queues: &[String]) {
+        if self.shared.pause(queues) {
+            tracing::warn!(paused = queues.join(", "), "an operator pauses these queues alone");
+        }
+    }
+
     /// Raises the epoch counter, after Postgres showed a larger epoch than Redis counted.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod backoff;
 mod claimed;
 mod config;
 mod core;
+mod facts;
 mod handle;
 mod health;
 pub mod inbox;
@@ -35,6 +36,7 @@ mod worker;
 
 pub use claimed::{Claimed, Outcome};
 pub use config::{Config, InboxConfig};
+pub use facts::{Facts, facts};
 pub use handle::Queue;
 pub use health::Health;
 pub use limiter::{Behind, Permit, Quota, Seen};

@@ -100,6 +100,10 @@ impl Pump {
             self.next_at = self.next_at.max(now + SOON);
             return 0;
         }
+        if self.shared().is_paused(&self.core.name) {
+            self.next_at = now + self.poll_every();
+            return 0;
+        }
         if self.unsent.is_empty() && now < self.next_at {
             return 0;
         }

@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) started: AtomicBool,
     /// The queues that this process works.
     worked: Mutex<HashSet<Arc<str>>>,
+    /// The queues that nobody claims from.
+    paused: Mutex<HashSet<String>>,
 }
 
 impl Shared {
@@ -36,7 +38,21 @@ impl Shared {
             health: Health::default(),
             started: AtomicBool::new(false),
             worked: Mutex::default(),
+            paused: Mutex::default(),
         }
+    }
+
+    /// Takes up which queues are paused: all of them, each time. `true` where that is another set.
+    pub(crate) fn pause(&self, queues: &[String]) -> bool {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let now: HashSet<String> = queues.iter().cloned().collect();
+        let is_another = *paused != now;
+        *paused = now;
+        is_another
+    }
+
+    pub(crate) fn is_paused(&self, queue: &str) -> bool {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner).contains(queue)
     }
 
     /// Marks a queue as worked by this process; false when it is already.

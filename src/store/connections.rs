@@ -235,7 +235,8 @@ async fn replace_grant(
          ON CONFLICT (account_id) DO UPDATE
          SET sealed = EXCLUDED.sealed, version = EXCLUDED.version,
              expires_at = EXCLUDED.expires_at, refreshed_at = clock_timestamp(),
-             refresh_deadline_at = NULL, refresh_doubts = 0, notices = 0",
+             refresh_deadline_at = NULL, refresh_doubts = 0, notices = 0,
+             forgotten_at = NULL",
     )
     .bind(account.uuid())
     .bind(connection.tenant.uuid())

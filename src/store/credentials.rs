@@ -99,6 +99,8 @@ impl Store {
              LEFT JOIN grant_versions v ON v.account_id = j.subject
              LEFT JOIN gates g ON g.scope_key = 'platform:' || a.platform
                  AND g.until_at > clock_timestamp()
+                 -- A person's pause says nothing of the platform, and has no end to wait for.
+                 AND g.until_at < '2200-01-01Z'
              WHERE j.kind = 'refresh' AND j.subject = $1",
         )
         .bind(account.uuid())
@@ -207,6 +209,22 @@ impl Store {
         Ok(u32::try_from(row.try_get::<i32, _>("notices")?).unwrap_or(0))
     }
 
+    /// The database went back past this grant: its refresh token may have been used since.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn is_forgotten(&self, credential: &Credential) -> Result<bool, Fault> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT FROM credentials
+                 WHERE account_id = $1 AND version = $2 AND forgotten_at IS NOT NULL) AS is_it",
+        )
+        .bind(credential.account.uuid())
+        .bind(credential.version)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.try_get("is_it")?)
+    }
+
     /// Tells the owner that the grant of this version ends, once for each number; `true` for the
     /// caller who did it.
     ///
@@ -257,7 +275,7 @@ impl RefreshTurn {
             "UPDATE credentials
              SET sealed = $2, version = version + 1, expires_at = $3,
                  refreshed_at = clock_timestamp(), refresh_deadline_at = NULL,
-                 refresh_doubts = 0, notices = 0
+                 refresh_doubts = 0, notices = 0, forgotten_at = NULL
              WHERE account_id = $1",
         )
         .bind(self.credential.account.uuid())

@@ -38,7 +38,7 @@ pub(crate) async fn end_rest(
 }
 
 impl Store {
-    /// Closes a gate, or prolongs it.
+    /// Closes a gate, or prolongs it; one that is shut for longer keeps its reason.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -47,7 +47,8 @@ impl Store {
             "INSERT INTO gates (scope_key, until_at, reason) VALUES ($1, $2, $3)
              ON CONFLICT (scope_key) DO UPDATE
              SET until_at = greatest(gates.until_at, EXCLUDED.until_at),
-                 reason = EXCLUDED.reason, closed_at = clock_timestamp()",
+                 reason = CASE WHEN gates.until_at > EXCLUDED.until_at THEN gates.reason
+                     ELSE EXCLUDED.reason END, closed_at = clock_timestamp()",
         )
         .bind(&gate.scope_key)
         .bind(convert::at(gate.until))

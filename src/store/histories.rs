@@ -13,7 +13,7 @@ use sqlx::{Connection, PgConnection, Row};
 const AHEAD: &str = "10 minutes";
 /// Calls that were under way when Postgres went back have ended by then: the longest one has two
 /// minutes.
-const CALLS_END: &str = "150 seconds";
+pub(crate) const CALLS_END: &str = "150 seconds";
 
 /// No history draws so many generations between its dump and its loss.
 const GENERATIONS_FORGOTTEN_MAX: i64 = 1_000_000_000_000;
@@ -94,11 +94,12 @@ async fn adopt(connection: &mut PgConnection, here: &History) -> Result<(), sqlx
 
 /// Marks what may be out, and wakes it anew: of wake-ups that were acknowledged in the forgotten
 /// time Redis knows nothing any more, and may have seen larger generations than this history has.
-async fn mark(tx: &mut PgConnection) -> Result<u64, sqlx::Error> {
+pub(crate) async fn mark(tx: &mut PgConnection) -> Result<u64, sqlx::Error> {
     sqlx::query("SELECT setval('job_generation', nextval('job_generation') + $1)")
         .bind(GENERATIONS_FORGOTTEN_MAX)
         .execute(&mut *tx)
         .await?;
+    doubt_grants(tx).await?;
     let marked = sqlx::query(
         "WITH d AS (
              UPDATE deliveries
@@ -118,4 +119,40 @@ async fn mark(tx: &mut PgConnection) -> Result<u64, sqlx::Error> {
     .fetch_one(tx)
     .await?;
     Ok(marked.try_get::<i64, _>("marked")?.unsigned_abs())
+}
+
+/// Renewals of one platform that were owed in the forgotten time come so far apart: each may show
+/// the platform a token that was used since.
+const RENEWALS_APART: &str = "1 second";
+
+/// Marks every grant, for each may have been renewed in the forgotten time, and lets the renewals
+/// that are due come one after the other.
+async fn doubt_grants(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+    // A dump of before there was the column is read back too, before it is migrated.
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('credentials')
+             AND attname = 'forgotten_at') AS is_known",
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    if !row.try_get::<bool, _>("is_known")? {
+        return Ok(());
+    }
+    sqlx::query("UPDATE credentials SET forgotten_at = clock_timestamp()")
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "WITH owed AS (
+             SELECT j.subject, clock_timestamp() + $1::text::interval
+                 * row_number() OVER (PARTITION BY a.platform ORDER BY j.due_at, j.subject) AS at
+             FROM jobs j JOIN accounts a ON a.id = j.subject
+             WHERE j.kind = 'refresh' AND j.due_at <= clock_timestamp() + interval '10 minutes')
+         UPDATE jobs j SET due_at = owed.at, generation = nextval('job_generation'),
+             armed_at = clock_timestamp()
+         FROM owed WHERE j.kind = 'refresh' AND j.subject = owed.subject",
+    )
+    .bind(RENEWALS_APART)
+    .execute(tx)
+    .await?;
+    Ok(())
 }

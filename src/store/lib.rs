@@ -7,6 +7,7 @@ pub mod accepts;
 pub mod accounts;
 pub mod api_keys;
 pub mod assets;
+pub mod audit_chain;
 pub mod audits;
 pub mod calendar;
 pub mod cancellations;
@@ -30,16 +31,19 @@ pub mod doubts;
 pub mod erasing;
 pub mod erasures;
 pub mod events;
+pub mod facts;
 mod follows;
 pub mod forgetting;
 pub mod gates;
 pub mod gauges;
+pub mod halts;
 mod histories;
 mod inboxes;
 pub mod intents;
 pub mod jobs;
 pub mod ledger;
 pub mod lists;
+pub mod mailings;
 pub mod message_log;
 pub mod messages;
 pub mod oauth_apps;
@@ -52,6 +56,8 @@ pub mod pauses;
 pub mod posts;
 pub mod preflights;
 pub mod premises;
+pub mod presence;
+pub mod quarantine;
 mod reclaims;
 pub mod refusals;
 pub mod reseals;
@@ -120,6 +126,10 @@ impl Store {
     /// # Errors
     /// When the server cannot be reached or refuses us.
     pub async fn connect(config: &Config) -> Result<Self, Fault> {
+        Self::open(config, false).await
+    }
+
+    async fn open(config: &Config, is_recovering: bool) -> Result<Self, Fault> {
         let options = options(config)?;
         let heard = clock::Heard::default();
         let hearing = heard.clone();
@@ -131,6 +141,9 @@ impl Store {
             .after_connect(move |connection, _| {
                 let (heard, serving) = (hearing.clone(), serving.clone());
                 Box::pin(async move {
+                    if !is_recovering {
+                        quarantine::refuse(connection).await?;
+                    }
                     histories::greet(connection).await?;
                     heard.ask(connection).await?;
                     serving.tell(connection).await
@@ -142,9 +155,12 @@ impl Store {
                 let serving = again.clone();
                 Box::pin(async move { serving.tell(connection).await.map(|()| true) })
             })
-            .connect_with(options)
-            .await
-            .context("connecting to Postgres")?;
+            .connect_with(options.clone())
+            .await;
+        let pool = match pool {
+            Ok(pool) => pool,
+            Err(error) => return Err(quarantine::explain(&options, error).await),
+        };
         let changes = usize::try_from(config.connections_max / CHANGES_PART).unwrap_or(1).max(1);
         Ok(Self {
             pool,

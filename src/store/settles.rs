@@ -228,7 +228,9 @@ const ARM: &str = ", moved AS (
     FROM u WHERE u.gate IS NOT NULL
     ORDER BY u.gate, u.gate_until DESC
     ON CONFLICT (scope_key) DO UPDATE
-    SET until_at = greatest(gates.until_at, EXCLUDED.until_at), reason = EXCLUDED.reason,
+    SET until_at = greatest(gates.until_at, EXCLUDED.until_at),
+        reason = CASE WHEN gates.until_at > EXCLUDED.until_at THEN gates.reason
+            ELSE EXCLUDED.reason END,
         closed_at = clock_timestamp()
 )
 SELECT u.id, u.checkpoint_no, coalesce(moved.generation, armed.generation) AS generation,

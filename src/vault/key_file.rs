@@ -62,6 +62,12 @@ pub(crate) fn create(path: &Path, now: Timestamp) -> Result<KeyId, Fault> {
     Ok(key.id())
 }
 
+/// Writes a new file with these lines of keys, safely on disk when this returns.
+pub(crate) fn create_with(path: &Path, lines: &str) -> Result<(), Fault> {
+    write_new(path, &Zeroizing::new(format!("{HEAD}{lines}")))?;
+    sync_folder(path)
+}
+
 /// Puts a fresh key before the others of a file, or makes the file; the key's name.
 pub(crate) fn add(path: &Path, now: Timestamp) -> Result<KeyId, Fault> {
     if !path.exists() {

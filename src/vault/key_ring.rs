@@ -191,7 +191,7 @@ impl KeyRing {
         Ok(())
     }
 
-    fn all(&self) -> Vec<Arc<Listed>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Listed>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).all.clone()
     }
 

@@ -10,12 +10,14 @@
 mod key_file;
 mod key_ring;
 mod mac;
+mod parcel;
 mod seal;
 mod secret;
 mod source;
 
 pub use key_ring::{Held, KeyRing, NotUnwrapped, Wrapped};
 pub use mac::mac;
+pub use parcel::{Parcel, Unpacked};
 pub use seal::{KeyId, Unopened, key_id};
 pub use secret::{Associated, Clear, DataKey};
 pub use source::Source;

@@ -75,6 +75,7 @@ fn every_key_of_the_configuration_is_shown_and_explained() {
         ("server", fields_of::<server::Config>()),
         ("media", fields_of::<media::Config>()),
         ("outbound", fields_of::<base::outbound::Config>()),
+        ("mail", fields_of::<base::mail::Config>()),
         ("workers", fields_of::<workers::Config>()),
         ("shutdown", fields_of::<base::shutdown::Config>()),
         ("log", fields_of::<base::telemetry::Config>()),
@@ -146,6 +147,7 @@ fn the_configuration_that_is_shown_is_the_default() {
     assert_eq!(shown.outbound, own.outbound);
     assert_eq!(shown.shutdown, own.shutdown);
     // What may hold keys cannot be printed.
+    assert!(shown.mail == own.mail, "[mail]");
     assert!(shown.vault == own.vault, "[vault]");
     assert_eq!(format!("{:?}", shown.workers), format!("{:?}", own.workers));
     assert_eq!(format!("{:?}", shown.log), format!("{:?}", own.log));

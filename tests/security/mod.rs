@@ -1,6 +1,7 @@
 //! What nobody may read: other tenants' things, and secrets anywhere.
 
 mod access;
+mod audit;
 mod damage;
 mod imports;
 mod isolation;

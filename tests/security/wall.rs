@@ -10,21 +10,25 @@ use std::time::Duration;
 use store::{Store, scope};
 
 /// Tables without a tenant: each is reached through a row that has one, or is the fleet's own.
-const OF_NOBODY: [&str; 14] = [
+const OF_NOBODY: [&str; 18] = [
     "_sqlx_migrations",
     "api_key_brands",
     "attempts",
+    "audit_chain",
+    "audit_unsealed",
     "catch_ups",
     "doubts",
     "gates",
     "grant_versions",
     "histories",
     "jobs",
+    "mailings",
     "post_moves",
     "post_statuses",
     "refusals",
     "reposts",
     "unmapped",
+    "workers",
 ];
 
 /// Has a connection serve these tenants, as the store has its own.

@@ -19,6 +19,7 @@ pub mod scene;
 #[path = "../../src/queue/tests/servers.rs"]
 pub mod servers;
 pub mod sim;
+pub mod smtp;
 pub mod snippets;
 pub mod switch;
 pub mod wait;

@@ -52,8 +52,7 @@ impl Worker {
         name: &str,
         (arguments, environment): (&[&str], &[(&str, &str)]),
     ) -> Self {
-        let file = fleet.root.join(format!("{name}.toml"));
-        fs::write(&file, settings(fleet)).unwrap();
+        let file = configuration(fleet, name);
         let log = fleet.root.join(format!("{name}.log"));
         command.args(arguments).arg("--config").arg(&file).stdin(Stdio::null());
         command.envs(fleet.environment.iter().cloned()).envs(environment.iter().copied());
@@ -88,6 +87,13 @@ impl Drop for Worker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A file with the configuration of a fleet, for commands that a person runs beside it.
+pub fn configuration(fleet: &Fleet, name: &str) -> PathBuf {
+    let file = fleet.root.join(format!("{name}.toml"));
+    fs::write(&file, settings(fleet)).unwrap();
+    file
 }
 
 /// The configuration that `postfleet dev` makes for itself.

@@ -18,9 +18,10 @@ const EDGES: [(&str, &[&str]); 11] = [
 ];
 
 /// Foreign crates that few may use, with those few. `postfleet` is the root.
-const ALONE: [(&str, &[&str]); 18] = [
+const ALONE: [(&str, &[&str]); 20] = [
     ("apalis", &["queue", "workers"]),
     ("apalis-core", &["queue"]),
+    ("argon2", &["vault"]),
     ("axum", &["server", "postfleet"]),
     ("chacha20poly1305", &["vault"]),
     ("chrono", &["store"]),
@@ -30,6 +31,7 @@ const ALONE: [(&str, &[&str]); 18] = [
     ("imagesize", &["media"]),
     ("infer", &["media"]),
     ("jiff", &["domain"]),
+    ("lettre", &["base"]),
     ("oauth2", &["app"]),
     ("object_store", &["media"]),
     ("rand", &["base"]),

@@ -1,34 +1,74 @@
-//! `postfleet doctor`: is everything there that a fleet needs?
+//! `postfleet doctor`: is everything there that a fleet needs, and as it should be?
+//!
+//! Each finding is good, a warning, or bad, and says what to do about it.
 
-use super::roles::Arguments;
+mod looks;
+
 use crate::config::Config;
 use crate::dev::programs;
 use crate::say::say;
 use app::keys::{Field, Keys, Status};
+use app::presence;
 use app::settings::Settings;
-use app::versions::Named;
 use base::{Fault, clock};
 use domain::time::Timestamp;
+use looks::Ahead;
 use queue::Queue;
+use serde::Serialize;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use store::Store;
 use vault::KeyRing;
+use workers::Role;
 
-// DESIGN 6: due times are compared on either clock, so they may not differ by more.
-const CLOCKS_APART_MAX_MS: i64 = 100;
+/// The values that a look takes no time over.
+const COUNTED: [Field; 2] = [Field::Grant, Field::Verifier];
+/// The longest deadline that an adapter gives a call.
+const CALL_MAX: Duration = Duration::from_secs(120);
+/// Kinds of unknown refusals that are looked at.
+const KINDS_MAX: i64 = 50;
+
+/// What `postfleet doctor` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory of a running `postfleet dev`, where no configuration names a database.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Mark {
+    Good,
+    /// It works, and should be looked at in daylight.
+    Warning,
+    Bad,
+}
 
 /// One look at one thing.
+#[derive(Debug, Serialize)]
 struct Finding {
     name: &'static str,
-    is_good: bool,
+    mark: Mark,
     words: String,
 }
 
-/// How far a server's clock is ahead of ours.
-struct Ahead {
-    ms: i64,
-    /// Half of the time that asking took: it can be wrong by so much.
-    uncertain_ms: i64,
+impl Finding {
+    fn of(name: &'static str, is_good: bool, words: String) -> Self {
+        Self::marked(if is_good { Mark::Good } else { Mark::Bad }, name, words)
+    }
+
+    fn marked(mark: Mark, name: &'static str, words: String) -> Self {
+        Self { name, mark, words }
+    }
 }
 
 /// Prints a line for each finding. Exit code 1 when one is bad.
@@ -36,134 +76,107 @@ struct Ahead {
 /// # Errors
 /// The configuration cannot be read.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let config = Config::load(arguments.config.as_deref())?;
-    let keys = keys(&config).await;
-    let postgres = postgres(&config).await;
-    let redis = redis(&config).await;
-    let findings = [
-        Some(local_programs()),
-        Some(server("Postgres", &postgres)),
-        Some(server("Redis", &redis)),
-        Some(wall(&can_hold(&config).await)),
-        postgres.ok().zip(redis.ok()).map(|(postgres, redis)| clocks(&postgres, &redis)),
-        Some(ring(&keys, clock::now())),
-    ];
-    let settings = {
-        let section = &config.server;
-        Settings::read(&section.public_url, &section.return_urls, &config.platforms)?
-    };
-    let named = app::versions::named(&settings);
-    let versions = named.iter().map(|named| Some(version(named, clock::now())));
-    let mut all_good = true;
-    for finding in findings.into_iter().chain(versions).flatten() {
-        all_good &= finding.is_good;
-        let mark = if finding.is_good { "good" } else { "BAD " };
-        say(format_args!("{mark}  {:<10} {}", finding.name, finding.words));
+    let config = super::pause::config(arguments.config.as_deref(), arguments.data.as_deref())?;
+    let mut findings = vec![local_programs()];
+    let postgres = postgres(&config, &mut findings).await;
+    let redis = redis(&config, &mut findings).await;
+    if let (Some(postgres), Some(redis)) = (&postgres, &redis) {
+        findings.push(looks::clocks(postgres, redis));
     }
-    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    findings.extend(postgres.as_ref().map(looks::own_clock));
+    findings.push(looks::ring(&keys(&config).await, clock::now()));
+    let section = &config.server;
+    let settings = Settings::read(&section.public_url, &section.return_urls, &config.platforms)?;
+    let calls = config.platforms.values().filter_map(|one| one.call_deadline_ms).max();
+    let longest = calls.map_or(CALL_MAX, Duration::from_millis).min(CALL_MAX);
+    let (lease_ms, renew_every_ms) = (config.queue.lease_ms, config.queue.renew_every_ms);
+    findings.extend(looks::lease(lease_ms, renew_every_ms, longest));
+    let named = app::versions::named(&settings);
+    findings.extend(named.iter().map(|named| looks::version(named, clock::now())));
+    match arguments.json {
+        true => say(serde_json::to_string_pretty(&findings).unwrap_or_default()),
+        false => findings.iter().map(line).for_each(say),
+    }
+    let is_bad = findings.iter().any(|one| one.mark == Mark::Bad);
+    Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn line(finding: &Finding) -> String {
+    let mark = match finding.mark {
+        Mark::Good => "good",
+        Mark::Warning => "warn",
+        Mark::Bad => "BAD ",
+    };
+    format!("{mark}  {:<10} {}", finding.name, finding.words)
 }
 
 fn local_programs() -> Finding {
     let name = "Programs";
     match programs::find() {
-        Ok(_) => Finding { name, is_good: true, words: "`postfleet dev` can start here".into() },
+        Ok(_) => Finding::of(name, true, "`postfleet dev` can start here".into()),
         // A fleet on servers of its own needs none of them.
-        Err(fault) => Finding { name, is_good: true, words: format!("only for `dev`: {fault}") },
+        Err(fault) => Finding::of(name, true, format!("only for `dev`: {fault}")),
     }
 }
 
-fn server(name: &'static str, asked: &Result<Ahead, Fault>) -> Finding {
-    match asked {
-        Ok(_) => Finding { name, is_good: true, words: "answers".into() },
-        Err(fault) => Finding { name, is_good: false, words: fault.to_string() },
-    }
-}
-
-fn clocks(postgres: &Ahead, redis: &Ahead) -> Finding {
-    let apart = (postgres.ms - redis.ms).abs();
-    let uncertain = postgres.uncertain_ms + redis.uncertain_ms;
-    let is_good = apart.saturating_sub(uncertain) <= CLOCKS_APART_MAX_MS;
-    let advice = if is_good { "" } else { "; set both by NTP" };
-    let words = format!("Postgres and Redis differ by {apart} ms (± {uncertain}){advice}");
-    Finding { name: "Clocks", is_good, words }
-}
-
-/// Without the role no request of the API is served.
-fn wall(asked: &Result<bool, Fault>) -> Finding {
-    let (is_good, words) = match asked {
-        Ok(true) => (true, "requests are held to their tenant".to_owned()),
-        Ok(false) => (
-            false,
-            "the role postfleet_tenant is missing, or not granted to this login; `postfleet \
-             migrate` makes it, or says what an administrator has to run"
-                .to_owned(),
-        ),
-        Err(fault) => (false, fault.to_string()),
-    };
-    Finding { name: "Tenants", is_good, words }
-}
-
-/// A version that may end soon is bad: nobody is paged for a platform that stands still.
-fn version(named: &Named, now: Timestamp) -> Finding {
-    let Named { platform, version, ends_at } = named;
-    let words = match ends_at {
-        None => format!("{platform} {version}; its end is in the platform's changelog"),
-        Some(end) if named.is_ageing(now) => {
-            format!("{platform} {version} may be gone from {end} on; set a later `api_version`")
+/// Looks at Postgres and at what lies there; how its clock stands, where it answers.
+async fn postgres(config: &Config, findings: &mut Vec<Finding>) -> Option<Ahead> {
+    let name = "Postgres";
+    let store = match Store::connect(&config.store).await {
+        Ok(store) => store,
+        Err(fault) => {
+            findings.push(Finding::of(name, false, fault.to_string()));
+            return None;
         }
-        Some(end) => format!("{platform} {version} lives until {end} at least"),
     };
-    Finding { name: "Version", is_good: !named.is_ageing(now), words }
+    let facts = match store.facts().await {
+        Ok(facts) => facts,
+        Err(fault) => {
+            findings.push(Finding::of(name, false, fault.to_string()));
+            return None;
+        }
+    };
+    findings.extend([looks::postgres(&facts), looks::schema(&facts)]);
+    findings.push(looks::wall(&store.can_hold().await));
+    if facts.migration == Some(facts.migration_known) {
+        let looked = schema_looks(&store, findings).await;
+        findings.extend(looked.err().map(|fault| Finding::of(name, false, fault.to_string())));
+    }
+    ahead(store.time()).await.ok()
 }
 
-/// The values that a look takes no time over.
-const COUNTED: [Field; 2] = [Field::Grant, Field::Verifier];
+/// What only the present schema can be asked.
+async fn schema_looks(store: &Store, findings: &mut Vec<Finding>) -> Result<(), Fault> {
+    findings.push(looks::overdue(&store.overdue().await?));
+    let roles: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
+    let live = presence::list(store).await?;
+    findings.extend(looks::workers(&live, &roles, env!("CARGO_PKG_VERSION")));
+    findings.push(looks::unmapped(&store.unmapped(KINDS_MAX).await?));
+    Ok(())
+}
+
+async fn redis(config: &Config, findings: &mut Vec<Finding>) -> Option<Ahead> {
+    let asked = async {
+        let queue = Queue::connect(&config.queue).await?;
+        let facts = queue::facts(&queue).await?;
+        Ok::<_, Fault>((ahead(queue.time()).await?, facts))
+    };
+    match asked.await {
+        Ok((ahead, facts)) => {
+            findings.extend(looks::redis(&facts));
+            Some(ahead)
+        }
+        Err(fault) => {
+            findings.push(Finding::of("Redis", false, fault.to_string()));
+            None
+        }
+    }
+}
 
 async fn keys(config: &Config) -> Result<Status, Fault> {
     let ring = KeyRing::of(&config.vault)?;
     let keys = Keys::new(Store::connect(&config.store).await?, ring);
     app::keys::status(&keys, &COUNTED).await
-}
-
-fn ring(asked: &Result<Status, Fault>, now: Timestamp) -> Finding {
-    let name = "Keys";
-    let status = match asked {
-        Ok(status) => status,
-        Err(fault) => return Finding { name, is_good: false, words: fault.to_string() },
-    };
-    if let Some(missing) = status.keys.iter().find(|key| key.is_missing()) {
-        let (key, count) = (&missing.key, missing.data_keys);
-        let words = format!("the ring lacks {key}, under which {count} data keys are wrapped");
-        return Finding { name, is_good: false, words };
-    }
-    let first = status.keys.first();
-    let age = first.and_then(|key| key.made_at).map_or_else(
-        || "of unknown age".to_owned(),
-        |made| format!("{} days old", now.since(made).as_secs() / 86_400),
-    );
-    let old = match status.on_old {
-        0 => "everything is under it".to_owned(),
-        n => format!("{n} values are under older data keys; run `postfleet keys rotate`"),
-    };
-    let (is_good, unknown) = match status.on_unknown {
-        0 => (true, String::new()),
-        n => (false, format!("; {n} values are under keys that nobody knows")),
-    };
-    Finding { name, is_good, words: format!("the first is {age}; {old}{unknown}") }
-}
-
-async fn can_hold(config: &Config) -> Result<bool, Fault> {
-    Store::connect(&config.store).await?.can_hold().await
-}
-
-async fn postgres(config: &Config) -> Result<Ahead, Fault> {
-    let store = Store::connect(&config.store).await?;
-    ahead(store.time()).await
-}
-
-async fn redis(config: &Config) -> Result<Ahead, Fault> {
-    let queue = Queue::connect(&config.queue).await?;
-    ahead(queue.time()).await
 }
 
 async fn ahead(ask: impl Future<Output = Result<Timestamp, Fault>>) -> Result<Ahead, Fault> {
@@ -172,50 +185,4 @@ async fn ahead(ask: impl Future<Output = Result<Timestamp, Fault>>) -> Result<Ah
     let after = clock::now().ms();
     let uncertain_ms = (after - before) / 2;
     Ok(Ahead { ms: theirs - (before + uncertain_ms), uncertain_ms })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use app::keys::Under;
-
-    #[test]
-    fn clocks_are_bad_only_when_they_differ_beyond_what_asking_can_tell() {
-        let at = |ms, uncertain_ms| Ahead { ms, uncertain_ms };
-        assert!(clocks(&at(0, 0), &at(100, 0)).is_good);
-        assert!(!clocks(&at(0, 0), &at(101, 0)).is_good);
-        assert!(clocks(&at(-60, 10), &at(60, 10)).is_good);
-    }
-
-    #[test]
-    fn requests_that_nothing_holds_are_bad() {
-        assert!(wall(&Ok(true)).is_good);
-        let missing = wall(&Ok(false));
-        assert!(!missing.is_good && missing.words.contains("postfleet_tenant"));
-        assert!(!wall(&Err(Fault::new("Postgres is away"))).is_good);
-    }
-
-    #[test]
-    fn keys_are_bad_when_something_lies_under_one_that_nobody_has() {
-        let made_at = Timestamp::parse("2026-11-01T00:00:00Z");
-        let under = |key: &str, place, data_keys| Under {
-            key: key.into(),
-            place,
-            made_at,
-            data_keys,
-            values: std::collections::BTreeMap::new(),
-        };
-        let status = |keys, on_old, on_unknown| {
-            Ok(Status { source: "a file".into(), keys, on_current: 7, on_old, on_unknown })
-        };
-        let now = Timestamp::parse("2026-11-26T00:00:00Z").unwrap();
-        let good = ring(&status(vec![under("a", "first", 2)], 0, 0), now);
-        assert!(good.is_good && good.words.contains("25 days old"), "{}", good.words);
-        let old = ring(&status(vec![under("a", "first", 2)], 3, 0), now);
-        assert!(old.is_good && old.words.contains("3 values"), "{}", old.words);
-        let missing = vec![under("a", "first", 2), under("b", "missing", 1)];
-        assert!(!ring(&status(missing, 0, 0), now).is_good);
-        assert!(!ring(&status(vec![under("a", "first", 2)], 0, 1), now).is_good);
-        assert!(!ring(&Err(Fault::new("no key file")), now).is_good);
-    }
 }

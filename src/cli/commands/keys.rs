@@ -13,7 +13,7 @@ use store::Store;
 use vault::{KeyId, KeyRing, Source};
 
 /// Where `postfleet dev` keeps everything, unless told otherwise.
-const DEV: &str = ".postfleet";
+pub(super) const DEV: &str = ".postfleet";
 /// Rows of `openings` at most.
 const SHOWN_MAX: i64 = 1_000;
 
@@ -141,6 +141,7 @@ pub(super) fn config(file: Option<&Path>, data: Option<&Path>) -> Result<Config,
     if let Ok(text) = std::fs::read(&place) {
         let read: Place = serde_json::from_slice(&text).context("reading dev.json")?;
         config.store.url = read.postgres_url;
+        config.media.dir = data.join("media");
         let vault = &mut config.vault;
         if vault.key_file.is_none() && vault.keys.is_none() && vault.credential.is_none() {
             vault.key_file = Some(data.join("key"));

@@ -1,10 +1,16 @@
 //! `postfleet limits`: shows what can be hit and what is left, and sets what a tenant may use up.
 
+use crate::commands::keys as ring;
 use crate::say::say;
+use app::halts;
 use base::{Context, Fault};
 use client::{Client, Place};
 use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use store::Store;
+use store::halts::Shut;
+use store::pauses::PAUSE_ENDS;
 
 /// What `postfleet limits` takes.
 #[derive(clap::Args)]
@@ -17,6 +23,16 @@ pub struct Arguments {
     /// `duplicateWithinHours=48`; `none` takes one away. May be repeated.
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
+    /// Everything that is parked or paused, of all tenants: what, until when and why. For the
+    /// operator: it reads the database that the configuration names.
+    #[arg(long)]
+    all: bool,
+    /// The configuration, with --all.
+    #[arg(long, value_name = "FILE", requires = "all")]
+    config: Option<PathBuf>,
+    /// The data directory of a running `postfleet dev`, with --all.
+    #[arg(long, value_name = "DIR", requires = "all")]
+    data: Option<PathBuf>,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -27,6 +43,9 @@ pub struct Arguments {
 /// # Errors
 /// The fleet refuses or does not answer.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
+    if arguments.all {
+        return all(arguments).await;
+    }
     let fleet = Client::new(&Place::find()?)?;
     let asked: Vec<(&str, &str)> =
         arguments.brand.iter().map(|slug| ("brand", slug.as_str())).collect();
@@ -43,6 +62,37 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         false => lines(&limits).iter().for_each(say),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is shut, of everybody.
+async fn all(arguments: &Arguments) -> Result<ExitCode, Fault> {
+    let config = ring::config(arguments.config.as_deref(), arguments.data.as_deref())?;
+    let store = Store::connect(&config.store).await?;
+    let shut = halts::everything_shut(&store).await?;
+    if arguments.json {
+        say(Value::from(shut.iter().map(shut_shown).collect::<Vec<_>>()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for one in &shut {
+        let is_pause = one.gate.until == PAUSE_ENDS;
+        let until = if is_pause { "resumed".to_owned() } else { one.gate.until.to_string() };
+        let whose = match (&one.handle, &one.tenant) {
+            (Some(handle), Some(tenant)) => format!("  {handle} of {tenant}"),
+            _ => String::new(),
+        };
+        let key = &one.gate.scope_key;
+        say(format_args!("{key}{whose}  since {} until {until}: {}", one.since, one.gate.reason));
+    }
+    say(format_args!("{} gates are shut.", shut.len()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shut_shown(one: &Shut) -> Value {
+    json!({
+        "scope": one.gate.scope_key, "since": one.since, "until": one.gate.until,
+        "reason": one.gate.reason, "isPause": one.gate.until == PAUSE_ENDS,
+        "tenant": one.tenant, "platform": one.platform, "handle": one.handle,
+    })
 }
 
 /// The limits that a tenant has, as they are set.

@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod audit;
+pub mod backup;
 pub mod bench;
 pub mod bulk;
 pub mod calendar;
@@ -11,10 +13,13 @@ pub mod doctor;
 pub mod inbox;
 pub mod keys;
 pub mod limits;
+pub mod pause;
 pub mod post;
 pub mod posts;
 pub mod ready;
 pub mod redis_acl;
+pub mod recover;
+pub mod restore;
 pub mod retry;
 pub mod review;
 pub mod roles;
@@ -23,3 +28,4 @@ pub mod slots;
 pub mod status;
 pub mod tenants;
 pub mod why;
+pub mod workers;

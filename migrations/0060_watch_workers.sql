@@ -1,7 +1,6 @@
 -- Why: an operator sees which workers live and since when, takes one out by name, and mails about
 -- what waits for a person come as a digest, once in a while, whoever of the fleet sends them.
--- Expand. New tables. The index keeps writers of `deliveries` waiting while it is built (SHARE
--- lock): seconds a million.
+-- Expand. New tables; nothing is locked.
 
 CREATE TABLE workers (
     -- Drawn at each start: no two processes have the same, whatever their machines are called.
@@ -30,5 +29,3 @@ CREATE TABLE mailings (
     taken_until timestamptz NOT NULL DEFAULT '-infinity'
 );
 SELECT hold_tenants_apart();
--- What waits for a person is looked for all the time, and is little.
-CREATE INDEX deliveries_in_review ON deliveries (updated_at) WHERE status = 'review';

@@ -38,11 +38,12 @@ impl Matter {
         match self {
             Self::Review => {
                 "SELECT 'dlv_' || replace(d.id::text, '-', '') AS subject, a.handle, a.platform,
-                     b.slug AS brand, t.name AS tenant, d.updated_at AS since,
+                     b.slug AS brand, t.name AS tenant, r.since,
                      coalesce(d.failure->>'message', 'nobody knows whether it is out') AS reason
-                 FROM deliveries d JOIN accounts a ON a.id = d.account_id
+                 FROM open_reviews r JOIN deliveries d ON d.id = r.delivery_id
+                 JOIN accounts a ON a.id = d.account_id
                  JOIN brands b ON b.id = a.brand_id JOIN tenants t ON t.id = d.tenant_id
-                 WHERE d.status = 'review' AND t.test_of IS NULL"
+                 WHERE t.test_of IS NULL"
             }
             Self::Reconnect => {
                 "SELECT 'acc_' || replace(a.id::text, '-', '') AS subject, a.handle, a.platform,

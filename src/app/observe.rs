@@ -14,7 +14,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// What changes slowly and costs a walk over all accounts.
 const FRESH_SLOW: Duration = Duration::from_secs(60);
 /// Whoever looks waits no longer for Postgres and Redis.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+const WAIT_MAX: Duration = Duration::from_secs(1);
 /// Queues that are no platform's.
 const QUEUES: [&str; 11] = [
     queues::FAN_OUT,
@@ -71,6 +71,7 @@ pub fn begin() {
     metrics::gauge!("postfleet_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     metrics::counter!("postfleet_settles_refused_total").increment(0);
     metrics::counter!("postfleet_queue_reaped_total").increment(0);
+    metrics::counter!("postfleet_trace_exports_failed_total").increment(0);
     for field in ["grant", "verifier", "checkpoint", "data_key"] {
         metrics::counter!("postfleet_vault_refused_total", "field" => field).increment(0);
     }

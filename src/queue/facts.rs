@@ -25,7 +25,7 @@ pub struct Facts {
 /// # Errors
 /// When Redis does not answer.
 pub async fn facts(queue: &Queue) -> Result<Facts, Fault> {
-    let mut calls = queue.shared.wire.calls.clone();
+    let mut calls = queue.shared.wire.calls.of(0);
     let info: redis::InfoDict =
         redis::cmd("INFO").query_async(&mut calls).await.context("asking Redis how it is")?;
     let text = |key: &str| info.get::<String>(key).unwrap_or_default();

@@ -64,7 +64,8 @@ impl Store {
                          SELECT FROM gates g
                          WHERE g.until_at > p.now AND g.scope_key = ANY (ARRAY[
                              'account:' || j.lane,
-                             'app:' || split_part(j.lane, ':', 1) || ':' || split_part(j.lane, ':', 2),
+                             'app:' || split_part(j.lane, ':', 1) || ':'
+                                 || split_part(j.lane, ':', 2),
                              'platform:' || split_part(j.lane, ':', 1),
                              'pause:' || split_part(j.lane, ':', 3)]))
                      ELSE false END AS is_held

@@ -30,7 +30,7 @@ pub fn is_here(program: &str) -> bool {
 /// what has to hold for a while has to hold once.
 fn hurried(rules: &str) -> String {
     let times =
-        [("[5m]", "[10s]"), ("[10m]", "[10s]"), ("[1h]", "[30s]"), ("offset 1h", "offset 12s")];
+        [("[5m]", "[10s]"), ("[10m]", "[10s]"), ("[1h]", "[60s]"), ("offset 1h", "offset 12s")];
     let hurry = |line: &str| match line.trim_start().starts_with("for: ") {
         true => "        for: 0s".to_owned(),
         false => {

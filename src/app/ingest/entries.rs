@@ -198,6 +198,16 @@ mod tests {
     }
 
     #[test]
+    fn whoever_traces_what_he_does_may_say_so() {
+        let above = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let traced: [(&str, &[u8]); 3] =
+            [("key", b"k"), ("post", b"{}"), ("traceparent", above.as_bytes())];
+        assert!(matches!(read(&entry(&traced)), Read::Post { .. }));
+        assert_eq!(traceparent(&entry(&traced)).as_deref(), Some(above));
+        assert_eq!(traceparent(&entry(&traced[..2])), None);
+    }
+
+    #[test]
     fn whatever_else_is_in_an_entry_is_refused_by_name() {
         let none = "validation_failed";
         assert_eq!(refused(&[]), (String::new(), none, vec!["key".into(), "post".into()]));

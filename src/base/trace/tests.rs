@@ -1,3 +1,5 @@
+//! What a trace is made of, and what a collector and a file get of it.
+
 use super::*;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;

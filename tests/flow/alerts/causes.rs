@@ -8,7 +8,6 @@ use crate::support::{Scene, eventually};
 use base::clock;
 use domain::id::{AccountId, PostId};
 use serde_json::{Value, json};
-use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
@@ -49,14 +48,17 @@ impl<'a> Causes<'a> {
             lost.push(scene.connect("lost").await);
             threads.push(scene.connect_on(("threads", None), "outage").await);
         }
+        let busy = scene.connect("busy").await;
+        // How late posts are is told once one has left.
+        scene.published(&scene.say(&busy, &format!("First, {}", scene.brand)).await).await;
         Self {
             lost,
             threads,
+            busy,
             refused: scene.connect("refused").await,
             damaged: scene.connect("damaged").await,
             late: scene.connect("late").await,
             unknown: scene.connect("unknown").await,
-            busy: scene.connect("busy").await,
             person: scene.connect_on(("linkedin", Some("personal")), "person").await,
             page: scene.connect_on(("linkedin", Some("organization")), "page").await,
             scene,
@@ -181,10 +183,41 @@ impl<'a> Causes<'a> {
         }
     }
 
+    /// What waits behind the gate of that platform is parked, and nobody is to scale for it.
+    pub async fn wait_behind_a_gate(&self) {
+        let post = self.say(&self.threads[0], "Parked").await;
+        self.is(&post, &self.threads[0], "parked").await;
+        let queue = "queue=\"publish:threads\"";
+        eventually("it is parked", SOON, async || {
+            let shown = self.scene.api.metrics().await;
+            let of = |name: &str, state: &str| {
+                let series = format!("postfleet_queue_{name}{{{queue}{state}}} ");
+                let line = shown.lines().find_map(|line| line.strip_prefix(&series));
+                line.and_then(|value| value.parse::<f64>().ok())
+            };
+            let parked = of("depth", ",state=\"parked\"");
+            let others = [
+                of("depth", ",state=\"ready\""),
+                of("due_within_60s", ""),
+                of("oldest_ready_age_seconds", ""),
+            ];
+            match (parked, others) {
+                (Some(1.0..), [Some(0.0), Some(0.0), Some(0.0)]) => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+    }
+
     /// A process dies with a job in its hands.
     pub async fn kill_a_worker(&self) {
         let orders = [("POSTFLEET_CRASH_AT", "publish.after_claim:1")];
         let mut worker = Worker::start_as(self.scene.fleet, "doomed", &["work"], &orders);
+        eventually("it is at work", SOON, async || {
+            let log = worker.log();
+            if log.contains("at work") { Ok(()) } else { Err(log) }
+        })
+        .await;
         let mut posts = Vec::new();
         eventually("it dies", SOON, async || {
             // Either process may take a post.
@@ -199,9 +232,12 @@ impl<'a> Causes<'a> {
 
     /// Posts go out, and Prometheus has seen that they do.
     pub async fn publish_some(&self, prometheus: &Prometheus) {
+        let mut posts = Vec::new();
         for _ in 0..10 {
-            let post = self.say(&self.busy, "Flow").await;
-            self.scene.published(&post).await;
+            posts.push(self.say(&self.busy, "Flow").await);
+        }
+        for post in &posts {
+            self.scene.published(post).await;
         }
         eventually("the flow is seen", SOON, async || {
             match prometheus.value("sum(rate(postfleet_published_total[10s]))").await {
@@ -243,8 +279,9 @@ impl<'a> Causes<'a> {
     fn signal_postgres(&self, name: &str) {
         let postmaster = self.scene.fleet.servers().0;
         signal(name, postmaster);
-        let tasks = format!("/proc/{postmaster}/task/{postmaster}/children");
-        for child in fs::read_to_string(tasks).unwrap().split_whitespace() {
+        let parent = postmaster.to_string();
+        let listed = Command::new("ps").args(["-o", "pid=", "--ppid", &parent]).output().unwrap();
+        for child in String::from_utf8_lossy(&listed.stdout).split_whitespace() {
             signal(name, child.parse().unwrap());
         }
     }

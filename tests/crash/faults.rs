@@ -118,9 +118,9 @@ async fn cut_off(fleet: &Fleet) {
 async fn down(fleet: &Fleet, staff: &mut Staff, way: &Switch, time: Duration) {
     way.cut();
     // The length of the absence is the subject here, not something to wait for.
-    clock::pause(time).await;
-    let answer = fleet.api().get("/readyz").await;
-    assert_ne!(answer.status, 200, "without its database the front door is not ready");
+    let api = fleet.api();
+    let (answer, ()) = futures::join!(api.get("/v1/posts"), clock::pause(time));
+    assert_eq!(answer.status, 503, "{answer:?}");
     staff.assert_alive();
     way.mend().await;
 }

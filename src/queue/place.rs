@@ -84,8 +84,8 @@ impl Place {
         self.client(self.inside.clone())
     }
 
-    /// A connection to whoever leads: the master, or the node that has the slot of `key`. Its answers
-    /// may take so long.
+    /// A connection to whoever leads: the master, or the node that has the slot of `key`. Its
+    /// answers may take so long.
     pub(crate) async fn lead(
         &self,
         key: &str,

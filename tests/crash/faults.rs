@@ -85,7 +85,8 @@ pub(super) async fn resumes(fleet: &Fleet, writer: &mut Writer, after: &str) {
 /// intent but those that are settled otherwise is a post there.
 pub(super) async fn intended(fleet: &Fleet) {
     let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT a.remote_id, p.draft->>'text', (extract(epoch FROM min(t.intended_at)) * 1000)::bigint
+        "SELECT a.remote_id, p.draft->>'text',
+             (extract(epoch FROM min(t.intended_at)) * 1000)::bigint
          FROM attempts t JOIN deliveries d ON d.id = t.delivery_id
          JOIN posts p ON p.id = d.post_id JOIN accounts a ON a.id = d.account_id GROUP BY 1, 2",
     )

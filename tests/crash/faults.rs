@@ -81,8 +81,7 @@ pub(super) async fn resumes(fleet: &Fleet, writer: &mut Writer, after: &str) {
     say(format_args!("faults: fresh posts were out {resumed:?} after {after}"));
 }
 
-/// Every post that the platform has left behind an intent that was committed before, and each
-/// intent but those that are settled otherwise is a post there.
+/// Every post that the platform has left behind an intent that was committed before.
 pub(super) async fn intended(fleet: &Fleet) {
     let rows: Vec<(String, String, i64)> = sqlx::query_as(
         "SELECT a.remote_id, p.draft->>'text',

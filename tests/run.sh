@@ -15,7 +15,7 @@ esac
 
 # shellcheck source=deploy/need.sh
 . deploy/need.sh
-need postgresql redis-server curl jq || exit 2
+need postgresql redis-server curl jq openssl || exit 2
 
 summary=
 started=$SECONDS

@@ -57,8 +57,8 @@ const SENT: [&str; 17] = [
 const SENT_IN_CLUSTER: [&str; 3] = ["asking", "cluster|keyslot", "cluster|slots"];
 const SENT_BEHIND_SENTINELS: [&str; 1] = ["role"];
 
-/// The commands of an operator that make `user` able to run a fleet, and to do nothing else: one for
-/// each server with data and, where there are any, one for each Sentinel. `secret` is how Redis is
+/// The commands of an operator that make `user` able to run a fleet, and to do nothing else: one
+/// for each server with data and, where there are any, one for each Sentinel. `secret` is how Redis is
 /// told the password: `>` and the password, or `#` and its SHA-256.
 ///
 /// # Errors

@@ -13,8 +13,8 @@ use std::time::Duration;
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// `redis://…`, `redis+sentinel://…` or `redis+cluster://…`, with `rediss` for TLS; it may carry
-    /// a password, so it is never shown.
+    /// `redis://…`, `redis+sentinel://…` or `redis+cluster://…`, with `rediss` for TLS; it may
+    /// carry a password, so it is never shown.
     pub url: String,
     /// Certificates that Redis's is trusted by, in PEM; those of the system without it.
     pub tls_ca_file: Option<PathBuf>,
@@ -113,8 +113,8 @@ impl Config {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InboxConfig {
-    /// Where the inboxes are, as the queue's URL says it; the queue's Redis without it. It may carry
-    /// a password, so it is never shown.
+    /// Where the inboxes are, as the queue's URL says it; the queue's Redis without it. It may
+    /// carry a password, so it is never shown.
     pub url: Option<String>,
     /// Entries taken at once, all inboxes together.
     pub batch_max: usize,

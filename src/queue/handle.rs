@@ -103,8 +103,8 @@ impl Queue {
         Ok(Timestamp::from_ms(s * 1000 + us / 1000))
     }
 
-    /// The part of `maxmemory` that is in use where a shard is, 0 where there is no bound. Relays stop
-    /// at 0.8.
+    /// The part of `maxmemory` that is in use where a shard is, 0 where there is no bound. Relays
+    /// stop at 0.8.
     ///
     /// # Errors
     /// When Redis does not answer.

@@ -33,9 +33,9 @@ impl Keys {
         inbox.strip_prefix(self.prefix)
     }
 
-    /// The command of an operator that lets `user` add to a tenant's inbox and read its answers, and
-    /// do nothing else. `secret` is how Redis is told the password: `>` and the password, or `#` and
-    /// its SHA-256.
+    /// The command of an operator that lets `user` add to a tenant's inbox and read its answers,
+    /// and do nothing else. `secret` is how Redis is told the password: `>` and the password, or
+    /// `#` and its SHA-256.
     pub fn producer_rule(self, user: &str, secret: &str, name: &str) -> String {
         let (inbox, answers) = (self.inbox(name), self.answers(name));
         format!(

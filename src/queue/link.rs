@@ -1,7 +1,8 @@
 //! A connection to whoever leads: one server, the master behind Sentinels, a node of a Cluster.
 //!
-//! Invariant: a command whose reply was lost is never sent again, for it may have been a claim. Only
-//! what a server refused without doing it (another has the slot, it is a replica) is asked again.
+//! Invariant: a command whose reply was lost is never sent again, for it may have been a claim.
+//! Only what a server refused without doing it (another has the slot, it is a replica) is asked
+//! again.
 //! The library's own connection to a Cluster repeats both, so it is not used.
 
 use crate::place::{Kind, Place};
@@ -272,5 +273,6 @@ fn is_refusal(error: &RedisError) -> bool {
 }
 
 fn is_load(cmd: &Cmd) -> bool {
-    matches!(cmd.args_iter().next(), Some(Arg::Simple(name)) if name.eq_ignore_ascii_case(b"SCRIPT"))
+    let name = cmd.args_iter().next();
+    matches!(name, Some(Arg::Simple(name)) if name.eq_ignore_ascii_case(b"SCRIPT"))
 }

@@ -12,8 +12,12 @@ use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, ErrorKind,
     IntoConnectionInfo, RedisError, RedisResult, TlsCertificates, Value,
 };
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// So many nodes of a Cluster are remembered.
+const NODES_MAX: usize = 64;
 /// Sentinels listen here, unless told otherwise.
 const SENTINEL_PORT: u16 = 26_379;
 
@@ -36,6 +40,8 @@ pub(crate) struct Place {
     /// User, database and encryption of the servers that hold data.
     inside: ConnectionInfo,
     certificates: Option<TlsCertificates>,
+    /// The nodes of the Cluster as they were told of last: those of the URL may all be gone one day.
+    told: Mutex<Vec<ConnectionInfo>>,
     /// How long a connection or an answer may take.
     within: Duration,
 }
@@ -76,7 +82,7 @@ impl Place {
             base::http::choose_cryptography();
         }
         let certificates = if is_encrypted { certificates(tls)? } else { None };
-        Ok(Self { kind: spelled.kind, doors, inside, certificates, within })
+        Ok(Self { kind: spelled.kind, doors, inside, certificates, told: Mutex::default(), within })
     }
 
     /// The one server.
@@ -84,15 +90,17 @@ impl Place {
         self.client(self.inside.clone())
     }
 
-    /// A connection to whoever leads: the master, or the node that has the slot of `key`. Its answers
-    /// may take so long.
+    /// A connection to whoever leads: the master, or the node that has the slot of `key`. Its
+    /// answers may take so long.
     pub(crate) async fn lead(
         &self,
         key: &str,
         within: Duration,
     ) -> RedisResult<(MultiplexedConnection, Client)> {
         // All are asked at once, for one that stands still would hold up the others.
-        let asked = self.doors.iter().map(|door| self.lead_by(door, key, within).boxed());
+        let mut doors = self.doors.clone();
+        doors.extend(self.told().iter().cloned());
+        let asked = doors.into_iter().map(|door| self.lead_by(door, key, within).boxed());
         select_ok(asked).await.map(|(found, _)| found)
     }
 
@@ -134,7 +142,7 @@ impl Place {
     /// Asks one node or Sentinel who leads, and connects there.
     async fn lead_by(
         &self,
-        door: &ConnectionInfo,
+        door: ConnectionInfo,
         key: &str,
         within: Duration,
     ) -> RedisResult<(MultiplexedConnection, Client)> {
@@ -142,9 +150,14 @@ impl Place {
         let (host, port) = match &self.kind {
             Kind::Single => return Err(strange()),
             Kind::Sentinel(master) => master_of(&mut asked, master).await?,
-            Kind::Cluster => owner_of(&mut asked, key).await?,
+            Kind::Cluster => {
+                let (owner, nodes) = owner_of(&mut asked, key).await?;
+                let at = |(host, port): &(String, u16)| self.inside_at(host, *port, &door);
+                *self.told() = nodes.iter().take(NODES_MAX).map(at).collect();
+                owner
+            }
         };
-        let client = self.client(self.inside_at(&host, port, door))?;
+        let client = self.client(self.inside_at(&host, port, &door))?;
         let mut connection = self.connect_for(&client, within).await?;
         if self.kind != Kind::Cluster {
             // Sentinels may name a master that has just become a replica.
@@ -177,6 +190,10 @@ impl Place {
         self.inside.clone().set_addr(address)
     }
 
+    fn told(&self) -> MutexGuard<'_, Vec<ConnectionInfo>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn client(&self, info: ConnectionInfo) -> RedisResult<Client> {
         match &self.certificates {
             Some(certificates) => Client::build_with_tls(info, certificates.clone()),
@@ -192,27 +209,40 @@ async fn master_of(sentinel: &mut MultiplexedConnection, name: &str) -> RedisRes
     found.ok_or_else(|| (ErrorKind::InvalidClientConfig, "no Sentinel knows this master").into())
 }
 
-/// The address of the master of a key's slot; its host is empty where it is the node asked.
-async fn owner_of(node: &mut MultiplexedConnection, key: &str) -> RedisResult<(String, u16)> {
+/// The address of a node; its host is empty where it is the node asked.
+type Address = (String, u16);
+
+/// The address of the master of a key's slot, and those of every node.
+async fn owner_of(
+    node: &mut MultiplexedConnection,
+    key: &str,
+) -> RedisResult<(Address, BTreeSet<Address>)> {
     let mut ask = redis::pipe();
     ask.cmd("CLUSTER").arg("KEYSLOT").arg(key).cmd("CLUSTER").arg("SLOTS");
-    let (slot, ranges): (u16, Vec<Vec<Value>>) = ask.query_async(node).await?;
+    let (slot, ranges): (i64, Vec<Vec<Value>>) = ask.query_async(node).await?;
+    let (mut owner, mut all) = (None, BTreeSet::new());
     for range in ranges {
-        let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = range.as_slice()
-        else {
+        let [Value::Int(first), Value::Int(last), nodes @ ..] = range.as_slice() else {
             return Err(strange());
         };
-        if !(*first..=*last).contains(&i64::from(slot)) {
-            continue;
+        let nodes = nodes.iter().map(address).collect::<RedisResult<Vec<_>>>()?;
+        if (*first..=*last).contains(&slot) {
+            owner = nodes.first().cloned();
         }
-        let [host, Value::Int(port), ..] = master.as_slice() else { return Err(strange()) };
-        let host = match host {
-            Value::BulkString(host) => String::from_utf8(host.clone()).map_err(|_| strange())?,
-            _ => String::new(),
-        };
-        return Ok((host, u16::try_from(*port).map_err(|_| strange())?));
+        all.extend(nodes);
     }
-    Err((ErrorKind::Io, "no node of the Cluster has this slot").into())
+    let owner = owner.ok_or((ErrorKind::Io, "no node of the Cluster has this slot"))?;
+    Ok((owner, all))
+}
+
+fn address(node: &Value) -> RedisResult<Address> {
+    let Value::Array(fields) = node else { return Err(strange()) };
+    let [host, Value::Int(port), ..] = fields.as_slice() else { return Err(strange()) };
+    let host = match host {
+        Value::BulkString(host) => String::from_utf8(host.clone()).map_err(|_| strange())?,
+        _ => String::new(),
+    };
+    Ok((host, u16::try_from(*port).map_err(|_| strange())?))
 }
 
 fn strange() -> RedisError {
@@ -342,6 +372,16 @@ mod tests {
             let fault = place(url).err().unwrap_or_else(|| panic!("{url} is taken")).to_string();
             assert!(!fault.contains("secret") && fault.contains("redis+sentinel://"), "{fault}");
         }
+    }
+
+    #[test]
+    fn a_node_without_a_host_is_at_the_one_that_was_asked() {
+        let node = |host: Value| address(&Value::Array(vec![host, Value::Int(7), Value::Nil]));
+        assert_eq!(node(Value::BulkString(b"n".to_vec())).unwrap(), ("n".to_owned(), 7));
+        let place = place("redis+cluster://u:p@a:1").unwrap();
+        let (host, port) = node(Value::Nil).unwrap();
+        assert_eq!(told(&place.inside_at(&host, port, &place.doors[0])).0, "a:7");
+        assert!(address(&Value::Int(1)).is_err());
     }
 
     #[test]

@@ -81,11 +81,11 @@ pub(super) async fn resumes(fleet: &Fleet, writer: &mut Writer, after: &str) {
     say(format_args!("faults: fresh posts were out {resumed:?} after {after}"));
 }
 
-/// Every post that the platform has left behind an intent that was committed before, and each
-/// intent but those that are settled otherwise is a post there.
+/// Every post that the platform has left behind an intent that was committed before.
 pub(super) async fn intended(fleet: &Fleet) {
     let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT a.remote_id, p.draft->>'text', (extract(epoch FROM min(t.intended_at)) * 1000)::bigint
+        "SELECT a.remote_id, p.draft->>'text',
+             (extract(epoch FROM min(t.intended_at)) * 1000)::bigint
          FROM attempts t JOIN deliveries d ON d.id = t.delivery_id
          JOIN posts p ON p.id = d.post_id JOIN accounts a ON a.id = d.account_id GROUP BY 1, 2",
     )
@@ -118,9 +118,9 @@ async fn cut_off(fleet: &Fleet) {
 async fn down(fleet: &Fleet, staff: &mut Staff, way: &Switch, time: Duration) {
     way.cut();
     // The length of the absence is the subject here, not something to wait for.
-    clock::pause(time).await;
-    let answer = fleet.api().get("/readyz").await;
-    assert_ne!(answer.status, 200, "without its database the front door is not ready");
+    let api = fleet.api();
+    let (answer, ()) = futures::join!(api.get("/v1/posts"), clock::pause(time));
+    assert_eq!(answer.status, 503, "{answer:?}");
     staff.assert_alive();
     way.mend().await;
 }

@@ -1,4 +1,5 @@
-//! The fleet on a Redis Cluster and behind Sentinels: slots move and masters die while posts go out.
+//! The fleet on a Redis Cluster and behind Sentinels: slots move and masters die while posts go
+//! out.
 
 use super::faults::{Staff, flows, intended, resumes};
 use super::writer::Writer;

@@ -1,4 +1,5 @@
-//! The bench of schedules in its short form: what it measures holds, its figures are printed.
+//! The bench of schedules in its short form, and that of an idle worker: what they measure holds,
+//! their figures are printed.
 
 use crate::support::say;
 use serde_json::Value;
@@ -10,8 +11,12 @@ use tokio::process::Command;
 const WITHIN: Duration = Duration::from_secs(180);
 
 async fn schedule(arguments: &[&str]) -> Value {
+    bench("schedule", arguments).await
+}
+
+async fn bench(name: &str, arguments: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postfleet"));
-    command.args(["bench", "schedule", "--json"]).args(arguments).stdin(Stdio::null());
+    command.args(["bench", name, "--json"]).args(arguments).stdin(Stdio::null());
     command.env("POSTFLEET_LOG", "warn").kill_on_drop(true);
     let output = tokio::time::timeout(WITHIN, command.output()).await.expect("it ends").unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
@@ -37,4 +42,18 @@ async fn none_of_the_posts_of_a_bench_is_early_lost_or_twice() {
     assert!(late(&figures["minute_cron"]) > 0.0, "{figures}");
     let first_ms = figures["same_second"]["first_ms"].as_f64().unwrap();
     assert!(first_ms >= 0.0, "the first of them left {first_ms} ms after");
+}
+
+// case: S-idle
+#[tokio::test]
+#[ignore = "needs a machine with nothing else to do"]
+async fn a_worker_with_nothing_to_do_costs_hardly_anything() {
+    let figures = bench("idle", &["--seconds", "20"]).await;
+    say(format_args!("bench idle: {figures}"));
+    // The bar is that of an optimised build; the other one takes three times as much.
+    let cpu_max = if cfg!(debug_assertions) { 3.0 } else { 1.0 };
+    let cpu = figures["cpu_percent"].as_f64().unwrap();
+    assert!(cpu > 0.0 && cpu < cpu_max, "{figures}");
+    let rss = figures["rss_mb"].as_f64().unwrap();
+    assert!(rss > 1.0 && rss < 60.0, "{figures}");
 }

@@ -1,5 +1,5 @@
-//! A way to a server that can be cut, as a server that is down cuts it: every connection breaks, and
-//! nobody listens until it is mended.
+//! A way to a server that can be cut, as a server that is down cuts it: every connection breaks,
+//! and nobody listens until it is mended.
 
 use std::sync::Mutex;
 use tokio::io::copy_bidirectional;

@@ -4,6 +4,7 @@ use crate::servers::{Server, free_port};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use tempfile::TempDir;
 
 /// A server that speaks TLS alone and looks at certificates, and the files for it.
 pub struct Encrypted {

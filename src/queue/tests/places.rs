@@ -130,6 +130,7 @@ async fn takes_in(queue: &Queue, config: &Config, add: impl AsyncFn(&[&str])) {
     }
     assert!(reader.reclaim().await.unwrap().is_empty());
     assert!(reader.waiting().await.unwrap().iter().all(|one| one.entries == 0));
+    assert!(queue.inbox().waiting(&[]).await.unwrap().is_empty());
     reader.forget(true).await.unwrap();
     queue.inbox().erase("acme").await.unwrap();
 }

@@ -58,11 +58,6 @@ impl Server {
         Self { child, port, folder }
     }
 
-    /// Where it answers in the clear.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Its address as a URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)

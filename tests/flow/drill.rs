@@ -203,7 +203,7 @@ async fn judge(fleet: &Fleet, scene: &Scene<'_>, accounts: &[Account]) {
     let twice: Vec<_> = out.iter().filter(|(_, times)| **times > 1).collect();
     assert!(twice.is_empty(), "DUP {}: {twice:?}", twice.len());
     say(format_args!(
-        "restore drill: {} posts in the backup, {reviewed} deliveries in review, {} out, LOST 0, DUP 0",
+        "restore drill: of {} posts {reviewed} deliveries in review, {} out, LOST 0, DUP 0",
         held.len(),
         out.len()
     ));

@@ -11,7 +11,8 @@ const BATCH: i64 = 5_000;
 /// Jobs of one push.
 const PUSH: usize = 500;
 
-/// Sweeps a shard (with the first one, what connecting has left behind, and the audit's chain); returns how many jobs Redis was told of. Those it knows stay as they are.
+/// Sweeps a shard; returns how many jobs Redis was told of. Those it knows stay as they are. With
+/// the first shard it does what is of no shard: what connecting has left behind, the audit's chain.
 ///
 /// # Errors
 /// When Postgres or Redis fails.

@@ -11,6 +11,9 @@ use std::process::ExitCode;
 use store::Store;
 use store::audit_chain::Head;
 
+/// Digits of a hash that name one chain alone.
+const HASH_MIN: usize = 32;
+
 /// What `postfleet audit` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -98,6 +101,9 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
 
 fn head(text: &str) -> Result<Head, Fault> {
     let parts = text.split_once(':').and_then(|(no, hash)| Some((no.parse().ok()?, hash)));
+    let is_hash =
+        |hash: &str| hash.len() >= HASH_MIN && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let parts = parts.filter(|(_, hash)| is_hash(hash));
     let (no, hash) = parts.context("--through is NUMBER:HASH, as the log says both")?;
     Ok(Head { no, hash: hash.to_lowercase() })
 }

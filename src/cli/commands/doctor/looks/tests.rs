@@ -1,3 +1,5 @@
+//! What the doctor says of what it was told, look by look.
+
 use super::*;
 use app::keys::Under;
 use store::presence::Worker;

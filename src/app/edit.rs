@@ -36,11 +36,14 @@ enum Goal {
     Release,
 }
 
+/// A delivery with its account and platform.
+type Named = (DeliveryId, AccountId, &'static str);
+
 /// What a change comes to, delivery by delivery.
 #[derive(Default)]
 struct Plan {
     moves: Vec<Move>,
-    added: Vec<(DeliveryId, AccountId, &'static str)>,
+    added: Vec<Named>,
     /// Those that stand against it.
     refused: Vec<(DeliveryId, Now)>,
     /// Those that keep what was written.
@@ -167,14 +170,11 @@ async fn write(
     if let Some(refused) = plan.refusal(post.stage, goal) {
         return Ok(Err(refused));
     }
-    let Plan { moves, added, spared, is_checked, .. } = plan;
     let draft = Arc::new(draft);
-    let new = added_as_new(&turn, (brand, &draft), &added, (&marks, terms));
-    if let Some(against) = turn.weigh(&new).await?
-        && let Err(refused) = accept::settled(&new, against)
-    {
+    if let Err(refused) = weigh(&mut turn, &plan, (brand, &draft), (&marks, terms)).await? {
         return Ok(Err(refused));
     }
+    let Plan { moves, added, spared, is_checked, .. } = plan;
     let post = &turn.post;
     let stage = if goal == Goal::Release { Stage::Live } else { post.stage };
     let (id, actor) = (post.id, caller.actor());
@@ -210,14 +210,42 @@ async fn write(
     Ok(shown.map(|view| PostView { unreached, warnings, ..view }))
 }
 
-/// What a change adds, as it would be accepted of a new post.
-fn added_as_new(
+/// What an account or the tenant has no room for stands against the change.
+async fn weigh(
+    turn: &mut Turn,
+    plan: &Plan,
+    written: (BrandId, &Arc<Draft>),
+    known: (&BTreeMap<&'static str, Mark>, Terms),
+) -> Answer<()> {
+    let added = as_new(turn, written, &plan.added, known);
+    let anew: Vec<_> = said_anew(turn, &plan.moves).chain(plan.added.iter().copied()).collect();
+    let anew = as_new(turn, written, &anew, known);
+    match turn.weigh(&anew, &added).await? {
+        Some(against) => Ok(accept::settled(&anew, against).map(|_| ())),
+        None => Ok(Ok(())),
+    }
+}
+
+/// The deliveries that a change gives other words or another time, and that go out still.
+fn said_anew(turn: &Turn, moves: &[Move]) -> impl Iterator<Item = Named> {
+    let is_anew = |one: &&Move| {
+        (one.words == Words::New || one.due == Due::Scheduled)
+            && one.status != Some(Status::Cancelled)
+    };
+    let of = |one: &Move| turn.standing.iter().find(|standing| standing.id == one.id);
+    moves.iter().filter(is_anew).filter_map(of).filter_map(|one| {
+        platforms::find(&one.platform).map(|platform| (one.id, one.account, platform.name()))
+    })
+}
+
+/// Some deliveries of a change, as they would be accepted of a new post.
+fn as_new(
     turn: &Turn,
     (brand, draft): (BrandId, &Arc<Draft>),
-    added: &[(DeliveryId, AccountId, &'static str)],
+    deliveries: &[Named],
     (marks, terms): (&BTreeMap<&'static str, Mark>, Terms),
 ) -> NewPost {
-    let delivery = |(id, account, platform): &(DeliveryId, AccountId, &'static str)| {
+    let delivery = |(id, account, platform): &Named| {
         let mark = marks.get(platform).copied().unwrap_or_default();
         NewDelivery { id: *id, account: *account, platform, mark }
     };
@@ -226,7 +254,7 @@ fn added_as_new(
         tenant: turn.tenant(),
         brand,
         draft: Arc::clone(draft),
-        deliveries: added.iter().map(delivery).collect(),
+        deliveries: deliveries.iter().map(delivery).collect(),
         guard: terms.guard,
         is_limited: terms.is_limited,
         claims: Vec::new(),

@@ -4,13 +4,9 @@ use crate::browser::Browser;
 use crate::error::Error;
 use crate::http::{plain, send, send_for_page};
 use crate::place::Place;
-use crate::views::{
-    Account, Amends, Asset, Brand, Calendar, Disconnected, Post, Retried, Slots, Whole,
-};
-use reqwest::multipart::{Form, Part};
+use crate::views::{Account, Amends, Brand, Calendar, Disconnected, Post, Retried, Slots, Whole};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use std::path::Path;
 use url::Url;
 
 /// The way to one fleet with one key. Cheap to clone.
@@ -104,17 +100,6 @@ impl Client {
     /// As every call.
     pub async fn retry(&self, post_id: &str) -> Result<Post, Error> {
         send(self.request(Method::POST, &["v1", "posts", post_id, "retry"])?).await
-    }
-
-    /// Uploads a file, streamed from the disk.
-    ///
-    /// # Errors
-    /// [`Error::Unusable`] when the file cannot be read.
-    pub async fn upload(&self, file: &Path) -> Result<Asset, Error> {
-        let unusable = |error| Error::Unusable(format!("{}: {error}", file.display()));
-        let part = Part::file(file).await.map_err(unusable)?;
-        let form = Form::new().part("file", part);
-        send(self.request(Method::POST, &["v1", "media"])?.multipart(form)).await
     }
 
     /// Creates a brand, or renames the one with this slug.

@@ -29,6 +29,9 @@ pub enum Error {
     /// No answer came. The request may have had its effect.
     #[error("no answer: {0}")]
     Silent(String),
+    /// An inbox refused: it is full, or not open to this user. Nothing was added.
+    #[error("the inbox: {0}")]
+    Inbox(String),
     /// The fleet refused.
     #[error("{message}{}", list(.details))]
     Refused {

@@ -1,7 +1,7 @@
 //! One request and its answer, in the envelope that every answer has.
 
 use crate::error::{Detail, Error, silent};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -10,6 +10,10 @@ use std::time::Duration;
 // Longer than the server takes for any answer, uploads included.
 const ANSWER_WITHIN: Duration = Duration::from_secs(300);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How often a request is sent whose effect is open, and how long after the first time; each pause
+/// is twice the one before.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -76,7 +80,16 @@ pub(crate) async fn send_for_report<T: DeserializeOwned>(
     }
 }
 
-fn open<T: DeserializeOwned>(status: u16, text: &[u8]) -> Result<(T, Option<String>), Error> {
+#[expect(clippy::disallowed_methods, reason = "this crate knows nothing of `base`")]
+pub(crate) async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Opens the envelope of an answer.
+pub(crate) fn open<T: DeserializeOwned>(
+    status: u16,
+    text: &[u8],
+) -> Result<(T, Option<String>), Error> {
     let unreadable =
         |error: serde_json::Error| Error::Unreadable { status, why: error.to_string() };
     let envelope: Envelope = serde_json::from_slice(text).map_err(unreadable)?;
@@ -86,6 +99,55 @@ fn open<T: DeserializeOwned>(status: u16, text: &[u8]) -> Result<(T, Option<Stri
     }
     let Envelope { error: code, message, details, .. } = envelope;
     Err(Error::Refused { status, code, message, details })
+}
+
+/// Why a request came to nothing, as its answer says.
+pub(crate) async fn refusal(response: Response) -> Error {
+    let status = response.status().as_u16();
+    let told = match response.bytes().await {
+        Ok(text) => open::<Value>(status, &text).map(|_| ()),
+        Err(error) => Err(silent(error)),
+    };
+    told.err().unwrap_or(Error::Unreadable { status, why: "it says that all is well".into() })
+}
+
+/// Sends a request whose answer tells nothing but that it is done.
+pub(crate) async fn nothing(request: RequestBuilder) -> Result<(), Error> {
+    let response = request.send().await.map_err(silent)?;
+    match response.status().is_success() {
+        true => Ok(()),
+        false => Err(refusal(response).await),
+    }
+}
+
+/// Asks again while it is open whether the request had its effect: no answer came, or the fleet
+/// says that it cannot answer now. Only what does no harm twice goes this way.
+pub(crate) async fn again<T>(
+    mut request: impl AsyncFnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut tried = 1;
+    loop {
+        match request().await {
+            Err(error) if tried < TRIES && is_passing(&error) => {
+                pause(PAUSE * 2_u32.pow(tried - 1)).await;
+                tried += 1;
+            }
+            settled => return settled,
+        }
+    }
+}
+
+/// May the same request fare better in a moment?
+fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Silent(_) => true,
+        // The same is being carried out by a request before this one.
+        Error::Refused { status: 409, code, .. } => code == "in_progress",
+        Error::Refused { status, .. } | Error::Unreadable { status, .. } => {
+            matches!(status, 408 | 429 | 502 | 503 | 504)
+        }
+        Error::Nowhere { .. } | Error::Half { .. } | Error::Unusable(_) | Error::Inbox(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -111,5 +173,20 @@ mod tests {
     fn what_is_not_from_a_fleet_is_said_to_be_so() {
         let error = open::<Brand>(502, b"<html>").unwrap_err();
         assert!(matches!(error, Error::Unreadable { status: 502, .. }), "{error}");
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let refused = |status| Error::Refused {
+            status,
+            code: String::new(),
+            message: String::new(),
+            details: Vec::new(),
+        };
+        assert!(is_passing(&Error::Silent("reset".into())));
+        assert!([429, 503].into_iter().all(|status| is_passing(&refused(status))));
+        assert!(is_passing(&Error::Unreadable { status: 502, why: "<html>".into() }));
+        assert!([400, 401, 404, 409, 422].into_iter().all(|status| !is_passing(&refused(status))));
+        assert!(!is_passing(&Error::Unusable("no URL".into())));
     }
 }

@@ -12,8 +12,11 @@
 //! # }
 //! ```
 //!
+//! With the feature `inbox` a post can also be added to the tenant's Redis stream ([`Inbox`]), where
+//! it waits while the API is away.
+//!
 //! Invariant: sends nothing twice by itself, save a post that its caller gave a key to be sent again
-//! under ([`Client::post_surely`]).
+//! under ([`Client::post_surely`], [`Inbox::add`]).
 
 #![deny(missing_docs)]
 
@@ -22,7 +25,10 @@ mod bulk;
 mod calls;
 mod error;
 mod http;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod keys;
+mod media;
 mod place;
 mod posts;
 mod views;
@@ -31,9 +37,11 @@ pub use browser::Browser;
 pub use bulk::{Bulk, BulkError, BulkPost, BulkReport, Form};
 pub use calls::Client;
 pub use error::{Detail, Error};
+#[cfg(feature = "inbox")]
+pub use inbox::{Answer, Answers, Inbox};
 pub use keys::ApiKey;
 pub use place::Place;
 pub use views::{
-    Account, Amends, Asset, Brand, Calendar, CalendarEntry, Counts, Delivery, Disconnected, Health,
-    Kind, Post, Posts, Retried, Revoked, Slot, SlotAt, Slots, Whole,
+    Account, Amends, Asset, Assets, Brand, Calendar, CalendarEntry, Counts, Delivery, Disconnected,
+    Health, Kind, Offer, Post, Posts, Retried, Revoked, Slot, SlotAt, Slots, Whole,
 };

@@ -2,15 +2,10 @@
 
 use crate::calls::Client;
 use crate::error::Error;
-use crate::http::{send, send_for_page};
+use crate::http::{again, send, send_for_page};
 use crate::views::{Post, Posts};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
-
-/// How often a post is sent whose acceptance is open, and how long after each time.
-const TRIES: u32 = 6;
-const PAUSE: Duration = Duration::from_millis(200);
 
 impl Client {
     /// Enqueues a post, and sends it again while it is open whether it was accepted: no answer
@@ -19,16 +14,7 @@ impl Client {
     /// # Errors
     /// All violations in [`Error::Refused`]; the last reason when it is open to the end.
     pub async fn post_surely(&self, post: &Value, idempotency_key: &str) -> Result<Post, Error> {
-        let mut tried = 1;
-        loop {
-            match self.post(post, Some(idempotency_key)).await {
-                Err(error) if tried < TRIES && is_passing(&error) => {
-                    pause(PAUSE * 2_u32.pow(tried - 1)).await;
-                    tried += 1;
-                }
-                settled => return settled,
-            }
-        }
+        again(async || self.post(post, Some(idempotency_key)).await).await
     }
 
     /// Shows posts, newest first: those before `before`, `limit` of them at most.
@@ -101,6 +87,14 @@ impl Client {
         self.order(post_id, "archive", None).await
     }
 
+    /// Cancels the copies to come of a post that is published again and again.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn cancel_copies(&self, post_id: &str) -> Result<Post, Error> {
+        send(self.request(Method::POST, &["v1", "posts", post_id, "copies", "cancel"])?).await
+    }
+
     /// Makes a new draft of what was written of a post. With the same `idempotency_key` it can be
     /// asked for again without harm.
     ///
@@ -126,41 +120,5 @@ impl Client {
             None => request,
         })
         .await
-    }
-}
-
-/// May the same request fare better in a moment?
-fn is_passing(error: &Error) -> bool {
-    match error {
-        Error::Silent(_) => true,
-        Error::Refused { status, .. } | Error::Unreadable { status, .. } => {
-            matches!(status, 408 | 429 | 502 | 503 | 504)
-        }
-        Error::Nowhere { .. } | Error::Half { .. } | Error::Unusable(_) => false,
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this crate knows nothing of `base`")]
-async fn pause(time: Duration) {
-    tokio::time::sleep(time).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_may_pass_is_tried_again() {
-        let refused = |status| Error::Refused {
-            status,
-            code: String::new(),
-            message: String::new(),
-            details: Vec::new(),
-        };
-        assert!(is_passing(&Error::Silent("reset".into())));
-        assert!([429, 503].into_iter().all(|status| is_passing(&refused(status))));
-        assert!(is_passing(&Error::Unreadable { status: 502, why: "<html>".into() }));
-        assert!([400, 401, 404, 409, 422].into_iter().all(|status| !is_passing(&refused(status))));
-        assert!(!is_passing(&Error::Unusable("no URL".into())));
     }
 }

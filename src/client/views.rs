@@ -203,10 +203,52 @@ pub struct Kind {
 }
 
 /// A file that was uploaded.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Asset {
     /// Which one; posts name it in `media`.
     pub id: String,
+    /// `image`, `gif`, `video` or `document`.
+    #[serde(default)]
+    pub kind: String,
+    /// The media type, as `image/png`.
+    #[serde(default)]
+    pub mime: String,
+    /// The length of the file.
+    #[serde(default)]
+    pub size_bytes: u64,
+    /// The SHA-256 of the bytes, in hexadecimal digits.
+    #[serde(default)]
+    pub sha256: String,
+    /// What each platform says of it, alone in a post: `platform`, `accountKind`, `accepts`,
+    /// `problems`.
+    #[serde(default)]
+    pub verdicts: Vec<Value>,
+}
+
+/// A page of files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assets {
+    /// Newest first.
+    pub assets: Vec<Asset>,
+    /// What the next page begins behind; none on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// An address where a file can be put.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Offer {
+    /// What the file will be called.
+    pub id: String,
+    /// How it is put there, as `PUT`.
+    pub method: String,
+    /// Where; whoever has it needs no key.
+    pub url: String,
+    /// Until when.
+    pub expires_at: String,
+    /// A larger file is refused.
+    pub size_bytes_max: u64,
 }
 
 /// A page of posts.

@@ -7,12 +7,15 @@ use crate::storage::Source;
 use domain::content::{AssetFacts, MediaKind};
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
-use std::io::BufReader;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 /// The longer side of a thumbnail.
 const SIDE_PIXELS: u32 = 320;
 /// A telephone's picture has twelve million; three bytes each are in memory while it is made small.
 const PIXELS_MAX: u64 = 12_600_000;
+/// A JPEG that comes in passes over the whole picture is in memory as coefficients of two bytes too,
+/// up to three for each pixel, until the last pass is read.
+const PROGRESSIVE_PIXELS_MAX: u64 = 5_000_000;
 /// A decoder may take so much besides.
 const ALLOC_SIZE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Small pictures show no difference above it.
@@ -36,12 +39,16 @@ pub(crate) fn how(facts: &AssetFacts) -> Option<ImageFormat> {
 pub(crate) fn make(source: Source, format: ImageFormat) -> Option<Vec<u8>> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(ALLOC_SIZE_BYTES_MAX);
-    let mut reader = ImageReader::with_format(BufReader::new(source), format);
+    let mut file = BufReader::new(source);
+    let is_progressive = format == ImageFormat::Jpeg && comes_in_passes(&mut file).ok()?;
+    let pixels_max = if is_progressive { PROGRESSIVE_PIXELS_MAX } else { PIXELS_MAX };
+    file.rewind().ok()?;
+    let mut reader = ImageReader::with_format(file, format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().ok()?;
     // The file may say other dimensions to this reader than it said to the one before.
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > PIXELS_MAX {
+    if u64::from(width) * u64::from(height) > pixels_max {
         return None;
     }
     let orientation = decoder.orientation().ok()?;
@@ -51,6 +58,31 @@ pub(crate) fn make(source: Source, format: ImageFormat) -> Option<Vec<u8>> {
     let encoder = JpegEncoder::new_with_quality(&mut made, QUALITY);
     on_white(&small).write_with_encoder(encoder).ok()?;
     Some(made)
+}
+
+/// The frame of a JPEG is a progressive one: its head has one of the markers SOF2, SOF6, SOF10 and
+/// SOF14 (ITU-T T.81, table B.1).
+fn comes_in_passes(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    // SOI.
+    file.seek(SeekFrom::Start(2))?;
+    loop {
+        let mut head = [0; 4];
+        file.read_exact(&mut head)?;
+        match head {
+            [0xFF, 0xC2 | 0xC6 | 0xCA | 0xCE, ..] => return Ok(true),
+            // The other frames, and the scan, which comes after the frame. C4, C8 and CC are none.
+            [0xFF, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF | 0xDA, ..] => {
+                return Ok(false);
+            }
+            // A byte that fills up.
+            [0xFF, 0xFF, ..] => file.seek_relative(-3)?,
+            [0xFF, _, high, low] => {
+                let size_bytes = i64::from(u16::from_be_bytes([high, low]));
+                file.seek_relative((size_bytes - 2).max(0))?;
+            }
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
 }
 
 /// JPEG has nothing to see through: white shows there.
@@ -66,4 +98,24 @@ fn on_white(picture: &DynamicImage) -> RgbImage {
         *to = Rgb([over(red), over(green), over(blue)]);
     }
     flat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn jpeg(frame: u8) -> Vec<u8> {
+        let comment = b"\xFF\xFE\x00\x06\xFF\xC2..".as_slice();
+        [b"\xFF\xD8", comment, &[0xFF, 0xFF, frame, 0, 11, 8]].concat()
+    }
+
+    #[test]
+    fn a_progressive_jpeg_is_told_by_its_frame_and_by_nothing_before_it() {
+        let told = |frame| comes_in_passes(&mut Cursor::new(jpeg(frame)));
+        assert!(told(0xC2).unwrap() && told(0xCA).unwrap());
+        assert!(!told(0xC0).unwrap() && !told(0xC1).unwrap() && !told(0xDA).unwrap());
+        assert!(comes_in_passes(&mut Cursor::new(b"\xFF\xD8\xFF\xC4\x00".to_vec())).is_err());
+        assert!(comes_in_passes(&mut Cursor::new(b"GIF89a".to_vec())).is_err());
+    }
 }

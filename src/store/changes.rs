@@ -202,17 +202,21 @@ impl Turn {
         slots::take(&mut self.tx, self.post.id, wanted).await
     }
 
-    /// What stands against the deliveries that a change adds: an account has their content
-    /// already, or a limit of the tenant leaves no room for what they cost. Last before the
-    /// change is written.
+    /// What stands against a change: an account has the content already of what it says or times
+    /// anew, or a limit of the tenant leaves no room for what it adds. Last before the change is
+    /// written.
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn weigh(&mut self, added: &NewPost) -> Result<Option<Accepted>, Fault> {
-        if !contents::hold(&mut self.tx, &[added]).await? {
+    pub async fn weigh(
+        &mut self,
+        anew: &NewPost,
+        added: &NewPost,
+    ) -> Result<Option<Accepted>, Fault> {
+        if !contents::hold(&mut self.tx, &[anew]).await? {
             return Ok(Some(Accepted::InProgress));
         }
-        if let Some(alike) = contents::alike_of(&mut self.tx, &[added]).await?.pop().flatten() {
+        if let Some(alike) = contents::alike_of(&mut self.tx, &[anew]).await?.pop().flatten() {
             return Ok(Some(Accepted::Alike(alike)));
         }
         let over = tenant_limits::weigh(&mut self.tx, &[added], Stored::AsDrafts).await?;

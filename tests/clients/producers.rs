@@ -4,12 +4,16 @@
 use super::{Python, done, find_program};
 use crate::support::inbox::DEFAULT;
 use crate::support::{Account, Fleet, Lossy, Scene, say};
+use client::{Error, Inbox};
 use serde_json::{Value, json};
 use sqlx::Row;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+/// How long a busy fleet may take to answer an entry.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/inbox");
 
 /// What an operator gives a producer: a URL with its own user and password.
@@ -77,6 +81,46 @@ fn workshop(language: &str, files: &[&str]) -> (PathBuf, File) {
 
 fn words(program: &str, file: &Path) -> Vec<String> {
     vec![program.to_owned(), file.to_str().unwrap().to_owned()]
+}
+
+// case: I-rust
+#[tokio::test]
+async fn the_rust_client_adds_once_whatever_gets_lost() {
+    let (scene, account): (Scene<'static>, Account) = Scene::with_account("rust").await;
+    let mut url = access(scene.fleet, "producer-rust").await;
+    let lossy = Lossy::to(url.port().unwrap(), "XADD").await;
+    url.set_port(Some(lossy.port)).unwrap();
+    let inbox = Inbox::new(url.as_str(), DEFAULT).unwrap();
+    let key = format!("rust-{}", scene.brand);
+    let body = scene.draft(json!({"text": "Added in Rust", "accounts": [account.id]}));
+    let answer = inbox.publish(&body, &key, ANSWERED_WITHIN).await.unwrap().unwrap();
+    let post = answer.outcome.unwrap();
+    assert!(lossy.has_lost(), "nothing was lost");
+    scene.published(&json!({ "id": post.id })).await;
+    let row = sqlx::query("SELECT count(*) AS posts FROM posts WHERE draft->>'text' = $1")
+        .bind("Added in Rust")
+        .fetch_one(&mut scene.fleet.postgres().await)
+        .await
+        .unwrap();
+    assert_eq!(row.get::<i64, _>("posts"), 1);
+
+    // Whoever listens apart from what he adds hears the same, from where he left off.
+    let mut answers = inbox.answers(None).await.unwrap();
+    let broken = scene.draft(json!({"text": "a".repeat(281), "accounts": [account.id]}));
+    let entry = inbox.add(&broken, &format!("rust-no-{}", scene.brand)).await.unwrap();
+    let told = loop {
+        let told = answers.next().await.unwrap();
+        if told.entry == entry {
+            break told;
+        }
+    };
+    let Err(Error::Refused { code, details, .. }) = told.outcome else { panic!("{told:?}") };
+    assert_eq!((code.as_str(), &details[0].actual), ("validation_failed", &json!(281)));
+
+    url.set_password(Some("another")).unwrap();
+    let stranger = Inbox::new(url.as_str(), DEFAULT).unwrap();
+    let refused = stranger.add(&body, &key).await.unwrap_err();
+    assert!(matches!(refused, Error::Inbox(_)), "{refused}");
 }
 
 // case: I-python

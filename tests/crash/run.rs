@@ -15,7 +15,7 @@ const POSTS_EVERYWHERE: usize = 50;
 const ACCOUNTS: usize = 5;
 const RANDOM_DEATHS: usize = 20;
 /// A point that is not passed in this time is not passed at all; then it is killed by hand.
-const PASSED_WITHIN: Duration = Duration::from_secs(3);
+const PASSED_WITHIN: Duration = Duration::from_secs(8);
 /// A post is out after 100 to 200 ms when every answer takes [`NETWORK_MS`].
 const RANDOM_WITHIN_MS: u64 = 350;
 const NETWORK_MS: &str = "40";

@@ -1,8 +1,9 @@
 //! Posts on the command line, and in the hands of the Rust client.
 
-use crate::support::{Lossy, Scene};
+use crate::support::{Fleet, Lossy, Scene, files};
+use base::digest::sha256_hex;
 use base::{clock, rng};
-use client::{Client, Place};
+use client::{Client, Error, Place};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
@@ -68,4 +69,38 @@ async fn the_rust_client_asks_again_for_a_reply_that_was_lost_and_it_is_one_post
     assert!(lossy.has_lost());
     scene.published(&json!({"id": post.id})).await;
     assert_eq!(scene.texts(&account).await, ["Surely"]);
+}
+
+// case: P-parts
+#[tokio::test]
+async fn the_rust_client_sends_a_large_file_in_parts_and_a_lost_one_again() {
+    let fleet = Fleet::shared().await;
+    let url = url::Url::parse(&fleet.place().api_url).unwrap();
+    let lossy = Lossy::to(url.port().unwrap(), "PATCH /v1/uploads").await;
+    let place = Place {
+        api_url: format!("http://127.0.0.1:{}", lossy.port),
+        api_key: fleet.place().api_key.clone(),
+        sim_url: None,
+    };
+    let client = Client::new(&place).unwrap();
+    let film = files::large_film(20_000_000);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &film).unwrap();
+    let asset = client.upload(file.path()).await.unwrap();
+    assert!(lossy.has_lost(), "nothing was lost");
+    assert_eq!((asset.size_bytes, asset.kind.as_str()), (20_000_000, "video"));
+    assert_eq!(asset.sha256, sha256_hex(&film));
+    let x = asset.verdicts.iter().find(|verdict| verdict["platform"] == "x").unwrap();
+    assert_eq!(x["accepts"], true, "{x}");
+
+    let offer = client.presign().await.unwrap();
+    let unput = client.complete(&offer.id).await.unwrap_err();
+    assert!(matches!(unput, Error::Refused { status: 400..=499, .. }), "{unput}");
+    let listed = client.assets(&[("kind", "video"), ("limit", "100")]).await.unwrap();
+    assert!(listed.assets.iter().any(|one| one.id == asset.id));
+    client.delete_media(&asset.id).await.unwrap();
+    let gone = client.asset(&asset.id).await.unwrap_err();
+    assert!(matches!(gone, Error::Refused { status: 404, .. }), "{gone}");
+    let inside = client.import_media("http://127.0.0.1/a.png").await.unwrap_err();
+    assert!(matches!(inside, Error::Refused { status: 422, .. }), "{inside}");
 }

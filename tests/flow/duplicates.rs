@@ -80,9 +80,19 @@ async fn what_is_written_anew_is_compared_by_its_new_words() {
     let post = scene.until(&post, "it is checked", |post| post["status"] == "scheduled").await;
     let path = format!("/v1/posts/{}", post["id"].as_str().unwrap());
     let change = json!({"text": "New words", "revision": post["revision"]});
-    let request = scene.api.request(reqwest::Method::PATCH, &path).json(&change);
-    assert_eq!(crate::support::api::send(request).await.status, 200);
-    scene.post(body("Old words")).await;
+    let edit = async |change: &Value| {
+        let request = scene.api.request(reqwest::Method::PATCH, &path).json(change);
+        crate::support::api::send(request).await
+    };
+    let edited = edit(&change).await;
+    assert_eq!(edited.status, 200, "{edited:?}");
+    let other = scene.post(body("Old words")).await;
+    // Nor is it given words that another has by now; a change that leaves the words alone goes.
+    let revision = scene.show(&post).await["revision"].clone();
+    let back = edit(&json!({"text": "Old words", "revision": revision})).await;
+    assert_eq!(back.details(409)[0]["actual"], other["id"], "{back:?}");
+    let later = edit(&json!({"scheduledAt": "2099-01-01T01:00:00Z", "revision": revision})).await;
+    assert_eq!(later.status, 200, "{later:?}");
     assert_eq!(scene.try_post(body("New words")).await.status, 409);
 
     // In one request too, none beside its like.

@@ -215,12 +215,15 @@ async fn no_silence_and_no_error_of_the_token_endpoint_loses_an_account() {
             }
             let mut fault = misfortune.clone();
             fault["route"] = route.into();
+            // Nothing is due from when one misfortune ends until the next one stands.
+            scene.sim.forgive(account.way.0).await;
             scene.sim.faults_on(account.way.0, json!([fault])).await;
+            rest_over(&fleet, account, MINUTE * 11).await;
             hurry(&fleet, account).await;
             tried(&scene, account).await;
-            rest_over(&fleet, account, MINUTE * 11).await;
-            scene.sim.forgive(account.way.0).await;
         }
+        scene.sim.forgive(account.way.0).await;
+        rest_over(&fleet, account, MINUTE * 11).await;
         hurry(&fleet, account).await;
         renewed(&fleet, account, 1).await;
         assert_eq!(status(&fleet, account).await, "connected");

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 /// Clients of their own connections that cancel.
 const CLIENTS: usize = 8;
-/// Posts on their way to their due time at once.
+/// Posts on their way to their due time at once, of a few hundred and of ten thousand: each is on
+/// its way for about a second.
 const AT_ONCE: usize = 32;
+const MANY_AT_ONCE: usize = 64;
 /// From the order of a post to its due time, at least and at most, in milliseconds.
 const AHEAD_MS: [i64; 2] = [700, 1_300];
 /// By how much the aim moves after each race, against the side that has won it.
@@ -75,7 +77,7 @@ fn verdict(answer: &Answer) -> Won {
 }
 
 /// Runs so many races and looks at all of them afterwards.
-async fn run(scene: &Scene<'_>, accounts: &[Account], posts: usize) {
+async fn run(scene: &Scene<'_>, accounts: &[Account], posts: usize, at_once: usize) {
     let since = clock::stopwatch();
     let clients: Vec<Api> = (0..CLIENTS).map(|_| scene.api.again()).collect();
     let aim_ms = AtomicI64::new(0);
@@ -86,7 +88,7 @@ async fn run(scene: &Scene<'_>, accounts: &[Account], posts: usize) {
             let body = json!({"text": text, "accounts": [account.id]});
             race(scene, &clients[client], body, &aim_ms)
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(at_once)
         .collect()
         .await;
 
@@ -134,7 +136,7 @@ async fn accounts(scene: &Scene<'_>, count: usize) -> Vec<Account> {
 async fn a_cancel_and_a_worker_never_both_win() {
     let scene = Scene::open("races").await;
     let accounts = accounts(&scene, 16).await;
-    run(&scene, &accounts, 300).await;
+    run(&scene, &accounts, 300, AT_ONCE).await;
 }
 
 // case: R-cancel-many
@@ -146,5 +148,5 @@ async fn of_ten_thousand_cancels_none_that_was_confirmed_comes_too_late() {
     let fleet = Fleet::start(&[], &[("POSTFLEET__PLATFORMS__X__LIMIT_FACTOR", "10")]).await;
     let scene = Scene::on(&fleet, "races").await;
     let accounts = accounts(&scene, 120).await;
-    run(&scene, &accounts, 10_000).await;
+    run(&scene, &accounts, 10_000, MANY_AT_ONCE).await;
 }

@@ -14,16 +14,6 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-/// The film, with so much at its end that no player reads.
-fn film(size_bytes: u32) -> Vec<u8> {
-    let mut film = files::FILM.to_vec();
-    let rest = size_bytes - u32::try_from(film.len()).unwrap();
-    film.extend(rest.to_be_bytes());
-    film.extend(b"free");
-    film.resize(size_bytes as usize, 7);
-    film
-}
-
 fn tus(api: &Api, method: Method, path: &str) -> RequestBuilder {
     api.request(method, path).header("Tus-Resumable", "1.0.0")
 }
@@ -73,7 +63,7 @@ async fn break_off(fleet: &Fleet, path: &str, (whole, sent): (usize, &[u8])) {
 #[tokio::test]
 async fn an_upload_goes_on_where_it_broke_off_in_another_process_too() {
     let mut fleet = Fleet::start_kept(&[]).await;
-    let film = film(10_000_000);
+    let film = files::large_film(10_000_000);
     let api = fleet.api();
     let (status, able) = headers(api.request(Method::OPTIONS, "/v1/uploads")).await;
     assert_eq!((status, &able["tus-version"]), (204, &"1.0.0".parse().unwrap()));

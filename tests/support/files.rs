@@ -55,6 +55,16 @@ pub fn film(seconds: u32) -> Vec<u8> {
     film
 }
 
+/// The film with so much at its end that no player reads: a file of any size.
+pub fn large_film(size_bytes: u32) -> Vec<u8> {
+    let mut film = FILM.to_vec();
+    let rest = size_bytes - u32::try_from(film.len()).unwrap();
+    film.extend(rest.to_be_bytes());
+    film.extend(b"free");
+    film.resize(size_bytes as usize, 7);
+    film
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -65,16 +65,21 @@ impl Inbox {
 
     /// Everything that was answered so far.
     pub async fn told(&self) -> Vec<Told> {
-        let mut range = redis::cmd("XRANGE");
-        range.arg(&self.results).arg("-").arg("+");
-        let told: Vec<(String, HashMap<String, String>)> =
-            range.query_async(&mut self.redis.clone()).await.unwrap();
-        let one = |(_, mut fields): (String, HashMap<String, String>)| {
+        let one = |mut fields: HashMap<String, String>| {
             let mut field = |name: &str| fields.remove(name).expect("a field of an answer");
             let answer = serde_json::from_str(&field("answer")).unwrap();
             Told { entry: field("entry"), key: field("key"), outcome: field("outcome"), answer }
         };
-        told.into_iter().map(one).collect()
+        let (mut told, mut from) = (Vec::new(), "-".to_owned());
+        loop {
+            let mut range = redis::cmd("XRANGE");
+            range.arg(&self.results).arg(&from).arg("+").arg("COUNT").arg(1_000);
+            let page: Vec<(String, HashMap<String, String>)> =
+                range.query_async(&mut self.redis.clone()).await.unwrap();
+            let Some((last, _)) = page.last() else { return told };
+            from = format!("({last}");
+            told.extend(page.into_iter().map(|(_, fields)| one(fields)));
+        }
     }
 
     /// The answer to an entry, once there is one.

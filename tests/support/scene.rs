@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Longer than a refused call, two look-ups and another call take on a busy machine.
 const SETTLED_WITHIN: Duration = Duration::from_secs(40);
 
+/// Longer than a busy machine says that it cannot take a post now.
+const ACCEPTED_WITHIN: Duration = Duration::from_secs(40);
+
 /// A brand on a fleet.
 pub struct Scene<'a> {
     /// The fleet.
@@ -131,11 +134,19 @@ impl<'a> Scene<'a> {
         self.api.post("/v1/posts", &self.draft(post)).await
     }
 
-    /// Enqueues a post; what the API shows of it.
+    /// Enqueues a post, as a sender should: under a key, and again while the answer is that it
+    /// cannot be said now, as on a machine that is too busy. What the API shows of it.
     pub async fn post(&self, post: Value) -> Value {
-        let answer = self.try_post(post).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
-        answer.data().clone()
+        let (draft, key) = (self.draft(post), rng::uuid().to_string());
+        eventually("the post is accepted", ACCEPTED_WITHIN, async || {
+            let answer = self.api.post_once("/v1/posts", &draft, &key).await;
+            if answer.status == 503 {
+                return Err(format!("{answer:?}"));
+            }
+            assert!([200, 201].contains(&answer.status), "{answer:?}");
+            Ok(answer.data().clone())
+        })
+        .await
     }
 
     /// Enqueues a text on one account.

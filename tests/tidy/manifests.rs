@@ -33,7 +33,7 @@ const ALONE: [(&str, &[&str]); 18] = [
     ("oauth2", &["app"]),
     ("object_store", &["media"]),
     ("rand", &["base"]),
-    ("redis", &["queue"]),
+    ("redis", &["client", "queue"]),
     ("reqwest", &["base", "client"]),
     ("sqlx", &["store"]),
     ("tracing-subscriber", &["base"]),

@@ -75,6 +75,8 @@ enum Order {
     Unschedule(Named),
     /// Takes back what has not left yet.
     Cancel(Named),
+    /// Cancels the copies of it that are still to come.
+    CancelCopies(Named),
     /// Sends again what failed of it.
     Retry(Named),
     /// Puts it away, if it has ended.
@@ -135,6 +137,7 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         Order::Release(post) => fleet.release(&post.id).await?,
         Order::Unschedule(post) => fleet.unschedule(&post.id).await?,
         Order::Cancel(post) => fleet.cancel(&post.id).await?,
+        Order::CancelCopies(post) => fleet.cancel_copies(&post.id).await?,
         Order::Retry(post) => fleet.retry(&post.id).await?,
         Order::Archive(post) => fleet.archive(&post.id).await?,
         Order::Duplicate { post, key } => fleet.duplicate(&post.id, key.as_deref()).await?,

@@ -127,8 +127,12 @@ impl Load {
     }
 }
 
-/// So many accounts on X; consent by consent.
+/// So many accounts on X, consent by consent; no limit of the platform stands in a load's way.
 pub async fn accounts(scene: &Scene<'_>, count: usize) -> Vec<Account> {
+    let wide =
+        |window_s: u32| json!({"tweets.create": {"callsMax": 1_000_000, "windowS": window_s}});
+    let limits = json!({"account": wide(900), "app": wide(86_400)});
+    scene.sim.limits("x", &limits).await;
     let mut accounts = Vec::with_capacity(count);
     for _ in 0..count {
         accounts.push(scene.connect("load").await);

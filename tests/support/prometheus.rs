@@ -65,6 +65,8 @@ impl Prometheus {
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let child = command.spawn().unwrap();
         fleet.guard(&child);
+        // Whoever comes first chooses the cryptography; the second installation is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().retry(reqwest::retry::never()).no_proxy();
         let url = format!("http://127.0.0.1:{port}");
         Self { child, http: http.build().unwrap(), url, log }

@@ -1,6 +1,6 @@
 //! What alerts are about, brought about.
 
-use crate::support::ageing::{age, age_intents, lose};
+use crate::support::ageing::{age, age_intents, lose, rest_over};
 use crate::support::prometheus::Prometheus;
 use crate::support::scene::{Account, delivery};
 use crate::support::worker::Worker;
@@ -75,17 +75,17 @@ impl<'a> Causes<'a> {
         self.scene.until(post, status, is_it).await;
     }
 
-    /// Three owners take their consent back.
+    /// Three owners take their consent back within an hour, a quarter of an hour apart: at once they
+    /// would be taken for an outage.
     pub async fn lose_accounts(&self) {
-        let mut posts = Vec::new();
+        let fleet = self.scene.fleet;
         for account in &self.lost {
-            age(self.scene.fleet, account, Duration::from_secs(3_600)).await;
+            age(fleet, account, Duration::from_secs(3_600)).await;
             self.scene.sim.fault(&account.handle, json!({"kind": "revoke"})).await;
-            posts.push(self.say(account, "Revoked").await);
-        }
-        for (account, post) in self.lost.iter().zip(&posts) {
-            self.is(post, account, "parked").await;
-            lose(self.scene.fleet, account).await;
+            let post = self.say(account, "Revoked").await;
+            self.is(&post, account, "parked").await;
+            lose(fleet, account).await;
+            rest_over(fleet, account, Duration::from_secs(1_000)).await;
         }
     }
 

@@ -25,15 +25,16 @@ pub fn program() -> String {
 pub fn free_port() -> u16 {
     let draw = || 10_000 + u16::try_from(rng::nonce().unsigned_abs() % 10_000).unwrap();
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let ports = std::iter::repeat_with(draw).take(1_000);
-    ports.into_iter().find(|port| is_free(*port) && is_free(port + 10_000)).expect("a free port")
+    let mut ports = std::iter::repeat_with(draw).take(1_000);
+    ports.find(|port| is_free(*port) && is_free(port + 10_000)).expect("a free port")
 }
 
 /// A server of its own, killed on drop.
 pub struct Server {
     child: Child,
     port: u16,
-    folder: TempDir,
+    /// What it lies in goes with it.
+    _folder: TempDir,
 }
 
 impl Server {
@@ -55,7 +56,7 @@ impl Server {
         let text = format!("bind 127.0.0.1\nport {port}\ndir \"{dir}\"\n{lines}");
         fs::write(folder.path().join("redis.conf"), text).unwrap();
         let child = spawn(folder.path(), arguments);
-        Self { child, port, folder }
+        Self { child, port, _folder: folder }
     }
 
     /// Its address as a URL.

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// What a claimed job ended with, as the pump sends it.
@@ -56,6 +57,8 @@ pub(crate) struct Core {
     pub(crate) room: Notify,
     flushed: Notify,
     closing: AtomicBool,
+    /// The process was asked to end: nothing is claimed from that instant on.
+    asked: CancellationToken,
     /// A moving mean of how long a handler works.
     work_us: AtomicU64,
 }
@@ -64,6 +67,7 @@ impl Core {
     pub(crate) fn new(
         queue: Queue,
         options: WorkerOptions,
+        asked: CancellationToken,
     ) -> (Arc<Self>, Vec<mpsc::UnboundedReceiver<Ended>>) {
         // The channels are bounded by what is held: concurrency and prefetch.
         let (ended, receivers) =
@@ -83,6 +87,7 @@ impl Core {
             room: Notify::new(),
             flushed: Notify::new(),
             closing: AtomicBool::new(false),
+            asked,
             work_us: AtomicU64::new(1_000_000),
         };
         (Arc::new(core), receivers)
@@ -91,7 +96,7 @@ impl Core {
     /// Takes room for up to `most` jobs; what is not used is given back with
     /// [`Self::give_back_unused`].
     pub(crate) fn reserve(&self, most: usize) -> usize {
-        if self.is_closing() {
+        if self.is_closing() || self.asked.is_cancelled() {
             return 0;
         }
         let capacity = self.capacity();

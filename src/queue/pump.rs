@@ -173,6 +173,9 @@ impl Pump {
             self.push_abroad().await?;
         }
         let hints = if claims > 0 { self.core.hints() } else { String::new() };
+        if claims > 0 {
+            tracing::trace!(queue = %self.core.name, most = claims, "claiming");
+        }
         let turn = Turn {
             shard: self.shard,
             queue: &self.core.name,
@@ -232,9 +235,6 @@ impl Pump {
                 .increment(stale);
         }
         let found = u64::try_from(turned.jobs.len()).unwrap_or(0);
-        if found > 0 {
-            tracing::trace!(queue, found, "claimed");
-        }
         metrics::counter!("postfleet_queue_claimed_total", "queue" => queue).increment(found);
         self.core.put(turned.jobs);
     }

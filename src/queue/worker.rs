@@ -62,7 +62,7 @@ pub async fn run<F, Fut>(
 {
     queue.begin();
     let patience = Duration::from_millis(queue.shared.config.lease_ms);
-    let (core, receivers) = Core::new(queue, options);
+    let (core, receivers) = Core::new(queue, options, shutdown.clone());
     // Which claims are whose is known by session and queue: two workers would hand back each
     // other's jobs after a lost reply.
     let alone = core.queue.shared.begin_work(&core.name);

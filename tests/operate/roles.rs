@@ -95,7 +95,12 @@ async fn the_fleet_runs_as_a_role_that_can_neither_change_tables_nor_the_audit()
 
 /// Connects, posts, cancels and erases, on a fleet whose every process has this login.
 async fn works(fleet: &Fleet, postgres: &str, redis: &str) {
-    let parts = [("POSTFLEET__STORE__URL", postgres), ("POSTFLEET__QUEUE__URL", redis)];
+    let key_file = fleet.data().join("key");
+    let parts = [
+        ("POSTFLEET__STORE__URL", postgres),
+        ("POSTFLEET__QUEUE__URL", redis),
+        ("POSTFLEET__VAULT__KEY_FILE", key_file.to_str().unwrap()),
+    ];
     let mut first = program();
     first.args(["api-keys", "first", "--tenant", "roles", "--json"]).envs(parts);
     let key = first.output().unwrap();

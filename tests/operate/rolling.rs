@@ -132,7 +132,7 @@ async fn holds(name: &str, run: Run) -> usize {
 async fn workers_that_come_and_go_lose_and_double_nothing_and_are_in_time() {
     let _turn = turn().await;
     let (lasts, every) = (Duration::from_secs(20), Duration::from_millis(800));
-    let run = Run { accounts: 10, per_second: 50, lasts, every, replaced: 17 };
+    let run = Run { accounts: 10, per_second: 25, lasts, every, replaced: 17 };
     assert_eq!(holds("rolling", run).await, 20);
 }
 

@@ -8,9 +8,9 @@ pub fn stopping_at(log: &str) -> Timestamp {
     at(line.unwrap_or_else(|| panic!("it was never asked to end:\n{log}")))
 }
 
-/// The claims that brought jobs after an instant.
+/// The claims that were made after an instant.
 pub fn claims_after(log: &str, instant: Timestamp) -> Vec<&str> {
-    let is_claim = |line: &&str| line.contains("TRACE") && line.contains("claimed");
+    let is_claim = |line: &&str| line.contains("TRACE") && line.contains("claiming");
     log.lines().filter(is_claim).filter(|line| at(line) > instant).collect()
 }
 
@@ -30,10 +30,10 @@ mod tests {
 
     #[test]
     fn a_claim_after_the_signal_is_seen() {
-        let log = "2026-11-26T19:00:00.000000Z TRACE queue::pump: claimed queue=\"x\" found=1\n\
+        let log = "2026-11-26T19:00:00.000000Z TRACE queue::pump: claiming queue=\"x\" most=1\n\
                    2026-11-26T19:00:01.000000Z  INFO base::shutdown: stopping: the process was \
                    asked to end signal=\"SIGTERM\"\n\
-                   2026-11-26T19:00:01.200000Z TRACE queue::pump: claimed queue=\"x\" found=3\n";
+                   2026-11-26T19:00:01.200000Z TRACE queue::pump: claiming queue=\"x\" most=3\n";
         let asked = stopping_at(log);
         assert_eq!(asked, Timestamp::parse("2026-11-26T19:00:01Z").unwrap());
         assert_eq!(claims_after(log, asked).len(), 1);

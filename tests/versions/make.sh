@@ -52,8 +52,9 @@ cp -r "$data/media" "$folder/media"
 mkdir "$folder/sim"
 cp "$data"/sim/*.ndjson "$folder/sim/"
 # The rows alone: the schema of that version is what its migrations make.
-pg_dump --data-only --column-inserts --no-owner -T _sqlx_migrations -T histories "$psql" |
-  grep -v '^--' | grep -v '^$' >"$folder/rows.dump"
+pg_dump --data-only --column-inserts --on-conflict-do-nothing --no-owner \
+  -T _sqlx_migrations -T histories "$psql" |
+  grep -v -e '^--' -e '^$' -e '^\\' >"$folder/rows.dump"
 # What the instants in it are relative to.
 psql "$psql" -Atc "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')" \
   >"$folder/at"

@@ -1,6 +1,6 @@
 //! Every form of checkpoint that a version wrote is read by those after it.
 //!
-//! `forms/` holds one of each form that the trials of a version came by, as
+//! `tests/versions/0052/forms.json` holds one of each form that the trials of a version came by, as
 //! `POSTFLEET_WRITE_FORMS=0052 cargo test -p platforms forms` wrote them down: the number of that
 //! version's last migration. A file is kept as it is from then on.
 
@@ -18,7 +18,7 @@ const STEPS_MAX: usize = 400;
 type Forms = BTreeMap<String, Vec<Value>>;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/forms")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/versions")
 }
 
 /// What tells one form from another: its keys and short words, not its values; lists by one entry.
@@ -72,14 +72,16 @@ fn forms() -> Forms {
 #[test]
 fn every_form_that_a_version_wrote_is_read_and_one_of_a_later_version_is_not() {
     if let Ok(version) = std::env::var("POSTFLEET_WRITE_FORMS") {
-        fs::create_dir_all(folder()).unwrap();
+        let folder = folder().join(version);
+        fs::create_dir_all(&folder).unwrap();
         let text = serde_json::to_string_pretty(&forms()).unwrap();
-        fs::write(folder().join(format!("{version}.json")), text + "\n").unwrap();
+        fs::write(folder.join("forms.json"), text + "\n").unwrap();
     }
     let mut read = 0;
-    for file in fs::read_dir(folder()).unwrap() {
-        let path = file.unwrap().path();
-        let kept: Forms = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    for version in fs::read_dir(folder()).unwrap() {
+        let path = version.unwrap().path().join("forms.json");
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let kept: Forms = serde_json::from_str(&text).unwrap();
         for (platform, adapter) in speaking() {
             for form in kept.get(platform.name()).into_iter().flatten() {
                 let is_read = adapter.publish().reads(&Checkpoint(form.clone()));

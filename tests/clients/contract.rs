@@ -15,6 +15,10 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       response_headers_conformance,response_schema_conformance,ignored_auth,\
                       unsupported_method,use_after_free";
 
+/// The body of a part of an upload is bytes, whatever its type is called.
+const TYPES: &str = "import schemathesis\n\
+    schemathesis.serializer.alias('application/offset+octet-stream', 'application/octet-stream')\n";
+
 /// Tells it what there is, so that it asks for more than what is not there.
 async fn things(scene: &Scene<'_>, account: &Account) -> String {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -27,7 +31,8 @@ async fn things(scene: &Scene<'_>, account: &Account) -> String {
     let spare = scene.api.post("/v1/keys", &spare).await;
     scene.api.upload(files::picture(), "a.png").await;
     let event = scene.api.get("/v1/events").await;
-    let mut config = format!("[parameters]\n\"path.slug\" = {:?}\n", scene.brand);
+    let mut config =
+        format!("hooks = \"bodies.py\"\n[parameters]\n\"path.slug\" = {:?}\n", scene.brand);
     config.push_str("\"path.platform\" = \"x\"\n\"path.app\" = \"default\"\n");
     for (folder, id) in [
         ("posts", &out["id"]),
@@ -58,6 +63,7 @@ async fn ask(arguments: &[&str]) {
     let key = scene.api.post("/v1/keys", &key).await.data()["key"].as_str().unwrap().to_owned();
     let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     fs::write(home.path().join("schemathesis.toml"), things(&scene, &account).await).unwrap();
+    fs::write(home.path().join("bodies.py"), TYPES).unwrap();
     let url = format!("{}/v1/openapi.json", fleet.place().api_url);
     let program = Path::new(python.program()).with_file_name("schemathesis");
     let mut command = Command::new(program);

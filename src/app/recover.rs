@@ -49,8 +49,11 @@ pub async fn recover(
     library: &Library,
     without_files: bool,
 ) -> Result<Recovered, Fault> {
-    store.migrate().await?;
     let held = store.quarantine().await?;
+    if held.is_some() {
+        // The program may be newer than the backup.
+        store.migrate().await?;
+    }
     let mut found = Recovered {
         held_since: held.as_ref().map(|held| held.since),
         origin: held.as_ref().map(|held| held.origin.clone()),

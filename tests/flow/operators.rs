@@ -7,7 +7,7 @@ use crate::support::worker::{Worker, configuration};
 use crate::support::{Account, Fleet, Scene, eventually};
 use base::clock;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 use store::Store;
 use store::mailings::Matter;
@@ -15,12 +15,12 @@ use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(20);
 
-fn told(what: &str, config: &PathBuf) -> Value {
+fn told(what: &str, config: &Path) -> Value {
     serde_json::from_str(&run(ordered(what, config).arg("--json"))).unwrap()
 }
 
 /// A platform that is paused is called by nobody, the others go on, and everybody is told why.
-async fn a_platform_is_paused(scene: &Scene<'_>, accounts: &[Account; 2], config: &PathBuf) {
+async fn a_platform_is_paused(scene: &Scene<'_>, accounts: &[Account; 2], config: &Path) {
     let why = "X answers everybody alike";
     run(ordered("pause platform x", config).args(["--reason", why]));
     let ids: Vec<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
@@ -47,7 +47,7 @@ async fn a_platform_is_paused(scene: &Scene<'_>, accounts: &[Account; 2], config
 }
 
 /// Nobody claims from a queue that is paused, and all others are worked on.
-async fn a_queue_is_paused(scene: &Scene<'_>, account: &Account, config: &PathBuf) {
+async fn a_queue_is_paused(scene: &Scene<'_>, account: &Account, config: &Path) {
     run(ordered("pause queue fan_out", config).args(["--reason", "a bad release"]));
     let is_told = |log: &str| log.contains("an operator pauses these queues alone");
     eventually("the workers are told", SOON, async || {
@@ -62,7 +62,7 @@ async fn a_queue_is_paused(scene: &Scene<'_>, account: &Account, config: &PathBu
 }
 
 /// A worker that is drained by its name finishes and ends well, and the others stay.
-async fn a_worker_is_drained(fleet: &Fleet, config: &PathBuf) {
+async fn a_worker_is_drained(fleet: &Fleet, config: &Path) {
     let mut worker = Worker::start(fleet, "second");
     let pid = i64::from(worker.pid());
     let id = eventually("both are listed", SOON, async || {
@@ -140,7 +140,7 @@ async fn operators_are_mailed(scene: &Scene<'_>, smtp: &Smtp, accounts: &[Accoun
 }
 
 /// The doctor finds nothing in a fleet that is well, and names what was set wrong.
-async fn the_doctor_looks(fleet: &Fleet, config: &PathBuf) {
+async fn the_doctor_looks(fleet: &Fleet, config: &Path) {
     let all = told("doctor", config);
     let bad: Vec<&Value> =
         all.as_array().unwrap().iter().filter(|one| one["mark"] == "bad").collect();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use store::{Store, scope};
 
 /// Tables without a tenant: each is reached through a row that has one, or is the fleet's own.
-const OF_NOBODY: [&str; 18] = [
+const OF_NOBODY: [&str; 20] = [
     "_sqlx_migrations",
     "api_key_brands",
     "attempts",
@@ -23,10 +23,12 @@ const OF_NOBODY: [&str; 18] = [
     "histories",
     "jobs",
     "mailings",
+    "open_reviews",
     "post_moves",
     "post_statuses",
     "refusals",
     "reposts",
+    "schema_floor",
     "unmapped",
     "workers",
 ];

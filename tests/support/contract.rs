@@ -23,11 +23,14 @@ struct Operation<'a> {
     told: &'a Value,
 }
 
-/// The document as the fleet at this address serves it; `None` while it serves nothing.
+/// The document as the fleet at this address serves it; `None` while it cannot.
 pub async fn document(http: &Client, near: &Url) -> Option<&'static Value> {
     let read = async || {
         let url = near.join("/v1/openapi.json").map_err(|_| ())?;
         let answer = http.get(url).send().await.map_err(|_| ())?;
+        if !answer.status().is_success() {
+            return Err(());
+        }
         let bytes = answer.bytes().await.map_err(|_| ())?;
         serde_json::from_slice(&bytes).map_err(|_| ())
     };

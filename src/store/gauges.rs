@@ -67,6 +67,7 @@ impl Store {
                              'app:' || split_part(j.lane, ':', 1) || ':'
                                  || split_part(j.lane, ':', 2),
                              'platform:' || split_part(j.lane, ':', 1),
+                             'pause:queue:' || j.queue,
                              'pause:' || split_part(j.lane, ':', 3)]))
                      ELSE false END AS is_held
                  FROM present p, generate_series(0, $1) s, LATERAL (

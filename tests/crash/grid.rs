@@ -205,7 +205,9 @@ impl<'f> Grid<'f> {
             let door = Api::new(&place);
             eventually("the door is open", MARKED_WITHIN, async || {
                 let answer = api::try_send(door.request(Method::GET, "/v1/brands")).await;
-                answer.map(|_| ()).map_err(|error| error.to_string())
+                let answer = answer.map_err(|error| error.to_string())?;
+                // Before its parts are there it answers that.
+                if answer.status == 503 { Err(format!("{answer:?}")) } else { Ok(()) }
             })
             .await;
             let (draft, key) = (self.draft(&cell), format!("{}-{order}", self.scene.brand));

@@ -111,6 +111,9 @@ pub async fn make_ready(config: &Config, origin: &str) -> Result<(), Fault> {
              IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'postfleet_tenant') THEN
                  CREATE ROLE postfleet_tenant NOLOGIN;
              END IF;
+             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'postfleet_runtime') THEN
+                 CREATE ROLE postfleet_runtime NOLOGIN;
+             END IF;
              IF NOT pg_has_role(current_user, 'postfleet_tenant', 'MEMBER') THEN
                  EXECUTE format('GRANT postfleet_tenant TO %I', current_user);
              END IF;
@@ -119,7 +122,8 @@ pub async fn make_ready(config: &Config, origin: &str) -> Result<(), Fault> {
     .execute(&mut db)
     .await
     .context(
-        "preparing the database: an administrator may have to make the role postfleet_tenant",
+        "preparing the database: an administrator may have to make the roles postfleet_tenant and \
+         postfleet_runtime",
     )?;
     sqlx::query("INSERT INTO quarantine (origin) VALUES ($1)")
         .bind(origin)

@@ -1,7 +1,7 @@
 //! What is written in two places is compared: drawings and tables with the code.
 
-pub mod metrics;
 mod deployment;
+pub mod metrics;
 mod quick_start;
 pub mod settings;
 mod simulators;

@@ -9,7 +9,7 @@ mod ring;
 mod rotate;
 
 pub use openings::{Purpose, openings};
-pub use ring::{Retired, Status, Under, lacking, retire, status};
+pub use ring::{Retired, Status, Under, retire, status};
 pub use rotate::{Rotated, Rotation, rotate};
 pub use store::reseals::Field;
 

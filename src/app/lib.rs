@@ -239,7 +239,6 @@ struct Inner {
     room: quarantine::Room,
     rates: rates::Rates,
     asked: tokio::sync::Mutex<observe::Asked>,
-    keys_seen: ready::KeysSeen,
     /// Fires when this process begins nothing any more.
     leaving: CancellationToken,
 }
@@ -324,7 +323,6 @@ impl App {
             room: quarantine::Room::default(),
             rates: rates::Rates::default(),
             asked: tokio::sync::Mutex::default(),
-            keys_seen: ready::KeysSeen::default(),
             leaving: CancellationToken::new(),
         }))
     }

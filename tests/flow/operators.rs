@@ -132,7 +132,8 @@ async fn operators_are_mailed(scene: &Scene<'_>, smtp: &Smtp, accounts: &[Accoun
     let later = "WITH a AS (UPDATE accounts SET status_at = status_at - interval '1 hour'
                      WHERE id = $1)
                  UPDATE mailings SET mailed_at = mailed_at - interval '1 hour',
-                     told_until = told_until - interval '1 hour'";
+                     told_until = told_until - interval '1 hour'
+                 WHERE kind = 'needs_reconnect'";
     sqlx::query(later).bind(first).execute(&mut fleet.postgres().await).await.unwrap();
     let got = mails(3).await;
     let both = &got[2].text;

@@ -7,6 +7,7 @@ use domain::time::Timestamp;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -117,7 +118,10 @@ async fn what_the_version_before_left_is_migrated_and_goes_out_and_what_a_later_
     .await
     .unwrap();
     redis::cmd("FLUSHALL").exec_async(&mut fleet.redis().await).await.unwrap();
-    fs::copy(folder().join("key"), fleet.data().join("key")).unwrap();
+    // A checkout may let others read what is a secret here.
+    let key = fleet.data().join("key");
+    fs::copy(folder().join("key"), &key).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     lay(&folder().join("media"), &fleet.data().join("media"), None);
     fs::remove_dir_all(fleet.data().join("sim")).unwrap();
     lay(&folder().join("sim"), &fleet.data().join("sim"), Some(by));

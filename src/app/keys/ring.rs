@@ -113,19 +113,6 @@ pub async fn status(keys: &Keys, fields: &[Field]) -> Result<Status, Fault> {
     Ok(status)
 }
 
-/// A key that the ring lacks, and how many data keys are wrapped under it.
-///
-/// # Errors
-/// When Postgres fails or the ring cannot be read.
-pub async fn lacking(keys: &Keys) -> Result<Option<(String, i64)>, Fault> {
-    keys.ring.read_again()?;
-    let held = keys.ring.held();
-    let is_lacking = |id: &[u8]| held.iter().all(|held| held.id.bytes() != id);
-    let wrapped = keys.store.wrappings().await?;
-    let lacking = wrapped.into_iter().find(|(id, count)| *count > 0 && is_lacking(id));
-    Ok(lacking.map(|(id, count)| (name(&id), count)))
-}
-
 /// The name of a key in a row; what is no name is shown as it is.
 fn name(bytes: &[u8]) -> String {
     KeyId::read(bytes).map_or_else(|| base::digest::hex(bytes), |id| id.to_string())

@@ -2,7 +2,7 @@
 //!
 //! Rows are sealed behind the transactions that write them, a batch at a time and one sealer at a
 //! time, so nobody who is audited waits for it. Hashes are computed here, not by the database that
-//! is to be watched. Invariant: what is hashed is what [`COLUMNS`] reads, nothing else.
+//! is to be watched. Invariant: what is hashed is what `COLUMNS` reads, nothing else.
 
 use crate::Store;
 use base::Fault;

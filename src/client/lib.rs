@@ -12,11 +12,11 @@
 //! # }
 //! ```
 //!
-//! With the feature `inbox` a post can also be added to the tenant's Redis stream ([`Inbox`]), where
+//! With the feature `inbox` a post can also be added to the tenant's Redis stream (`Inbox`), where
 //! it waits while the API is away.
 //!
 //! Invariant: sends nothing twice by itself, save a post that its caller gave a key to be sent again
-//! under ([`Client::post_surely`], [`Inbox::add`]).
+//! under ([`Client::post_surely`], `Inbox::add`).
 
 #![deny(missing_docs)]
 

@@ -173,7 +173,7 @@ mod tests {
             assert!(!shown.contains(key.split(' ').next().unwrap()), "a key is in clear");
         }
         let read: Parcel = serde_json::from_str(&shown).unwrap();
-        assert!(read.unpack(&"seven geese walk home".into()).is_err());
+        assert!(read.unpack(&"seven geese swim home".into()).is_err());
         let mut forged = read.clone();
         forged.passes = 2;
         assert!(forged.unpack(&PASSPHRASE.into()).is_err());

@@ -12,7 +12,7 @@ pub use roles::Role;
 
 use app::App;
 use base::Fault;
-use queue::{Health, Queue};
+use queue::{Ailment, Health, Queue};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -125,10 +125,9 @@ pub async fn work(
     Ok(())
 }
 
-/// Why the workers of this process count as sick, if they do.
-pub fn sickness(health: &Health) -> Option<String> {
+/// Whether the loops of this process count as sick, and why.
+pub fn sickness(health: &Health) -> Ailment {
     // Three leases without a word from Redis: nothing is claimed or renewed any more.
     const SILENCE_MAX: Duration = Duration::from_secs(30);
-    let silence = health.silence();
-    (silence > SILENCE_MAX).then(|| format!("no word from Redis for {} s", silence.as_secs()))
+    health.ailment(SILENCE_MAX)
 }

@@ -24,6 +24,7 @@ mod counters;
 mod courier;
 mod dead_end;
 pub mod disconnect;
+pub mod drift;
 pub mod edit;
 pub mod erase;
 pub mod events;

@@ -3,6 +3,7 @@
 
 use crate::config::Config;
 use crate::wire::Fleet;
+use app::ready::Check;
 use base::notify::{self, Notifier};
 use base::shutdown::{LAST, Shutdown};
 use base::trace::{self, Exports};
@@ -97,6 +98,12 @@ impl Process {
     }
 }
 
+fn told_of(checks: &[Check], what: fn(&Check) -> Option<&str>) -> String {
+    let told =
+        checks.iter().filter_map(|check| what(check).map(|why| format!("{}: {why}", check.name)));
+    told.collect::<Vec<_>>().join("; ")
+}
+
 /// Tells the service manager, where there is one that listens, when we are ready, that we are not
 /// stuck, what is wrong, and that we end.
 async fn tell_manager(operators: Operators, shutdown: Shutdown) {
@@ -105,15 +112,17 @@ async fn tell_manager(operators: Operators, shutdown: Shutdown) {
     let every = manager.watchdog.map_or(TOLD_EVERY, |within| within.min(TOLD_EVERY));
     while !shutdown.asked.is_cancelled() {
         let checks = operators.checks().await;
-        let failing = checks.iter().filter_map(|check| {
-            check.trouble.as_deref().map(|why| format!("{}: {why}", check.name))
-        });
-        let failing = failing.collect::<Vec<_>>().join("; ");
+        let failing = told_of(&checks, |check| check.trouble.as_deref());
         if failing.is_empty() && !is_ready {
             manager.say(notify::READY);
             is_ready = true;
         }
-        let status = if failing.is_empty() { "ready".to_owned() } else { failing };
+        let warned = told_of(&checks, |check| check.warning.as_deref());
+        let status = match (failing.is_empty(), warned.is_empty()) {
+            (true, true) => "ready".to_owned(),
+            (true, false) => format!("ready; {warned}"),
+            (false, _) => failing,
+        };
         if status != told {
             manager.say(&format!("STATUS={status}"));
             told = status;

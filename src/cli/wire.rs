@@ -2,13 +2,14 @@
 
 use crate::config::Config;
 use app::App;
+use app::ready::Check;
 use app::settings::Settings;
 use base::http::Http;
 use base::mail::Mailer;
 use base::outbound::Outbound;
 use base::{Fault, clock, crash};
 use media::Library;
-use queue::Queue;
+use queue::{Ailment, Queue};
 use server::Operators;
 use std::time::Duration;
 use store::Store;
@@ -97,7 +98,10 @@ impl Fleet {
     pub fn tell(&self, operators: &Operators) {
         let health = self.queue.health();
         app::observe::begin();
-        operators.wired(&self.app, move || workers::sickness(&health));
+        operators.wired(&self.app, move || {
+            let Ailment { trouble, warning } = workers::sickness(&health);
+            Check::of("queue", trouble).warned(warning)
+        });
     }
 
     /// Serves the API on a socket that is bound already, until `shutdown`.

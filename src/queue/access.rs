@@ -7,7 +7,7 @@ use base::Fault;
 use std::collections::BTreeSet;
 
 /// Every script, as `src/queue/lua/` has them; a test compares.
-const SCRIPTS: [&str; 22] = [
+const SCRIPTS: [&str; 23] = [
     include_str!("lua/adopt.lua"),
     include_str!("lua/correct.lua"),
     include_str!("lua/count.lua"),
@@ -20,6 +20,7 @@ const SCRIPTS: [&str; 22] = [
     include_str!("lua/inbox_open.lua"),
     include_str!("lua/inbox_reclaim.lua"),
     include_str!("lua/inbox_settle.lua"),
+    include_str!("lua/known.lua"),
     include_str!("lua/meter.lua"),
     include_str!("lua/mine.lua"),
     include_str!("lua/open.lua"),

@@ -1,19 +1,22 @@
 //! The handle that every process holds: push, relay, gates.
 
 use crate::config::{Config, InboxConfig};
+use crate::facts::Server;
 use crate::health::Health;
 use crate::inbox::Inbox;
 use crate::limiter::window_name;
 use crate::shared::Shared;
 use crate::wakeup::{Counter, Cursor, CursorState, Gate, Relayed, Wakeup};
 use crate::wire::{ADOPT, COUNT, CURSOR, EPOCH, GATE, OPEN, PUSH, RELAY, Wire, on, prefix};
-use crate::{session, signals};
+use crate::{facts, session, signals};
 use base::{Context, Fault};
 use domain::time::Timestamp;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use redis::ScriptInvocation;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
@@ -79,15 +82,20 @@ impl Queue {
         self.shared.health.clone()
     }
 
-    /// Is Redis there?
+    /// Is Redis there, with every shard?
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When a server of it does not answer; it is named.
     pub async fn ping(&self) -> Result<(), Fault> {
-        let mut calls: Vec<_> = self.shared.wire.calls.all().collect();
-        let ping = redis::cmd("PING");
-        let pings = calls.iter_mut().map(|call| ping.exec_async(call));
-        try_join_all(pings).await.context("asking Redis for a sign of life").map(|_| ())
+        let within = Duration::from_millis(self.shared.config.response_timeout_ms);
+        let away = self.servers(within).await.iter().find_map(Server::told);
+        away.map_or(Ok(()), |told| Err(Fault::new(told)))
+    }
+
+    /// The servers that hold shards, each of them asked for a sign of life that takes so long at
+    /// most: a Cluster whose slots nobody serves is away, whatever its nodes say of themselves.
+    pub async fn servers(&self, within: Duration) -> Vec<Server> {
+        facts::servers(&self.shared, within).await
     }
 
     /// Server time of Redis.
@@ -107,11 +115,12 @@ impl Queue {
     /// stop at 0.8.
     ///
     /// # Errors
-    /// When Redis does not answer.
+    /// When Redis does not answer, or evicts.
     pub async fn fullness(&self, shard: u16) -> Result<f64, Fault> {
         let mut calls = self.shared.wire.calls.of(shard);
         let asked = redis::cmd("INFO").arg("memory").query_async(&mut calls).await;
         let info: redis::InfoDict = asked.context("asking Redis for its memory")?;
+        refuse_policy(&info)?;
         let used = info.get::<f64>("used_memory").unwrap_or(0.0);
         let most = info.get::<f64>("maxmemory").unwrap_or(0.0);
         Ok(if most > 0.0 { used / most } else { 0.0 })
@@ -124,13 +133,18 @@ impl Queue {
     /// # Errors
     /// When Redis does not answer or is full. The wake-ups are still owed in Postgres.
     pub async fn push(&self, wakeups: &[Wakeup]) -> Result<(), Fault> {
-        for shard in 0..self.shared.config.shards {
-            let mine: Vec<&Wakeup> = wakeups.iter().filter(|w| w.shard == shard).collect();
-            for batch in mine.chunks(PUSH_MAX) {
-                let mut push = on(&PUSH, shard);
-                batch.iter().for_each(|wakeup| add_wakeup(&mut push, wakeup));
-                self.shared.wire.call::<()>(shard, &push, "pushing wake-ups").await?;
-            }
+        let shards: BTreeSet<u16> = wakeups.iter().map(|wakeup| wakeup.shard).collect();
+        let told = shards.into_iter().map(|shard| self.push_to(shard, wakeups));
+        // A shard that is away keeps no other from being told.
+        join_all(told).await.into_iter().collect()
+    }
+
+    async fn push_to(&self, shard: u16, wakeups: &[Wakeup]) -> Result<(), Fault> {
+        let mine: Vec<&Wakeup> = wakeups.iter().filter(|w| w.shard == shard).collect();
+        for batch in mine.chunks(PUSH_MAX) {
+            let mut push = on(&PUSH, shard);
+            batch.iter().for_each(|wakeup| add_wakeup(&mut push, wakeup));
+            self.shared.wire.call::<()>(shard, &push, "pushing wake-ups").await?;
         }
         Ok(())
     }
@@ -210,10 +224,10 @@ impl Queue {
     pub async fn close_gate(&self, gate: &Gate) -> Result<(), Fault> {
         // First here: what this process has claimed but not begun must not slip through.
         self.shared.gates.close(&gate.scope_key, gate.until, self.shared.clock.now());
-        for shard in 0..self.shared.config.shards {
-            self.close_gates(shard, std::slice::from_ref(gate)).await?;
-        }
-        Ok(())
+        let gates = std::slice::from_ref(gate);
+        let told = (0..self.shared.config.shards).map(|shard| self.close_gates(shard, gates));
+        // A shard that is away reads its gates from Postgres when it is back.
+        join_all(told).await.into_iter().collect()
     }
 
     async fn close_gates(&self, shard: u16, gates: &[Gate]) -> Result<(), Fault> {
@@ -229,17 +243,21 @@ impl Queue {
     /// # Errors
     /// When Redis does not answer.
     pub async fn open_gate(&self, scope_key: &str) -> Result<(), Fault> {
-        for shard in 0..self.shared.config.shards {
-            loop {
-                let mut open = on(&OPEN, shard);
-                open.arg(scope_key).arg(OPEN_MAX);
-                if self.shared.wire.call::<u64>(shard, &open, "opening a gate").await? == 0 {
-                    break;
-                }
-            }
-        }
+        let told = (0..self.shared.config.shards).map(|shard| self.open_in(shard, scope_key));
+        let told: Result<(), Fault> = join_all(told).await.into_iter().collect();
+        told?;
         self.shared.gates.open(scope_key);
         Ok(())
+    }
+
+    async fn open_in(&self, shard: u16, scope_key: &str) -> Result<(), Fault> {
+        loop {
+            let mut open = on(&OPEN, shard);
+            open.arg(scope_key).arg(OPEN_MAX);
+            if self.shared.wire.call::<u64>(shard, &open, "opening a gate").await? == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Claims nothing from these queues in this process, and from all others again. What was claimed
@@ -322,21 +340,41 @@ fn read_cursor(reply: &[String]) -> Result<Cursor, Fault> {
     })
 }
 
+/// Looks at every server. One of several that is away is looked at by the relay when it is back, for
+/// the others have work meanwhile.
 async fn refuse_eviction(wire: &Wire) -> Result<(), Fault> {
-    for mut calls in wire.calls.all() {
-        let asked = redis::cmd("INFO").query_async(&mut calls).await;
-        look_at(&asked.context("asking Redis how it is set up")?)?;
+    let mut all: Vec<_> = wire.calls.all().collect();
+    let info = redis::cmd("INFO");
+    let asked = join_all(all.iter_mut().map(|calls| info.query_async(calls))).await;
+    let count = asked.len();
+    let mut away = Vec::new();
+    for asked in asked {
+        match asked.context("asking Redis how it is set up") {
+            Ok(info) => look_at(&info)?,
+            Err(fault) if crate::is_away(&fault) => away.push(fault),
+            Err(fault) => return Err(fault),
+        }
     }
-    Ok(())
+    if away.len() < count {
+        let told = |fault: &Fault| tracing::warn!(%fault, "a shard is away; the others go on");
+        away.iter().for_each(told);
+        return Ok(());
+    }
+    away.pop().map_or(Ok(()), Err)
 }
 
-fn look_at(info: &redis::InfoDict) -> Result<(), Fault> {
+fn refuse_policy(info: &redis::InfoDict) -> Result<(), Fault> {
     let policy = info.get::<String>("maxmemory_policy").unwrap_or_default();
     if !policy.is_empty() && policy != "noeviction" {
         return Err(Fault::new(format!(
             "Redis has maxmemory-policy {policy} and would drop wake-ups: set it to noeviction"
         )));
     }
+    Ok(())
+}
+
+fn look_at(info: &redis::InfoDict) -> Result<(), Fault> {
+    refuse_policy(info)?;
     if info.get::<u8>("aof_enabled") == Some(0) {
         tracing::warn!("Redis keeps no append-only file: a restart fills it from Postgres");
     }

@@ -36,9 +36,9 @@ mod worker;
 
 pub use claimed::{Claimed, Outcome};
 pub use config::{Config, InboxConfig};
-pub use facts::{Facts, facts};
+pub use facts::{Facts, Server, facts, time_of, unknown};
 pub use handle::Queue;
-pub use health::Health;
+pub use health::{Ailment, Health};
 pub use limiter::{Behind, Permit, Quota, Seen};
 pub use requests::Counted;
 pub use wakeup::{Counter, Cursor, CursorState, Gate, Relayed, Wakeup};

@@ -228,6 +228,9 @@ impl Led {
         let mut current = self.current.lock().await;
         if current.number == number {
             current.number += 1;
+            if let Some((_, client)) = &next {
+                self.place.note_leader(&self.key, client);
+            }
             current.found = next;
         }
     }
@@ -262,7 +265,7 @@ impl Led {
 }
 
 /// The server did nothing: another one is to be asked, or the same one later.
-fn is_refusal(error: &RedisError) -> bool {
+pub(crate) fn is_refusal(error: &RedisError) -> bool {
     use ServerErrorKind::{Ask, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
     match error.kind() {
         ErrorKind::Server(kind) => {

@@ -12,7 +12,7 @@ use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, ErrorKind,
     IntoConnectionInfo, RedisError, RedisResult, TlsCertificates, Value,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub(crate) struct Place {
     certificates: Option<TlsCertificates>,
     /// The nodes of the Cluster as they were told of last: those of the URL may all be gone one day.
     told: Mutex<Vec<ConnectionInfo>>,
+    /// Whoever was named to lead a key last, reached or not: how operators know it.
+    leaders: Mutex<BTreeMap<String, String>>,
     /// How long a connection or an answer may take.
     within: Duration,
 }
@@ -82,7 +84,8 @@ impl Place {
             base::http::choose_cryptography();
         }
         let certificates = if is_encrypted { certificates(tls)? } else { None };
-        Ok(Self { kind: spelled.kind, doors, inside, certificates, told: Mutex::default(), within })
+        let (told, leaders) = (Mutex::default(), Mutex::default());
+        Ok(Self { kind: spelled.kind, doors, inside, certificates, told, leaders, within })
     }
 
     /// The one server.
@@ -118,13 +121,39 @@ impl Place {
         Ok((self.connect_for(&client, within).await?, client))
     }
 
-    /// A subscription where `key` is; a Cluster carries messages to every node.
-    pub(crate) async fn listen(&self, key: &str) -> RedisResult<PubSub> {
-        let client = match self.kind {
-            Kind::Single => self.single()?,
-            Kind::Sentinel(_) | Kind::Cluster => self.lead(key, self.within).await?.1,
-        };
-        client.get_async_pubsub().await
+    /// Where the leader of a key is, as far as anybody was asked.
+    pub(crate) fn leader(&self, key: &str) -> Option<String> {
+        match self.kind {
+            Kind::Single => Some(self.inside.addr().to_string()),
+            Kind::Sentinel(_) | Kind::Cluster => self.leaders().get(key).cloned(),
+        }
+    }
+
+    /// It is there from now on.
+    pub(crate) fn note_leader(&self, key: &str, client: &Client) {
+        let address = client.get_connection_info().addr().to_string();
+        self.leaders().insert(key.to_owned(), address);
+    }
+
+    /// A subscription where one of `keys` is, the first that can be reached: a Cluster carries
+    /// messages to every node.
+    pub(crate) async fn listen(&self, keys: &[String]) -> RedisResult<PubSub> {
+        let mut last = None;
+        for key in keys {
+            let listening = async {
+                let client = match self.kind {
+                    Kind::Single => self.single()?,
+                    Kind::Sentinel(_) | Kind::Cluster => self.lead(key, self.within).await?.1,
+                };
+                client.get_async_pubsub().await
+            };
+            match tokio::time::timeout(self.within, listening).await {
+                Ok(Ok(there)) => return Ok(there),
+                Ok(Err(error)) => last = Some(error),
+                Err(_) => last = Some((ErrorKind::Io, "no subscription in time").into()),
+            }
+        }
+        Err(last.unwrap_or_else(strange))
     }
 
     /// A connection whose answers may take so long.
@@ -158,6 +187,7 @@ impl Place {
             }
         };
         let client = self.client(self.inside_at(&host, port, &door))?;
+        self.note_leader(key, &client);
         let mut connection = self.connect_for(&client, within).await?;
         if self.kind != Kind::Cluster {
             // Sentinels may name a master that has just become a replica.
@@ -192,6 +222,10 @@ impl Place {
 
     fn told(&self) -> MutexGuard<'_, Vec<ConnectionInfo>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaders(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.leaders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn client(&self, info: ConnectionInfo) -> RedisResult<Client> {

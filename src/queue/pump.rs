@@ -45,7 +45,7 @@ impl Pump {
     pub(crate) fn new(core: Arc<Core>, shard: u16, receiver: UnboundedReceiver<Ended>) -> Self {
         let shared = &core.queue.shared;
         Self {
-            pulse: Pulse::begin(&shared.health, format!("pump {} {shard}", core.name)),
+            pulse: Pulse::begin(&shared.health, format!("pump {} {shard}", core.name), Some(shard)),
             bell: shared.bells.hang(&core.name),
             shard,
             receiver,
@@ -62,6 +62,7 @@ impl Pump {
         let mut backoff = Backoff::new();
         let core = self.core.clone();
         loop {
+            self.pulse.turn();
             // Listened to from before the look, so that no room is missed in between.
             let mut freed = pin!(core.room.notified());
             freed.as_mut().enable();
@@ -75,7 +76,8 @@ impl Pump {
                     self.pulse.beat();
                 }
                 Err(error) => {
-                    tracing::warn!(queue = %self.core.name, %error, "Redis took no turn");
+                    let (queue, shard) = (&self.core.name, self.shard);
+                    tracing::warn!(%queue, shard, %error, "Redis took no turn");
                     backoff.wait().await;
                 }
             }
@@ -101,6 +103,8 @@ impl Pump {
             return 0;
         }
         if self.shared().is_paused(&self.core.name) {
+            // There is nothing to hear of until it goes on.
+            self.pulse.beat();
             self.next_at = now + self.poll_every();
             return 0;
         }

@@ -47,13 +47,14 @@ impl Session {
 
 /// Renews this process's session and gives up those of dead ones, on a connection of its own.
 pub(crate) async fn keep(shared: Arc<Shared>, shard: u16, stop: CancellationToken) {
-    let pulse = Pulse::begin(&shared.health, format!("keep {shard}"));
+    let pulse = Pulse::begin(&shared.health, format!("keep {shard}"), Some(shard));
     let lease = Duration::from_millis(shared.config.lease_ms);
     let every = Duration::from_millis(shared.config.renew_every_ms);
     let tick = (lease / 10).min(Duration::from_secs(1)).min(every);
     let session = &shared.sessions[usize::from(shard)];
     let (mut begun, mut renewed) = (false, None::<Sent>);
     loop {
+        pulse.turn();
         let doubted = match renewed {
             Some(sent) if sent.elapsed() + tick <= every => {
                 tokio::select! {

@@ -9,6 +9,7 @@ use crate::wire::{self, GATES};
 use base::clock;
 use domain::time::Timestamp;
 use futures::StreamExt;
+use futures::future::join_all;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -166,7 +167,7 @@ impl ServerClock {
 
 /// Listens until the last handle is gone; subscribes anew for ever.
 pub(crate) async fn listen(shared: Arc<Shared>, stop: CancellationToken) {
-    let pulse = Pulse::begin(&shared.health, "listen".to_owned());
+    let pulse = Pulse::begin(&shared.health, "listen".to_owned(), None);
     let mut backoff = Backoff::new();
     loop {
         let session = listen_once(&shared, &pulse, &mut backoff);
@@ -175,6 +176,7 @@ pub(crate) async fn listen(shared: Arc<Shared>, stop: CancellationToken) {
             Some(Ok(())) => tracing::info!("Redis ended the subscription; subscribing anew"),
             Some(Err(error)) => tracing::warn!(%error, "the subscription to Redis failed"),
         }
+        pulse.turn();
         backoff.wait().await;
     }
 }
@@ -186,11 +188,9 @@ async fn listen_once(
 ) -> redis::RedisResult<()> {
     /// A connection that died without a word is noticed by the next ping.
     const PING_EVERY: Duration = Duration::from_secs(2);
-    let first = wire::prefix(0);
-    let connect = shared.wire.place.listen(&first);
-    let (mut sink, mut messages) = in_time(shared, connect).await?.split();
-    let channels: Vec<String> =
-        (0..shared.config.shards).map(|shard| wire::prefix(shard) + "wake").collect();
+    let prefixes: Vec<String> = (0..shared.config.shards).map(wire::prefix).collect();
+    let (mut sink, mut messages) = shared.wire.place.listen(&prefixes).await?.split();
+    let channels: Vec<String> = prefixes.iter().map(|prefix| format!("{prefix}wake")).collect();
     in_time(shared, sink.subscribe(&channels)).await?;
     // What was called out in between is lost: ask once.
     shared.gates.replace(known_gates(shared).await?.into_iter());
@@ -223,14 +223,26 @@ async fn in_time<T>(
     }
 }
 
+/// What the shards know that answer. Each gate is told to all of them.
 async fn known_gates(shared: &Shared) -> redis::RedisResult<Vec<(String, Timestamp)>> {
-    let mut all = Vec::new();
-    for shard in 0..shared.config.shards {
+    let asked = (0..shared.config.shards).map(async |shard| {
         let mut calls = shared.wire.calls.of(shard);
-        let found: Vec<(String, i64)> = wire::on(&GATES, shard).invoke_async(&mut calls).await?;
-        all.extend(found.into_iter().map(|(key, ms)| (key, Timestamp::from_ms(ms))));
+        wire::on(&GATES, shard).invoke_async::<Vec<(String, i64)>>(&mut calls).await
+    });
+    let (mut all, mut failed, mut is_any) = (Vec::new(), None, false);
+    for answered in join_all(asked).await {
+        match answered {
+            Ok(found) => {
+                is_any = true;
+                all.extend(found.into_iter().map(|(key, ms)| (key, Timestamp::from_ms(ms))));
+            }
+            Err(error) => failed = Some(error),
+        }
     }
-    Ok(all)
+    match failed {
+        Some(error) if !is_any => Err(error),
+        _ => Ok(all),
+    }
 }
 
 /// `q <due ms> <queue>`, `g <until ms> <scope>`, `o 0 <scope>`, `a`.

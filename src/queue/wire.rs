@@ -33,6 +33,7 @@ pub(crate) static COUNT: LazyLock<Script> = script!(" flags=allow-oom", "lua/cou
 pub(crate) static TURN: LazyLock<Script> =
     script!(" flags=allow-oom", "lua/doors.lua", "lua/turn.lua");
 pub(crate) static MINE: LazyLock<Script> = script!(" flags=no-writes", "lua/mine.lua");
+pub(crate) static KNOWN: LazyLock<Script> = script!(" flags=no-writes", "lua/known.lua");
 pub(crate) static RENEW: LazyLock<Script> =
     script!(" flags=allow-oom", "lua/pulse.lua", "lua/renew.lua");
 pub(crate) static REAP: LazyLock<Script> =
@@ -73,6 +74,13 @@ impl Lines {
     /// To every server that holds a shard; some more than once.
     pub(crate) fn all(&self) -> impl Iterator<Item = Link> {
         self.0.iter().cloned()
+    }
+
+    /// The shards of each of those.
+    pub(crate) fn shards(&self, all: u16) -> Vec<Vec<u16>> {
+        let count = self.0.len();
+        let of = |number| (0..all).filter(move |shard| usize::from(*shard) % count == number);
+        (0..count).map(|number| of(number).collect()).collect()
     }
 }
 

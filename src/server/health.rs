@@ -17,6 +17,8 @@ struct Shown<'a> {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'a str>,
 }
 
 /// `GET /healthz`: the process runs. A restart would not heal what `/readyz` tells.
@@ -37,6 +39,7 @@ pub(crate) fn readiness(checks: &[Check], is_open: bool) -> Response {
         name: check.name,
         ok: check.trouble.is_none(),
         reason: check.trouble.as_deref(),
+        warning: check.warning.as_deref(),
     });
     let shown: Vec<Shown<'_>> = if is_open { shown.collect() } else { Vec::new() };
     if failing.is_empty() {
@@ -94,6 +97,18 @@ mod tests {
         assert_eq!(body["checks"], told);
         let (status, _) = read_back(readiness(&checks()[1..], true)).await;
         assert_eq!(status, StatusCode::OK);
+    }
+
+    // case: O-ready-parts
+    #[tokio::test]
+    async fn a_warning_is_shown_to_operators_and_takes_nobody_out_of_rotation() {
+        let warned = [Check::of("redis", None).warned(Some("a node is away".to_owned()))];
+        let (status, body) = read_back(readiness(&warned, true)).await;
+        assert_eq!(status, StatusCode::OK);
+        let told = json!([{"name": "redis", "ok": true, "warning": "a node is away"}]);
+        assert_eq!(body["data"]["checks"], told);
+        let (status, body) = read_back(readiness(&warned, false)).await;
+        assert_eq!((status, body.to_string().contains("node")), (StatusCode::OK, false));
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ struct Inner {
 
 struct Wired {
     app: App,
-    sickness: Box<dyn Fn() -> Option<String> + Send + Sync>,
+    sickness: Box<dyn Fn() -> Check + Send + Sync>,
 }
 
 impl Operators {
@@ -60,8 +60,8 @@ impl Operators {
         };
     }
 
-    /// Everything is there; `sickness` tells why the process is unwell all the same, if it is.
-    pub fn wired(&self, app: &App, sickness: impl Fn() -> Option<String> + Send + Sync + 'static) {
+    /// Everything is there; `sickness` tells whether the process is unwell all the same.
+    pub fn wired(&self, app: &App, sickness: impl Fn() -> Check + Send + Sync + 'static) {
         let (app, sickness) = (app.clone(), Box::new(sickness));
         let _ = self.0.wired.set(Wired { app, sickness });
     }
@@ -71,7 +71,7 @@ impl Operators {
         let mut checks = match self.0.wired.get() {
             Some(Wired { app, sickness }) => {
                 let mut checks = app.checks().await;
-                checks.push(Check::of("queue", sickness()));
+                checks.push(sickness());
                 checks
             }
             None => {

@@ -19,6 +19,8 @@ pub struct Facts {
     pub migration_known: i64,
     /// What the database takes up.
     pub size_bytes: i64,
+    /// The folder of its files, where it is on this machine and tells us.
+    pub folder: Option<String>,
 }
 
 /// What waits though nothing should keep it.
@@ -44,6 +46,9 @@ impl Store {
                  current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on'
                      AND current_setting('synchronous_commit') <> 'off' AS is_durable,
                  pg_database_size(current_database()) AS size,
+                 CASE WHEN pg_has_role('pg_read_all_settings', 'MEMBER')
+                     AND coalesce(host(inet_server_addr()) ~ '^(127\\.|::1$)', true)
+                     THEN current_setting('data_directory', true) END AS folder,
                  to_regclass('_sqlx_migrations') IS NOT NULL AS has_schema",
         )
         .fetch_one(&self.pool)
@@ -65,6 +70,7 @@ impl Store {
             migration,
             migration_known: known.iter().map(|one| one.version).max().unwrap_or(0),
             size_bytes: row.try_get("size")?,
+            folder: row.try_get("folder")?,
         })
     }
 

@@ -2,6 +2,7 @@
 //! seconds of a part's return, and nothing is lost, doubled or sent without an intent.
 
 use super::writer::Writer;
+use crate::support::fleet::{free_port, program};
 use crate::support::servers::Server;
 use crate::support::worker::Worker;
 use crate::support::{Fleet, Switch, eventually, say};
@@ -23,13 +24,18 @@ pub(super) const RESUMED_WITHIN: Duration = Duration::from_secs(10);
 pub(super) struct Staff {
     serve: Worker,
     work: Worker,
+    /// Where operators reach the worker.
+    port: String,
 }
 
 impl Staff {
     /// Starts them with further environment, and has the fleet answer at this front door.
     pub async fn start(fleet: &mut Fleet, name: &str, environment: &[(&str, &str)]) -> Self {
         let (serve, place) = Worker::serve(fleet, &format!("serve-{name}"), environment);
-        let work = Worker::start_as(fleet, &format!("work-{name}"), &["work"], environment);
+        let port = format!("127.0.0.1:{}", free_port());
+        let listen = [("POSTFLEET__WORKERS__PRIVATE_LISTEN", port.as_str())];
+        let environment = [&listen, environment].concat();
+        let work = Worker::start_as(fleet, &format!("work-{name}"), &["work"], &environment);
         fleet.answer_at(place);
         eventually("the front door is open", Duration::from_secs(60), async || {
             let asked = fleet.api().request(reqwest::Method::GET, "/v1/posts");
@@ -37,7 +43,13 @@ impl Staff {
             if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
         })
         .await;
-        Self { serve, work }
+        Self { serve, work, port }
+    }
+
+    /// Whether the worker is ready, and what `postfleet ready` says of it.
+    pub fn readiness(&self) -> (bool, String) {
+        let ended = program().args(["ready", &self.port]).output().unwrap();
+        (ended.status.success(), String::from_utf8_lossy(&ended.stdout).into_owned())
     }
 
     /// Both live on.

@@ -2,20 +2,24 @@
 //!
 //! Each finding is good, a warning, or bad, and says what to do about it.
 
+mod disk;
 mod looks;
 
 use crate::config::Config;
 use crate::dev::programs;
 use crate::say::say;
+use app::drift;
 use app::keys::{Field, Keys, Status};
 use app::presence;
 use app::settings::Settings;
 use base::{Fault, clock};
 use domain::time::Timestamp;
+use futures::future::join_all;
 use looks::Ahead;
 use queue::Queue;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use store::Store;
@@ -44,7 +48,7 @@ pub struct Arguments {
 }
 
 /// How a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Mark {
     Good,
@@ -80,10 +84,12 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
     let mut findings = vec![local_programs()];
     let postgres = postgres(&config, &mut findings).await;
     let redis = redis(&config, &mut findings).await;
-    if let (Some(postgres), Some(redis)) = (&postgres, &redis) {
+    if let (Some((postgres, store)), Some((redis, queue))) = (&postgres, &redis) {
         findings.push(looks::clocks(postgres, redis));
+        findings.extend(drift(store, queue).await);
     }
-    findings.extend(postgres.as_ref().map(looks::own_clock));
+    findings.extend(postgres.as_ref().map(|(ahead, _)| looks::own_clock(ahead)));
+    findings.extend(media(&config));
     findings.push(looks::ring(&keys(&config).await, clock::now()));
     let section = &config.server;
     let settings = Settings::read(&section.public_url, &section.return_urls, &config.platforms)?;
@@ -120,7 +126,7 @@ fn local_programs() -> Finding {
 }
 
 /// Looks at Postgres and at what lies there; how its clock stands, where it answers.
-async fn postgres(config: &Config, findings: &mut Vec<Finding>) -> Option<Ahead> {
+async fn postgres(config: &Config, findings: &mut Vec<Finding>) -> Option<(Ahead, Store)> {
     let name = "Postgres";
     let store = match Store::connect(&config.store).await {
         Ok(store) => store,
@@ -142,7 +148,27 @@ async fn postgres(config: &Config, findings: &mut Vec<Finding>) -> Option<Ahead>
         let looked = schema_looks(&store, findings).await;
         findings.extend(looked.err().map(|fault| Finding::of(name, false, fault.to_string())));
     }
-    ahead(store.time()).await.ok()
+    let folder = facts.folder.as_deref().map(Path::new).filter(|folder| folder.exists());
+    let space = folder.and_then(|folder| disk::space("Postgres", folder));
+    findings.extend(space.as_ref().map(looks::disk));
+    Some((ahead(store.time()).await.ok()?, store))
+}
+
+/// What of the ledger Redis was not told of, where it can be asked. A shard that is away has its
+/// finding already.
+async fn drift(store: &Store, queue: &Queue) -> Option<Finding> {
+    let shards = (0..queue.shards()).map(|shard| drift::measure(store, queue, shard));
+    let measured = join_all(shards).await;
+    let measured: Vec<_> = measured.into_iter().filter_map(Result::ok).collect();
+    (!measured.is_empty()).then(|| looks::drift(&measured))
+}
+
+/// Where the files of posts lie, unless that is a bucket.
+fn media(config: &Config) -> Option<Finding> {
+    let media = &config.media;
+    let is_here = media.bucket.is_none();
+    let space = is_here.then(|| disk::space("the files of posts", &media.dir)).flatten();
+    space.as_ref().map(looks::disk)
 }
 
 /// What only the present schema can be asked.
@@ -155,22 +181,36 @@ async fn schema_looks(store: &Store, findings: &mut Vec<Finding>) -> Result<(), 
     Ok(())
 }
 
-async fn redis(config: &Config, findings: &mut Vec<Finding>) -> Option<Ahead> {
-    let asked = async {
-        let queue = Queue::connect(&config.queue).await?;
-        let facts = queue::facts(&queue).await?;
-        Ok::<_, Fault>((ahead(queue.time()).await?, facts))
-    };
-    match asked.await {
-        Ok((ahead, facts)) => {
-            findings.extend(looks::redis(&facts));
-            Some(ahead)
-        }
+async fn redis(
+    config: &Config,
+    findings: &mut Vec<Finding>,
+) -> Option<(Vec<(String, Ahead)>, Queue)> {
+    let queue = match Queue::connect(&config.queue).await {
+        Ok(queue) => queue,
         Err(fault) => {
             findings.push(Finding::of("Redis", false, fault.to_string()));
-            None
+            return None;
         }
+    };
+    let within = Duration::from_millis(config.queue.response_timeout_ms);
+    let (mut servers, mut clocks, mut folders) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for server in queue.servers(within).await {
+        let facts = match &server.trouble {
+            None => queue::facts(&queue, &server).await.map_err(|fault| fault.to_string()),
+            Some(trouble) => Err(trouble.clone()),
+        };
+        if let (Ok(facts), Some(address)) = (&facts, &server.address) {
+            folders.extend(disk::folder_of_redis(address, facts.pid));
+        }
+        if let Ok(ahead) = ahead(queue::time_of(&queue, &server)).await {
+            clocks.push((server.address.clone().unwrap_or_default(), ahead));
+        }
+        servers.push((server, facts));
     }
+    findings.extend(looks::redis(&servers));
+    let spaces = folders.iter().filter_map(|folder| disk::space("Redis", folder));
+    findings.extend(spaces.map(|space| looks::disk(&space)));
+    Some((clocks, queue))
 }
 
 async fn keys(config: &Config) -> Result<Status, Fault> {

@@ -30,10 +30,15 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
     let asked = tokio::time::timeout(WITHIN, ask(at)).await;
     let answer = asked.context(format!("no answer from {at} within {WITHIN:?}"))??;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
     if head.split(' ').nth(1) == Some("200") {
+        let checks = body["data"]["checks"].as_array().into_iter().flatten();
+        for check in checks.filter(|check| check["warning"].is_string()) {
+            let told = check["warning"].as_str().unwrap_or_default();
+            say(format_args!("ready, but {}: {told}", check["name"].as_str().unwrap_or_default()));
+        }
         return Ok(ExitCode::SUCCESS);
     }
-    let body: Value = serde_json::from_str(body).unwrap_or_default();
     say(body["message"].as_str().unwrap_or("it is not ready, and does not say why"));
     Ok(ExitCode::FAILURE)
 }

@@ -14,6 +14,8 @@ mod load;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod places;
 #[cfg(test)]
 mod servers;

@@ -1,5 +1,5 @@
-//! Redis as real servers of a test: one alone, three as a Cluster, a master with a replica and
-//! Sentinels. The tests of the queue and those of the fleet share them.
+//! Redis as real servers of a test: one alone, three as a Cluster with or without replicas, a master
+//! with a replica and Sentinels. The tests of the queue and those of the fleet share them.
 //!
 //! `POSTFLEET_REDIS_SERVER` names another program than `redis-server`, as `valkey-server`.
 
@@ -34,7 +34,7 @@ pub struct Server {
     child: Child,
     port: u16,
     /// What it lies in goes with it.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -56,7 +56,7 @@ impl Server {
         let text = format!("bind 127.0.0.1\nport {port}\ndir \"{dir}\"\n{lines}");
         fs::write(folder.path().join("redis.conf"), text).unwrap();
         let child = spawn(folder.path(), arguments);
-        Self { child, port, _folder: folder }
+        Self { child, port, folder }
     }
 
     /// Its address as a URL.
@@ -68,6 +68,17 @@ impl Server {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Starts it again, where it was, on what it left behind; waits until it answers.
+    pub async fn revive(&mut self) {
+        self.child = spawn(self.folder.path(), &[]);
+        self.answers().await;
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// What it answers to a command.
@@ -115,18 +126,51 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Three masters with a third of the slots each.
+/// Three masters with a third of the slots each, and perhaps a replica of each.
 pub struct Cluster {
-    /// Its nodes.
+    /// Its masters at first.
     pub nodes: Vec<Server>,
+    /// The replica of each master, in the same order, where there are any.
+    pub replicas: Vec<Server>,
     ids: Vec<String>,
 }
+
+/// A node's configuration but its place.
+const NODE: &str = "save \"\"\nappendonly no\ncluster-enabled yes\ncluster-node-timeout 2000\n";
 
 impl Cluster {
     /// Starts it and waits until every node knows of every slot.
     pub async fn start() -> Self {
-        let lines = "save \"\"\nappendonly no\ncluster-enabled yes\ncluster-node-timeout 2000\n";
-        let nodes: Vec<Server> = (0..3).map(|_| Server::begin(lines, &[])).collect();
+        Self::start_as("").await
+    }
+
+    /// The same with a replica of each master, each of which may take its place. `lines` are further
+    /// ones of each node's configuration.
+    pub async fn replicated(lines: &str) -> Self {
+        let lines = format!("repl-diskless-sync-delay 0\n{lines}");
+        let mut cluster = Self::start_as(&lines).await;
+        let lines = format!("{NODE}{lines}");
+        cluster.replicas = (0..3).map(|_| Server::begin(&lines, &[])).collect();
+        for replica in &cluster.replicas {
+            replica.answers().await;
+            let port = replica.port.to_string();
+            cluster.nodes[0].ask(&["CLUSTER", "MEET", "127.0.0.1", &port]).await.unwrap();
+        }
+        for (replica, master) in cluster.replicas.iter().zip(&cluster.ids) {
+            until("the replica knows its master", async || {
+                replica.ask(&["CLUSTER", "REPLICATE", master]).await.is_ok()
+            })
+            .await;
+        }
+        for number in 0..3 {
+            cluster.is_followed(number).await;
+        }
+        cluster
+    }
+
+    async fn start_as(lines: &str) -> Self {
+        let lines = format!("{NODE}{lines}");
+        let nodes: Vec<Server> = (0..3).map(|_| Server::begin(&lines, &[])).collect();
         let mut ids = Vec::new();
         for (number, node) in nodes.iter().enumerate() {
             node.answers().await;
@@ -139,7 +183,7 @@ impl Cluster {
             let port = node.port.to_string();
             nodes[0].ask(&["CLUSTER", "MEET", "127.0.0.1", &port]).await.unwrap();
         }
-        let cluster = Self { nodes, ids };
+        let cluster = Self { nodes, replicas: Vec::new(), ids };
         for node in &cluster.nodes {
             until("the cluster is whole", async || {
                 let info = node.told(&["CLUSTER", "INFO"]).await;
@@ -153,6 +197,30 @@ impl Cluster {
             .await;
         }
         cluster
+    }
+
+    /// Waits until one of the two servers of a place leads and the other one follows it, and every
+    /// node knows of three who follow.
+    pub async fn is_followed(&self, number: usize) {
+        let pair = [&self.nodes[number], &self.replicas[number]];
+        until("one of two leads and the other follows", async || {
+            let (mut masters, mut followers) = (0, 0);
+            for server in pair {
+                let told = server.told(&["INFO", "replication"]).await;
+                masters += usize::from(told.contains("role:master"));
+                followers += usize::from(told.contains("master_link_status:up"));
+            }
+            (masters, followers) == (1, 1)
+        })
+        .await;
+        for node in self.nodes.iter().chain(&self.replicas) {
+            until("a node knows who follows whom", async || {
+                let told = node.told(&["CLUSTER", "NODES"]).await;
+                let followers = told.lines().filter(|line| line.contains("slave ")).count();
+                followers == self.replicas.len() && !told.contains("fail")
+            })
+            .await;
+        }
     }
 
     /// Its address, by every node.

@@ -1,11 +1,15 @@
 //! What each look of the doctor makes of what it was told: pure, and tested as such.
 
+mod disk;
+mod redis;
+
 use super::{Finding, Mark};
+use app::drift::Drift;
 use app::keys::Status;
 use app::versions::Named;
 use base::Fault;
 use domain::time::Timestamp;
-use queue::Facts as Redis;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use store::facts::{Facts as Postgres, Overdue};
 use store::presence::Seen;
@@ -15,10 +19,6 @@ use store::unmapped::Unmapped;
 const CLOCKS_APART_MAX_MS: i64 = 100;
 /// The oldest Postgres that the migrations and statements are run on.
 const POSTGRES_MIN: i32 = 150_000;
-/// The oldest major version of Redis and Valkey that the scripts are run on.
-const REDIS_MIN: u32 = 7;
-/// Relays stop telling Redis anything at 80 %.
-const FULLNESS_MAX: f64 = 0.7;
 /// A key-encryption key that is older has wrapped for long enough.
 const KEY_AGE_MAX_DAYS: u64 = 365;
 /// A handler's own end: 30 s of work, one call, 15 s (DESIGN 6).
@@ -27,8 +27,13 @@ const HANDLER: Duration = Duration::from_secs(45);
 const GRACE: Duration = Duration::from_secs(90);
 /// A lease of a refresh holds its row for so long, below Postgres's own end of idle transactions.
 const LEASE_MIN_MS: u64 = 5_000;
+/// A sweep tells Redis once more of what is overdue by five seconds, every five seconds.
+const SWEPT_S: u32 = 10;
 /// Kinds of refusals that are named.
 const NAMED_MAX: usize = 3;
+
+pub(super) use disk::{Space, disk};
+pub(super) use redis::redis;
 
 /// How far a server's clock is ahead of ours.
 pub struct Ahead {
@@ -38,12 +43,20 @@ pub struct Ahead {
     pub uncertain_ms: i64,
 }
 
-pub(super) fn clocks(postgres: &Ahead, redis: &Ahead) -> Finding {
-    let apart = (postgres.ms - redis.ms).abs();
-    let uncertain = postgres.uncertain_ms + redis.uncertain_ms;
-    let is_good = apart.saturating_sub(uncertain) <= CLOCKS_APART_MAX_MS;
+/// Postgres's against that of each server of Redis, by its name; the worst is told of.
+pub(super) fn clocks(postgres: &Ahead, redis: &[(String, Ahead)]) -> Finding {
+    let told = redis.iter().map(|(name, redis)| {
+        let apart = (postgres.ms - redis.ms).abs();
+        let uncertain = postgres.uncertain_ms + redis.uncertain_ms;
+        (apart.saturating_sub(uncertain), apart, uncertain, name)
+    });
+    let Some((surely, apart, uncertain, name)) = told.max() else {
+        return Finding::of("Clocks", false, "no server of Redis tells its time".to_owned());
+    };
+    let is_good = surely <= CLOCKS_APART_MAX_MS;
     let advice = if is_good { "" } else { "; set both by NTP" };
-    let words = format!("Postgres and Redis differ by {apart} ms (± {uncertain}){advice}");
+    let name = if redis.len() > 1 { format!("Redis at {name}") } else { "Redis".to_owned() };
+    let words = format!("Postgres and {name} differ by {apart} ms (± {uncertain}){advice}");
     Finding::of("Clocks", is_good, words)
 }
 
@@ -152,36 +165,6 @@ pub(super) fn schema(facts: &Postgres) -> Finding {
     Finding::of("Schema", is_good, words)
 }
 
-pub(super) fn redis(facts: &Redis) -> Vec<Finding> {
-    let Redis { name, version, policy, fullness, .. } = facts;
-    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    let is_new = major.is_some_and(|major| major >= REDIS_MIN);
-    let advice = if is_new { String::new() } else { format!("; take {REDIS_MIN} or later") };
-    let mut findings = vec![Finding::of("Redis", is_new, format!("{name} {version}{advice}"))];
-    let is_kept = policy.is_empty() || policy == "noeviction";
-    let words = match (is_kept, policy.is_empty()) {
-        (true, true) => "the policy is not told; make sure that it is noeviction".to_owned(),
-        (true, false) => "drops nothing when it is full".to_owned(),
-        (false, _) => format!("maxmemory-policy is {policy}: set it to noeviction"),
-    };
-    findings.push(Finding::of("Eviction", is_kept, words));
-    let (mark, words) = match (facts.has_log, facts.is_log_good) {
-        (true, true) => (Mark::Good, "keeps an append-only file"),
-        (true, false) => (Mark::Bad, "cannot write its append-only file: look at its disk"),
-        (false, _) => (
-            Mark::Warning,
-            "keeps no append-only file: set `appendonly yes`, or each restart is filled again from \
-             Postgres, and what waits in inboxes is lost",
-        ),
-    };
-    findings.push(Finding::marked(mark, "Log", words.to_owned()));
-    let percent = fullness * 100.0;
-    let is_roomy = *fullness <= FULLNESS_MAX;
-    let advice = if is_roomy { "" } else { "; give it more: at 80 % jobs stay in Postgres" };
-    findings.push(Finding::of("Memory", is_roomy, format!("{percent:.0} % in use{advice}")));
-    findings
-}
-
 /// A lease against what is done under it.
 pub(super) fn lease(lease_ms: u64, renew_every_ms: u64, longest_call: Duration) -> Vec<Finding> {
     let is_long = lease_ms >= LEASE_MIN_MS;
@@ -218,6 +201,42 @@ pub(super) fn overdue(overdue: &Overdue) -> Finding {
             ),
         ),
     }
+}
+
+/// What Redis was not told of, all shards together.
+pub(super) fn drift(shards: &[Drift]) -> Finding {
+    let empty: Vec<String> =
+        shards.iter().filter(|one| !one.is_filled).map(|one| one.shard.to_string()).collect();
+    if !empty.is_empty() {
+        let words = format!(
+            "Redis was not filled from this Postgres in shards {}: it lends nothing there until a \
+             worker with the role `relay` fills it, within seconds; start one, or read its log",
+            empty.join(", ")
+        );
+        return Finding::of("Drift", false, words);
+    }
+    let looked: usize = shards.iter().map(|one| one.looked).sum();
+    let unknown: usize = shards.iter().map(|one| one.unknown).sum();
+    let lacking = || shards.iter().filter(|one| one.unknown > 0);
+    let Some(oldest_s) = lacking().map(|one| one.oldest_s).max() else {
+        let words = format!("Redis knows each of {looked} jobs that are due by now or soon");
+        return Finding::of("Drift", true, words);
+    };
+    let queues: BTreeSet<&str> =
+        lacking().flat_map(|one| one.queues.iter().map(String::as_str)).collect();
+    let queues = queues.into_iter().collect::<Vec<_>>().join(", ");
+    let named = lacking().map(|one| one.shard.to_string()).collect::<Vec<_>>().join(", ");
+    let when = if oldest_s > 0 {
+        format!("the oldest is overdue by {oldest_s} s")
+    } else {
+        format!("the first is due in {} s", -oldest_s)
+    };
+    let words = format!(
+        "Redis does not know {unknown} of {looked} jobs, in {queues} of shards {named}; {when}. A \
+         worker with the roles `relay` and `sweep` tells it within {SWEPT_S} s of their time: start \
+         one, or give Redis memory if it is nearly full",
+    );
+    Finding::of("Drift", false, words)
 }
 
 /// Roles that no living process has.

@@ -11,9 +11,10 @@ fn is_good(finding: &Finding) -> bool {
 #[test]
 fn clocks_are_bad_only_when_they_differ_beyond_what_asking_can_tell() {
     let at = |ms, uncertain_ms| Ahead { ms, uncertain_ms };
-    assert!(is_good(&clocks(&at(0, 0), &at(100, 0))));
-    assert_eq!(clocks(&at(0, 0), &at(101, 0)).mark, Mark::Bad);
-    assert!(is_good(&clocks(&at(-60, 10), &at(60, 10))));
+    let clocks = |postgres, redis| clocks(&postgres, &[("one".to_owned(), redis)]);
+    assert!(is_good(&clocks(at(0, 0), at(100, 0))));
+    assert_eq!(clocks(at(0, 0), at(101, 0)).mark, Mark::Bad);
+    assert!(is_good(&clocks(at(-60, 10), at(60, 10))));
     assert_eq!(own_clock(&at(2_000, 0)).mark, Mark::Warning);
 }
 
@@ -55,26 +56,6 @@ fn keys_are_bad_when_something_lies_under_one_that_nobody_has() {
 // case: O-doctor
 #[test]
 fn each_look_says_what_to_do_about_what_it_finds() {
-    let told = Redis {
-        name: "Redis",
-        version: "7.0.15".into(),
-        policy: "noeviction".into(),
-        has_log: true,
-        is_log_good: true,
-        fullness: 0.1,
-    };
-    assert!(redis(&told).iter().all(is_good));
-    let mark_of =
-        |facts: &Redis, name: &str| redis(facts).into_iter().find(|one| one.name == name).unwrap();
-    let old = Redis { version: "6.2.1".into(), ..told.clone() };
-    assert!(mark_of(&old, "Redis").words.contains("7 or later"));
-    let evicting = Redis { policy: "allkeys-lru".into(), ..told.clone() };
-    assert!(mark_of(&evicting, "Eviction").words.contains("noeviction"));
-    let forgetful = Redis { has_log: false, ..told.clone() };
-    assert_eq!(mark_of(&forgetful, "Log").mark, Mark::Warning);
-    assert_eq!(mark_of(&Redis { is_log_good: false, ..told.clone() }, "Log").mark, Mark::Bad);
-    assert_eq!(mark_of(&Redis { fullness: 0.75, ..told }, "Memory").mark, Mark::Bad);
-
     let facts = Postgres {
         version_no: 150_018,
         version: "15.18".into(),
@@ -82,6 +63,7 @@ fn each_look_says_what_to_do_about_what_it_finds() {
         migration: Some(60),
         migration_known: 60,
         size_bytes: 1,
+        folder: None,
     };
     assert!(is_good(&postgres(&facts)) && is_good(&schema(&facts)));
     assert_eq!(postgres(&Postgres { version_no: 140_000, ..facts.clone() }).mark, Mark::Bad);
@@ -138,4 +120,35 @@ fn a_role_that_nobody_has_is_named() {
     let lacking = workers(&ending, &roles, "1");
     assert!(lacking[0].mark == Mark::Bad && lacking[0].words.contains("sweep"));
     assert_eq!(workers(&both, &roles, "2")[1].mark, Mark::Warning);
+}
+
+// case: O-doctor-parts
+#[test]
+fn the_clock_that_is_furthest_off_is_named() {
+    let at = |ms| Ahead { ms, uncertain_ms: 0 };
+    let all = [("a:1".to_owned(), at(5)), ("b:2".to_owned(), at(-300)), ("c:3".to_owned(), at(0))];
+    let found = clocks(&at(0), &all);
+    assert!(found.mark == Mark::Bad && found.words.contains("b:2 differ by 300 ms"));
+    assert_eq!(clocks(&at(0), &[]).mark, Mark::Bad);
+}
+
+// case: O-doctor-drift
+#[test]
+fn what_redis_does_not_know_is_told_with_shard_and_queue() {
+    let shard = |shard, unknown, oldest_s| Drift {
+        shard,
+        is_filled: true,
+        looked: 10,
+        unknown,
+        queues: [format!("queue-{shard}")].into(),
+        oldest_s,
+    };
+    assert!(is_good(&drift(&[shard(0, 0, 0), shard(1, 0, 0)])));
+    let found = drift(&[shard(0, 0, 0), shard(1, 2, 7), shard(2, 1, -20)]);
+    let told = "does not know 3 of 30 jobs, in queue-1, queue-2 of shards 1, 2; the oldest is \
+                overdue by 7 s";
+    assert!(found.mark == Mark::Bad && found.words.contains(told), "{}", found.words);
+    assert!(drift(&[shard(2, 1, -20)]).words.contains("due in 20 s"));
+    let empty = drift(&[shard(0, 0, 0), Drift { is_filled: false, ..shard(1, 0, 0) }]);
+    assert!(empty.mark == Mark::Bad && empty.words.contains("shards 1:"), "{}", empty.words);
 }

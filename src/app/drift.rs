@@ -1,0 +1,98 @@
+//! What Postgres owes and Redis was not told of, shard by shard, for whoever looks after a fleet.
+//!
+//! What is told late is told: a job counts when it was unknown twice, some seconds apart, and is owed
+//! all the while.
+
+use crate::{HORIZON, wakeup};
+use base::{Fault, clock};
+use domain::time::Timestamp;
+use queue::{CursorState, Queue};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use store::Store;
+use uuid::Uuid;
+
+/// Relay, sweep and acceptors have told Redis of a job within this time.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
+/// Jobs of one look.
+const BATCH: i64 = 500;
+/// Jobs of a shard that are looked for; the first by their due times.
+const LOOKED_MAX: usize = 20_000;
+
+/// How a shard of Redis stands against the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// The shard.
+    pub shard: u16,
+    /// It was filled from this Postgres. One that was not lends nothing.
+    pub is_filled: bool,
+    /// Jobs that were looked for.
+    pub looked: usize,
+    /// Those that Redis does not know.
+    pub unknown: usize,
+    /// Their queues.
+    pub queues: BTreeSet<String>,
+    /// How long the oldest of them is overdue, in seconds; negative where it is not due yet.
+    pub oldest_s: i64,
+}
+
+/// Looks through a shard.
+///
+/// # Errors
+/// When Postgres or Redis fails.
+pub async fn measure(store: &Store, queue: &Queue, shard: u16) -> Result<Drift, Fault> {
+    let is_filled = matches!(queue.cursor(shard).await?, CursorState::Known(_));
+    let (mut looked, mut unknown) = look(store, queue, shard).await?;
+    if !unknown.is_empty() {
+        clock::pause(TOLD_WITHIN).await;
+        let (looked_again, still) = look(store, queue, shard).await?;
+        looked = looked_again;
+        unknown = still.into_iter().filter(|one| unknown.contains(one)).collect();
+    }
+    let now = store.time().await?;
+    let oldest = unknown.iter().map(|one| one.due_at).min().unwrap_or(now);
+    Ok(Drift {
+        shard,
+        is_filled,
+        looked,
+        unknown: unknown.len(),
+        queues: unknown.into_iter().map(|one| one.queue).collect(),
+        oldest_s: (now.ms() - oldest.ms()) / 1_000,
+    })
+}
+
+/// A job that Redis does not know, as it was owed when it was looked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Unknown {
+    due_at: Timestamp,
+    queue: String,
+    subject: Uuid,
+    generation: i64,
+}
+
+async fn look(
+    store: &Store,
+    queue: &Queue,
+    shard: u16,
+) -> Result<(usize, BTreeSet<Unknown>), Fault> {
+    let number = i16::try_from(shard).unwrap_or(0);
+    let (mut after, mut looked, mut found) =
+        ((Timestamp::from_ms(0), Uuid::nil()), 0, BTreeSet::new());
+    loop {
+        // What comes within reach just now is told just now.
+        let within = HORIZON - TOLD_WITHIN;
+        let jobs = store.jobs_due(number, after.0, after.1, within, BATCH).await?;
+        let Some(last) = jobs.last() else { return Ok((looked, found)) };
+        after = (last.due_at, last.subject);
+        looked += jobs.len();
+        let wakeups: Vec<_> = jobs.iter().map(wakeup).collect();
+        for one in queue::unknown(queue, shard, &wakeups).await? {
+            let (due_at, queue) = (one.due_at, one.queue.clone());
+            let (subject, generation) = (one.subject, one.generation);
+            found.insert(Unknown { due_at, queue, subject, generation });
+        }
+        if looked >= LOOKED_MAX {
+            return Ok((looked, found));
+        }
+    }
+}

@@ -41,7 +41,12 @@ pub struct Config {
     pub keep_messages_days: u32,
     /// Lines of what was tried for a delivery are kept so many days; 0 is for ever.
     pub keep_timeline_days: u32,
+    /// The audit is kept so many days, 30 at least; 0 is for ever.
+    pub keep_audit_days: u32,
 }
+
+/// What is younger is not taken from the audit by anybody: the database refuses it.
+const KEEP_AUDIT_DAYS_MIN: u32 = 30;
 
 impl Default for Config {
     fn default() -> Self {
@@ -55,11 +60,23 @@ impl Default for Config {
             relay_every_ms: 500,
             keep_messages_days: 30,
             keep_timeline_days: 0,
+            keep_audit_days: 0,
         }
     }
 }
 
 impl Config {
+    /// Refuses figures that cannot work.
+    fn check(&self) -> Result<(), Fault> {
+        match self.keep_audit_days {
+            0 | KEEP_AUDIT_DAYS_MIN.. => Ok(()),
+            days => Err(Fault::new(format_args!(
+                "[workers] keep_audit_days is {days}: take {KEEP_AUDIT_DAYS_MIN} at least, or 0 to \
+                 keep the audit for ever"
+            ))),
+        }
+    }
+
     /// Jobs that a process with these duties works on at once, of the kinds that are configured.
     fn slots(&self, duties: &Duties) -> usize {
         let slots = |role: &Role| match role {
@@ -94,6 +111,7 @@ pub async fn work(
     duties: &Duties,
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
+    config.check()?;
     // An operator may end this process' work alone.
     let shutdown = shutdown.child_token();
     let (mut tasks, left) = (JoinSet::new(), app.clone());

@@ -83,7 +83,8 @@ pub(crate) fn forget(
     shutdown: &CancellationToken,
     tasks: &mut JoinSet<Role>,
 ) {
-    let ages = Ages::of_days(config.keep_messages_days, config.keep_timeline_days);
+    let Config { keep_messages_days, keep_timeline_days, keep_audit_days, .. } = *config;
+    let ages = Ages::of_days(keep_messages_days, keep_timeline_days, keep_audit_days);
     let (app, shutdown) = (app.clone(), shutdown.clone());
     tasks.spawn(async move {
         let step = || async { app::forget::forget(&app, ages).await.map(|_| false) };

@@ -1,11 +1,13 @@
-//! Seals the audit into its chain, looks whether the chain is whole, and brings it out.
+//! Seals the audit into its chain, looks whether the chain is whole, brings it out, and forgets its
+//! beginning where that is wanted.
 
 use crate::App;
 use base::Fault;
 use base::digest::hex;
 use serde::Serialize;
+use std::time::Duration;
 use store::Store;
-use store::audit_chain::{BEGINNING, Head, Link, Said, link};
+use store::audit_chain::{Anchor, BEGINNING, Head, Link, Said, link};
 
 /// Rows of one turn of the sealer.
 const SEALED_AT_ONCE: i64 = 1_000;
@@ -33,11 +35,52 @@ pub(crate) async fn seal(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Forgets what is older than `age`, from the beginning of the chain up to the first row that is
+/// younger; how many rows went. What is not what was written is kept, for whoever looks into it.
+///
+/// # Errors
+/// When Postgres fails; the next walk goes on.
+pub(crate) async fn forget(app: &App, age: Duration) -> Result<u64, Fault> {
+    let store = &app.0.store;
+    let older_than = store.time().await? - age;
+    let mut all = 0;
+    loop {
+        let anchor = store.audit_anchor().await?;
+        let mut walk = Walk::new(anchor.as_ref(), None);
+        let links = store.audit_links(walk.no, LOOKED_AT_ONCE).await?;
+        let is_old = |link: &&Link| {
+            // A row that is gone says no time; what is wrong about it is found by the walk.
+            link.said.as_ref().is_none_or(|said| said.at_us < older_than.ms() * 1_000)
+        };
+        let old: Vec<&Link> = links.iter().take_while(is_old).collect();
+        let Some(last) = old.last() else { return Ok(all) };
+        old.iter().for_each(|link| walk.step(link));
+        if let Some(found) = walk.findings.first() {
+            tracing::error!(
+                kind = found.kind,
+                row = found.row,
+                no = found.no,
+                "the audit is not what was written, so nothing of it is forgotten: \
+                 `postfleet audit verify` tells more"
+            );
+            return Ok(all);
+        }
+        let gone = store.forget_audit(last.no, older_than).await?;
+        if gone == 0 {
+            return Ok(all);
+        }
+        all += gone;
+        let hash = hex(&last.hash);
+        let hash = hash.get(..LOGGED).unwrap_or(&hash);
+        tracing::info!(no = last.no, hash, gone, "the audit is forgotten up to here");
+    }
+}
+
 /// What is wrong with a row of the audit, or with its link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// `forged`, `deleted`, `moved`, `outside` or `cut`.
+    /// `forged`, `deleted`, `moved`, `outside`, `cut` or `forgotten`.
     pub kind: &'static str,
     /// The number of the row.
     pub row: Option<i64>,
@@ -53,20 +96,23 @@ pub struct Finding {
 pub struct Verified {
     /// Links that were looked at.
     pub links: u64,
+    /// What is before them was forgotten because of its age.
+    pub forgotten: Option<Anchor>,
     /// Where the chain ends.
     pub head: Head,
     /// What is wrong; nothing is whole.
     pub findings: Vec<Finding>,
 }
 
-/// Looks through the chain from its beginning: every row is what it was when it was sealed, none
+/// Looks through the chain from its beginning, or from where what is before was forgotten: every row is what it was when it was sealed, none
 /// is missing, and none stands elsewhere. `known` is an end that was noted elsewhere, or how its hash
 /// begins: the chain has to lead through it.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn verify(store: &Store, known: Option<&Head>) -> Result<Verified, Fault> {
-    let mut walk = Walk::new(known);
+    let anchor = store.audit_anchor().await?;
+    let mut walk = Walk::new(anchor.as_ref(), known);
     loop {
         let links = store.audit_links(walk.no, LOOKED_AT_ONCE).await?;
         let Some(last) = links.last().map(|link| link.no) else { break };
@@ -121,15 +167,18 @@ struct Walk<'a> {
     no: i64,
     hash: Vec<u8>,
     links: u64,
+    anchor: Option<&'a Anchor>,
     known: Option<&'a Head>,
     is_known_met: bool,
     findings: Vec<Finding>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(known: Option<&'a Head>) -> Self {
-        let hash = BEGINNING.to_vec();
-        Self { no: 0, hash, links: 0, known, is_known_met: false, findings: Vec::new() }
+    fn new(anchor: Option<&'a Anchor>, known: Option<&'a Head>) -> Self {
+        let begun = anchor.map(|anchor| (anchor.no, anchor.hash.clone()));
+        let (no, hash) = begun.unwrap_or_else(|| (0, BEGINNING.to_vec()));
+        let is_known_met = known.is_some_and(|known| known.is_at(no, &hash));
+        Self { no, hash, links: 0, anchor, known, is_known_met, findings: Vec::new() }
     }
 
     fn find(&mut self, kind: &'static str, (row, no): (Option<i64>, Option<i64>), words: String) {
@@ -159,8 +208,7 @@ impl<'a> Walk<'a> {
             let words = "its hash does not follow from what is before it: it was changed or moved";
             self.find("moved", (row, no), words.to_owned());
         }
-        let is_met = |known: &Head| known.no == at.no && hex(&at.hash).starts_with(&known.hash);
-        if self.known.is_some_and(is_met) {
+        if self.known.is_some_and(|known| known.is_at(at.no, &at.hash)) {
             self.is_known_met = true;
         }
         self.links += 1;
@@ -168,7 +216,15 @@ impl<'a> Walk<'a> {
     }
 
     fn end(mut self) -> Verified {
-        if let Some(known) = self.known.filter(|_| !self.is_known_met) {
+        let forgotten = self.anchor.filter(|anchor| self.known.is_some_and(|k| k.no < anchor.no));
+        if let Some(anchor) = forgotten {
+            let words = format!(
+                "what is before link {} was forgotten on {}, so nobody can tell; note a later end",
+                anchor.no + 1,
+                anchor.at
+            );
+            self.find("forgotten", (None, self.known.map(|known| known.no)), words);
+        } else if let Some(known) = self.known.filter(|_| !self.is_known_met) {
             let words = format!(
                 "the chain does not lead through {}: it was cut and made anew, or that is another \
                  fleet's",
@@ -177,7 +233,8 @@ impl<'a> Walk<'a> {
             self.find("cut", (None, Some(known.no)), words);
         }
         let head = Head { no: self.no, hash: hex(&self.hash) };
-        Verified { links: self.links, head, findings: self.findings }
+        let forgotten = self.anchor.cloned();
+        Verified { links: self.links, forgotten, head, findings: self.findings }
     }
 }
 
@@ -213,7 +270,15 @@ mod tests {
     }
 
     fn kinds(links: &[Link], known: Option<&Head>) -> Vec<(&'static str, Option<i64>)> {
-        let mut walk = Walk::new(known);
+        kinds_from(None, links, known)
+    }
+
+    fn kinds_from(
+        anchor: Option<&Anchor>,
+        links: &[Link],
+        known: Option<&Head>,
+    ) -> Vec<(&'static str, Option<i64>)> {
+        let mut walk = Walk::new(anchor, known);
         links.iter().for_each(|link| walk.step(link));
         walk.end().findings.into_iter().map(|one| (one.kind, one.row)).collect()
     }
@@ -254,5 +319,31 @@ mod tests {
         assert_eq!(kinds(&anew, None), [], "it is whole in itself");
         assert_eq!(kinds(&anew, Some(&noted)), [("cut", None)]);
         assert_eq!(kinds(&whole[..1], Some(&noted)), [("cut", None)]);
+    }
+
+    // case: S-11-forget
+    #[test]
+    fn what_is_left_of_a_chain_follows_from_what_was_forgotten() {
+        let whole = chain(&[1, 2, 3, 4]);
+        let anchor = |link: &Link| Anchor {
+            no: link.no,
+            hash: link.hash.clone(),
+            at: domain::time::Timestamp::from_ms(0),
+        };
+        let at_two = anchor(&whole[1]);
+        assert_eq!(kinds_from(Some(&at_two), &whole[2..], None), []);
+        // More went than was said, or less.
+        assert_eq!(kinds_from(Some(&at_two), &whole[3..], None), [("deleted", None)]);
+        assert!(!kinds_from(Some(&anchor(&whole[0])), &whole[2..], None).is_empty());
+        // Another beginning, made up.
+        let made_up = Anchor { hash: vec![7; 32], ..at_two.clone() };
+        assert_eq!(kinds_from(Some(&made_up), &whole[2..], None), [("moved", Some(3))]);
+        let noted = |link: &Link| Head { no: link.no, hash: hex(&link.hash) };
+        for met in &whole[1..] {
+            assert_eq!(kinds_from(Some(&at_two), &whole[2..], Some(&noted(met))), []);
+        }
+        let before = noted(&whole[0]);
+        let found = kinds_from(Some(&at_two), &whole[2..], Some(&before));
+        assert_eq!(found, [("forgotten", None)]);
     }
 }

@@ -1,7 +1,7 @@
 //! What Postgres owes and Redis was not told of, shard by shard, for whoever looks after a fleet.
 //!
-//! What is told late is told: a job counts when it was unknown twice, some seconds apart, and is owed
-//! all the while.
+//! What is told late is told: a job counts when it is owed and unknown for longer than a sweep takes to
+//! tell of it.
 
 use crate::{HORIZON, wakeup};
 use base::{Fault, clock};
@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 /// Relay, sweep and acceptors have told Redis of a job within this time.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
+/// Between two looks for what was not known.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Jobs of one look.
 const BATCH: i64 = 500;
 /// Jobs of a shard that are looked for; the first by their due times.
@@ -36,18 +38,27 @@ pub struct Drift {
     pub oldest_s: i64,
 }
 
-/// Looks through a shard.
+/// Looks through a shard; what Redis does not know is looked for again until it does, or is not owed
+/// any more, for so long as a sweep may take.
 ///
 /// # Errors
 /// When Postgres or Redis fails.
-pub async fn measure(store: &Store, queue: &Queue, shard: u16) -> Result<Drift, Fault> {
+pub async fn measure(
+    (store, queue): (&Store, &Queue),
+    shard: u16,
+    swept_within: Duration,
+) -> Result<Drift, Fault> {
     let is_filled = matches!(queue.cursor(shard).await?, CursorState::Known(_));
-    let (mut looked, mut unknown) = look(store, queue, shard).await?;
-    if !unknown.is_empty() {
-        clock::pause(TOLD_WITHIN).await;
-        let (looked_again, still) = look(store, queue, shard).await?;
-        looked = looked_again;
-        unknown = still.into_iter().filter(|one| unknown.contains(one)).collect();
+    let (mut looked, mut unknown) = match is_filled {
+        true => look(store, queue, shard).await?,
+        false => (0, BTreeSet::new()),
+    };
+    let began = clock::stopwatch();
+    while !unknown.is_empty() && began.elapsed() < swept_within {
+        clock::pause(LOOK_EVERY).await;
+        let (count, still) = look(store, queue, shard).await?;
+        looked = count;
+        unknown.retain(|one| still.contains(one));
     }
     let now = store.time().await?;
     let oldest = unknown.iter().map(|one| one.due_at).min().unwrap_or(now);

@@ -28,6 +28,7 @@ mod session;
 mod settle;
 mod shared;
 mod signals;
+mod spell;
 mod tally;
 mod turn;
 mod wakeup;

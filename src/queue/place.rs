@@ -3,6 +3,7 @@
 //! Invariant: what is shown of a URL never holds a password, not even when it cannot be read.
 
 use crate::config::Tls;
+use crate::spell::spell;
 use base::{Context, Fault};
 use futures::FutureExt;
 use futures::future::select_ok;
@@ -18,8 +19,6 @@ use std::time::Duration;
 
 /// So many nodes of a Cluster are remembered.
 const NODES_MAX: usize = 64;
-/// Sentinels listen here, unless told otherwise.
-const SENTINEL_PORT: u16 = 26_379;
 
 /// What kind of place it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,13 +45,6 @@ pub(crate) struct Place {
     leaders: Mutex<BTreeMap<String, String>>,
     /// How long a connection or an answer may take.
     within: Duration,
-}
-
-/// A URL taken apart; each address is a URL of one server.
-struct Spelled {
-    kind: Kind,
-    doors: Vec<String>,
-    inside: String,
 }
 
 impl Place {
@@ -298,62 +290,6 @@ fn certificates(tls: &Tls) -> Result<Option<TlsCertificates>, Fault> {
     let root_cert = read(&tls.ca_file)?;
     let is_any = client_tls.is_some() || root_cert.is_some();
     Ok(is_any.then_some(TlsCertificates { client_tls, root_cert }))
-}
-
-/// Takes a URL apart: `scheme://user:password@host:port,…/path?query`.
-fn spell(url: &str) -> Option<Spelled> {
-    let (scheme, rest) = url.split_once("://")?;
-    let (base, form) = scheme.split_once('+').unwrap_or((scheme, ""));
-    if form.is_empty() || base == "unix" || form == "unix" {
-        let kind = Kind::Single;
-        return Some(Spelled { kind, doors: Vec::new(), inside: url.to_owned() });
-    }
-    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, query)| (rest, query));
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let at = |user: &str, host: &str, path: &str| {
-        let at = if user.is_empty() { "" } else { "@" };
-        format!("{base}://{user}{at}{host}/{path}")
-    };
-    let hosts: Vec<&str> = hosts.split(',').collect();
-    match form {
-        // A Cluster has one database.
-        "cluster" if matches!(path, "" | "0") && query.is_empty() => Some(Spelled {
-            kind: Kind::Cluster,
-            doors: hosts.iter().map(|host| at(user, host, "")).collect(),
-            inside: at(user, hosts.first()?, ""),
-        }),
-        "sentinel" => {
-            let (master, database) = path.split_once('/').unwrap_or((path, ""));
-            let value = |name: &str| {
-                let of =
-                    |part: &'_ str| part.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
-                query.split('&').find_map(of).unwrap_or_default()
-            };
-            let (name, password) = (value("sentinel_user"), value("sentinel_password"));
-            let known = ["sentinel_user=", "sentinel_password="];
-            let is_known = |part: &str| known.iter().any(|known| part.starts_with(known));
-            if master.is_empty() || !(query.is_empty() || query.split('&').all(is_known)) {
-                return None;
-            }
-            let own =
-                if password.is_empty() { String::new() } else { format!("{name}:{password}") };
-            let door = |host: &&str| {
-                // An address of the sixth version stands in brackets.
-                let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
-                let host =
-                    if has_port { (*host).to_owned() } else { format!("{host}:{SENTINEL_PORT}") };
-                at(&own, &host, "")
-            };
-            Some(Spelled {
-                kind: Kind::Sentinel(master.to_owned()),
-                doors: hosts.iter().map(door).collect(),
-                // Its host is a stand-in: the Sentinels name it.
-                inside: at(user, "localhost", database),
-            })
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]

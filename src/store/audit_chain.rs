@@ -4,9 +4,10 @@
 //! time, so nobody who is audited waits for it. Hashes are computed here, not by the database that
 //! is to be watched. Invariant: what is hashed is what `COLUMNS` reads, nothing else.
 
-use crate::Store;
+use crate::{Store, convert};
 use base::Fault;
 use base::digest::{hex, sha256};
+use domain::time::Timestamp;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
@@ -105,6 +106,19 @@ pub fn link(before: &[u8], no: i64, audit_id: i64, content_sha256: &[u8]) -> [u8
 /// What the first link has before it.
 pub const BEGINNING: [u8; 32] = [0; 32];
 
+/// Where the chain begins, when what was before is forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Anchor {
+    /// The last link that went.
+    pub no: i64,
+    /// Its hash: the first link that is left follows from it.
+    #[serde(skip)]
+    pub hash: Vec<u8>,
+    /// When it went.
+    pub at: Timestamp,
+}
+
 /// The end of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +129,13 @@ pub struct Head {
     pub hash: String,
 }
 
+impl Head {
+    /// Whether this is that link; a hash may be noted by its beginning.
+    pub fn is_at(&self, no: i64, hash: &[u8]) -> bool {
+        self.no == no && hex(hash).starts_with(&self.hash)
+    }
+}
+
 impl Store {
     /// Seals the oldest rows that wait, `most` of them; the new end of the chain, where anything
     /// was sealed.
@@ -123,9 +144,7 @@ impl Store {
     /// When Postgres fails; then nothing is sealed.
     pub async fn seal_audit(&self, most: i64) -> Result<Option<Head>, Fault> {
         let mut tx = self.pool.begin().await?;
-        let lock = "SELECT pg_try_advisory_xact_lock($1) AS is_ours";
-        let row = sqlx::query(lock).bind(SEALER).fetch_one(&mut *tx).await?;
-        if !row.try_get::<bool, _>("is_ours")? {
+        if !is_sealer(&mut tx).await? {
             return Ok(None);
         }
         // Constants of this file. The rows go from `audit_unsealed` in the same statement.
@@ -169,6 +188,39 @@ impl Store {
         .await?;
         tx.commit().await?;
         Ok(Some(Head { no, hash: hex(&hash) }))
+    }
+
+    /// Where the chain begins; nothing where it begins at its beginning.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn audit_anchor(&self) -> Result<Option<Anchor>, Fault> {
+        let last = "SELECT no, hash, at FROM audit_anchors ORDER BY no DESC LIMIT 1";
+        let row = sqlx::query(last).fetch_optional(&self.pool).await?;
+        let anchor = |row: PgRow| {
+            let at = convert::time(&row, "at")?;
+            Ok(Anchor { no: row.try_get("no")?, hash: row.try_get("hash")?, at })
+        };
+        row.map(anchor).transpose()
+    }
+
+    /// Forgets the chain up to a link, with the rows that it seals; nothing where a sealer is at
+    /// work. How many they were.
+    ///
+    /// # Errors
+    /// When Postgres fails, or refuses: a row is younger than that.
+    pub async fn forget_audit(&self, through: i64, older_than: Timestamp) -> Result<u64, Fault> {
+        let mut tx = self.pool.begin().await?;
+        if !is_sealer(&mut tx).await? {
+            return Ok(0);
+        }
+        let row = sqlx::query("SELECT forget_audit($1, $2) AS gone")
+            .bind(through)
+            .bind(convert::at(older_than))
+            .fetch_one(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(row.try_get::<i64, _>("gone")?.unsigned_abs())
     }
 
     /// The end of the chain as it stands.
@@ -230,10 +282,21 @@ impl Store {
     }
 }
 
+/// Takes the sealer's lock for a transaction, unless another has it.
+async fn is_sealer(tx: &mut PgConnection) -> Result<bool, Fault> {
+    let lock = "SELECT pg_try_advisory_xact_lock($1) AS is_ours";
+    Ok(sqlx::query(lock).bind(SEALER).fetch_one(tx).await?.try_get("is_ours")?)
+}
+
 async fn end(db: &mut PgConnection) -> Result<(i64, Vec<u8>), Fault> {
-    let row = sqlx::query("SELECT no, hash FROM audit_chain ORDER BY no DESC LIMIT 1")
-        .fetch_optional(db)
-        .await?;
+    // All of it may be forgotten: then the next link follows from what went last.
+    let row = sqlx::query(
+        "(SELECT no, hash FROM audit_chain ORDER BY no DESC LIMIT 1)
+         UNION ALL (SELECT no, hash FROM audit_anchors ORDER BY no DESC LIMIT 1)
+         ORDER BY no DESC LIMIT 1",
+    )
+    .fetch_optional(db)
+    .await?;
     match row {
         Some(row) => Ok((row.try_get("no")?, row.try_get("hash")?)),
         None => Ok((0, BEGINNING.to_vec())),

@@ -49,7 +49,21 @@ pub(crate) async fn greet(connection: &mut PgConnection) -> Result<(), sqlx::Err
     if known.as_ref() == Some(&here) {
         return Ok(());
     }
-    adopt(connection, &here).await
+    // A standby that took over, or a recovery to a point in time: the same tables, later or earlier.
+    let is_same = known.is_some_and(|known| {
+        (known.system_id, known.table_oid) == (here.system_id.clone(), here.table_oid)
+    });
+    let forgotten = if is_same { Forgotten::Due } else { Forgotten::All };
+    adopt(connection, &here, forgotten).await
+}
+
+/// Which grants may have been renewed in the forgotten time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forgotten {
+    /// Any: nobody knows how old the rows are.
+    All,
+    /// Those whose renewal has fallen due: whatever time was forgotten has passed here too.
+    Due,
 }
 
 fn history_of(row: &PgRow) -> Result<History, sqlx::Error> {
@@ -62,7 +76,11 @@ fn history_of(row: &PgRow) -> Result<History, sqlx::Error> {
 
 /// Makes a history the known one. The first one is simply written down; with each further one,
 /// everything that has not ended and may have been begun is asked for before it is sent.
-async fn adopt(connection: &mut PgConnection, here: &History) -> Result<(), sqlx::Error> {
+async fn adopt(
+    connection: &mut PgConnection,
+    here: &History,
+    forgotten: Forgotten,
+) -> Result<(), sqlx::Error> {
     let mut tx = connection.begin().await?;
     let adopted = sqlx::query(
         "INSERT INTO histories (system_id, timeline, table_oid) VALUES ($1, $2, $3)
@@ -81,7 +99,7 @@ async fn adopt(connection: &mut PgConnection, here: &History) -> Result<(), sqlx
     // None: another process was faster, and has marked them.
     let is_another = adopted.map(|row| row.try_get::<bool, _>("is_another")).transpose()?;
     if is_another == Some(true) {
-        let marked = mark(&mut tx).await?;
+        let marked = mark(&mut tx, forgotten).await?;
         tracing::error!(
             marked,
             system_id = here.system_id,
@@ -94,12 +112,12 @@ async fn adopt(connection: &mut PgConnection, here: &History) -> Result<(), sqlx
 
 /// Marks what may be out, and wakes it anew: of wake-ups that were acknowledged in the forgotten
 /// time Redis knows nothing any more, and may have seen larger generations than this history has.
-pub(crate) async fn mark(tx: &mut PgConnection) -> Result<u64, sqlx::Error> {
+pub(crate) async fn mark(tx: &mut PgConnection, forgotten: Forgotten) -> Result<u64, sqlx::Error> {
     sqlx::query("SELECT setval('job_generation', nextval('job_generation') + $1)")
         .bind(GENERATIONS_FORGOTTEN_MAX)
         .execute(&mut *tx)
         .await?;
-    doubt_grants(tx).await?;
+    doubt_grants(tx, forgotten).await?;
     let marked = sqlx::query(
         "WITH d AS (
              UPDATE deliveries
@@ -125,9 +143,9 @@ pub(crate) async fn mark(tx: &mut PgConnection) -> Result<u64, sqlx::Error> {
 /// the platform a token that was used since.
 const RENEWALS_APART: &str = "1 second";
 
-/// Marks every grant, for each may have been renewed in the forgotten time, and lets the renewals
-/// that are due come one after the other.
-async fn doubt_grants(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+/// Marks the grants that may have been renewed in the forgotten time, and lets the renewals that are
+/// due come one after the other.
+async fn doubt_grants(tx: &mut PgConnection, forgotten: Forgotten) -> Result<(), sqlx::Error> {
     // A dump of before there was the column is read back too, before it is migrated.
     let row = sqlx::query(
         "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('credentials')
@@ -138,9 +156,14 @@ async fn doubt_grants(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     if !row.try_get::<bool, _>("is_known")? {
         return Ok(());
     }
-    sqlx::query("UPDATE credentials SET forgotten_at = clock_timestamp()")
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "UPDATE credentials c SET forgotten_at = clock_timestamp()
+         WHERE $1 OR EXISTS (SELECT FROM jobs j WHERE j.kind = 'refresh'
+             AND j.subject = c.account_id AND j.due_at <= clock_timestamp())",
+    )
+    .bind(forgotten == Forgotten::All)
+    .execute(&mut *tx)
+    .await?;
     sqlx::query(
         "WITH owed AS (
              SELECT j.subject, clock_timestamp() + $1::text::interval

@@ -4,7 +4,7 @@
 //! outside the migrations, which the backup brings along. Invariant: while it stands, no connection
 //! is lent to anybody but the recovery.
 
-use crate::histories::{self, CALLS_END};
+use crate::histories::{self, CALLS_END, Forgotten};
 use crate::{Config, Store, convert};
 use base::{Context, Fault};
 use domain::id::{AssetId, TenantId};
@@ -176,7 +176,7 @@ impl Store {
     /// When Postgres fails; then it is held as before.
     pub async fn release(&self, since: Timestamp) -> Result<Marked, Fault> {
         let mut tx = self.pool.begin().await?;
-        histories::mark(&mut tx).await?;
+        histories::mark(&mut tx, Forgotten::All).await?;
         // Whoever was at it has lost his database when this one began to be read back.
         sqlx::query(
             "UPDATE deliveries SET ask_from = least(ask_from, $1 + $2::text::interval)

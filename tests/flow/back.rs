@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+use store::Store;
 
 /// Time to accept the posts and to dump them before they are due.
 const AHEAD: Duration = Duration::from_secs(6);
@@ -109,4 +110,27 @@ async fn a_dump_that_is_read_back_publishes_nothing_twice() {
     texts.sort();
     assert_eq!(texts, ["First", "Out once", "Second", "Third"], "each is out once");
     assert_eq!(scene.show(&unsent).await["status"], "scheduled");
+    grants_are_doubted(&fleet).await;
+}
+
+/// How many grants are doubted once the database has another history, as this changes it.
+async fn doubted(fleet: &Fleet, change: &'static str) -> i64 {
+    let mut db = fleet.postgres().await;
+    sqlx::query("UPDATE credentials SET forgotten_at = NULL").execute(&mut db).await.unwrap();
+    sqlx::query(change).execute(&mut db).await.unwrap();
+    let url = fleet.place().postgres_url.clone();
+    Store::connect(&store::Config { url, ..store::Config::default() }).await.unwrap();
+    let doubted = "SELECT count(*) FROM credentials WHERE forgotten_at IS NOT NULL";
+    sqlx::query_scalar(doubted).fetch_one(&mut db).await.unwrap()
+}
+
+/// A standby that took over has forgotten no renewal that was not due yet; a dump may have.
+async fn grants_are_doubted(fleet: &Fleet) {
+    let took_over = "UPDATE histories SET timeline = 'another'";
+    assert_eq!(doubted(fleet, took_over).await, 0, "nothing was renewed meanwhile");
+    // Nobody is told, so no worker takes it before the next sweep.
+    let due = "UPDATE jobs SET due_at = clock_timestamp() WHERE kind = 'refresh'";
+    sqlx::query(due).execute(&mut fleet.postgres().await).await.unwrap();
+    assert_eq!(doubted(fleet, took_over).await, 1);
+    assert_eq!(doubted(fleet, "UPDATE histories SET system_id = 'another'").await, 1);
 }

@@ -130,6 +130,7 @@ async fn an_erased_brand_leaves_no_row_no_file_and_no_post_that_goes_out() {
 }
 
 // case: E-tenant
+// case: S-11-erased
 #[tokio::test]
 async fn an_erased_tenant_leaves_its_number_and_its_audit() {
     let fleet = Fleet::shared().await;
@@ -172,4 +173,8 @@ async fn an_erased_tenant_leaves_its_number_and_its_audit() {
     assert!(!is_there(&scene, &tenant, &file));
     let gone = erase(&["erase", &tenant, "--confirm", &tenant]).await.unwrap_err();
     assert!(gone.contains("there is no"), "{gone}");
+    let verified =
+        program().args(["audit", "verify", "--data"]).arg(fleet.data()).output().unwrap();
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(verified.status.success() && said.contains("the audit is whole"), "{said}");
 }

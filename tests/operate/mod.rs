@@ -1,6 +1,7 @@
 //! The fleet as its operators run it: started, stopped, scaled, upgraded.
 
 mod before;
+mod doctor;
 mod load;
 mod migrating;
 mod roles;

@@ -14,6 +14,7 @@ async fn copy(db: &mut PgConnection, schema: &str) {
         format!("CREATE SCHEMA {schema}"),
         format!("CREATE TABLE {schema}.audit (LIKE audit INCLUDING ALL)"),
         format!("CREATE TABLE {schema}.audit_chain (LIKE audit_chain INCLUDING ALL)"),
+        format!("CREATE TABLE {schema}.audit_anchors (LIKE audit_anchors INCLUDING ALL)"),
         format!("CREATE TABLE {schema}.audit_unsealed (LIKE audit_unsealed INCLUDING ALL)"),
         format!(
             "INSERT INTO {schema}.audit OVERRIDING SYSTEM VALUE

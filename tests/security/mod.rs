@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod audit_ages;
 mod damage;
 mod imports;
 mod isolation;

@@ -9,7 +9,7 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use store::Store;
-use store::audit_chain::Head;
+use store::audit_chain::{Anchor, Head};
 
 /// Digits of a hash that name one chain alone.
 const HASH_MIN: usize = 32;
@@ -123,6 +123,10 @@ fn lines(found: &Verified) -> Vec<String> {
         0 => "the audit is whole",
         _ => "the audit is NOT what was written",
     };
+    if let Some(anchor) = &found.forgotten {
+        let Anchor { no, at, .. } = anchor;
+        lines.push(format!("What is up to link {no} was forgotten because of its age, on {at}."));
+    }
     lines.push(format!("{} links, up to {no}:{hash}: {words}.", found.links));
     lines
 }

@@ -30,6 +30,8 @@ use workers::Role;
 const COUNTED: [Field; 2] = [Field::Grant, Field::Verifier];
 /// The longest deadline that an adapter gives a call.
 const CALL_MAX: Duration = Duration::from_secs(120);
+/// A sweep leaves a job to the relay for so long.
+const OVERDUE: Duration = Duration::from_secs(5);
 /// Kinds of unknown refusals that are looked at.
 const KINDS_MAX: i64 = 50;
 
@@ -86,7 +88,8 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
     let redis = redis(&config, &mut findings).await;
     if let (Some((postgres, store)), Some((redis, queue))) = (&postgres, &redis) {
         findings.push(looks::clocks(postgres, redis));
-        findings.extend(drift(store, queue).await);
+        let sweep_every = Duration::from_millis(config.workers.sweep_every_ms);
+        findings.extend(drift(store, queue, sweep_every + OVERDUE).await);
     }
     findings.extend(postgres.as_ref().map(|(ahead, _)| looks::own_clock(ahead)));
     findings.extend(media(&config));
@@ -156,11 +159,12 @@ async fn postgres(config: &Config, findings: &mut Vec<Finding>) -> Option<(Ahead
 
 /// What of the ledger Redis was not told of, where it can be asked. A shard that is away has its
 /// finding already.
-async fn drift(store: &Store, queue: &Queue) -> Option<Finding> {
-    let shards = (0..queue.shards()).map(|shard| drift::measure(store, queue, shard));
+async fn drift(store: &Store, queue: &Queue, swept_within: Duration) -> Option<Finding> {
+    let ways = (store, queue);
+    let shards = (0..queue.shards()).map(|shard| drift::measure(ways, shard, swept_within));
     let measured = join_all(shards).await;
     let measured: Vec<_> = measured.into_iter().filter_map(Result::ok).collect();
-    (!measured.is_empty()).then(|| looks::drift(&measured))
+    (!measured.is_empty()).then(|| looks::drift(&measured, swept_within))
 }
 
 /// Where the files of posts lie, unless that is a bucket.

@@ -142,7 +142,11 @@ async fn redis_knows_a_job_as_long_as_it_waits_or_is_held() {
     assert_eq!(unknown(&queue, std::slice::from_ref(&waits)).await, 0, "it is held");
     assert_eq!(unknown(&queue, std::slice::from_ref(&later)).await, 1);
     queue.push(std::slice::from_ref(&later)).await.unwrap();
-    assert_eq!(unknown(&queue, &[waits, later]).await, 0, "the later one waits for the other's end");
+    assert_eq!(
+        unknown(&queue, &[waits, later]).await,
+        0,
+        "the later one waits for the other's end"
+    );
 }
 
 #[tokio::test]

@@ -27,8 +27,6 @@ const HANDLER: Duration = Duration::from_secs(45);
 const GRACE: Duration = Duration::from_secs(90);
 /// A lease of a refresh holds its row for so long, below Postgres's own end of idle transactions.
 const LEASE_MIN_MS: u64 = 5_000;
-/// A sweep tells Redis once more of what is overdue by five seconds, every five seconds.
-const SWEPT_S: u32 = 10;
 /// Kinds of refusals that are named.
 const NAMED_MAX: usize = 3;
 
@@ -204,7 +202,7 @@ pub(super) fn overdue(overdue: &Overdue) -> Finding {
 }
 
 /// What Redis was not told of, all shards together.
-pub(super) fn drift(shards: &[Drift]) -> Finding {
+pub(super) fn drift(shards: &[Drift], swept_within: Duration) -> Finding {
     let empty: Vec<String> =
         shards.iter().filter(|one| !one.is_filled).map(|one| one.shard.to_string()).collect();
     if !empty.is_empty() {
@@ -231,9 +229,10 @@ pub(super) fn drift(shards: &[Drift]) -> Finding {
     } else {
         format!("the first is due in {} s", -oldest_s)
     };
+    let swept_s = swept_within.as_secs();
     let words = format!(
         "Redis does not know {unknown} of {looked} jobs, in {queues} of shards {named}; {when}. A \
-         worker with the roles `relay` and `sweep` tells it within {SWEPT_S} s of their time: start \
+         worker with the roles `relay` and `sweep` tells it within {swept_s} s: start \
          one, or give Redis memory if it is nearly full",
     );
     Finding::of("Drift", false, words)

@@ -135,6 +135,7 @@ fn the_clock_that_is_furthest_off_is_named() {
 // case: O-doctor-drift
 #[test]
 fn what_redis_does_not_know_is_told_with_shard_and_queue() {
+    let drift = |shards: &[Drift]| drift(shards, Duration::from_secs(20));
     let shard = |shard, unknown, oldest_s| Drift {
         shard,
         is_filled: true,

@@ -87,23 +87,25 @@ async fn look(
     shard: u16,
 ) -> Result<(usize, BTreeSet<Unknown>), Fault> {
     let number = i16::try_from(shard).unwrap_or(0);
-    let (mut after, mut looked, mut found) =
-        ((Timestamp::from_ms(0), Uuid::nil()), 0, BTreeSet::new());
+    let mut after = (Timestamp::from_ms(0), Uuid::nil());
+    // Rows keep microseconds that instants do not, so the last one comes once more with the next page.
+    let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
     loop {
         // What comes within reach just now is told just now.
         let within = HORIZON - TOLD_WITHIN;
         let jobs = store.jobs_due(number, after.0, after.1, within, BATCH).await?;
-        let Some(last) = jobs.last() else { return Ok((looked, found)) };
-        after = (last.due_at, last.subject);
-        looked += jobs.len();
+        let known = seen.len();
+        seen.extend(jobs.iter().map(|job| (job.subject, job.queue.clone())));
+        after = jobs.last().map_or(after, |last| (last.due_at, last.subject));
         let wakeups: Vec<_> = jobs.iter().map(wakeup).collect();
         for one in queue::unknown(queue, shard, &wakeups).await? {
             let (due_at, queue) = (one.due_at, one.queue.clone());
             let (subject, generation) = (one.subject, one.generation);
             found.insert(Unknown { due_at, queue, subject, generation });
         }
-        if looked >= LOOKED_MAX {
-            return Ok((looked, found));
+        let is_last = i64::try_from(jobs.len()).unwrap_or(BATCH) < BATCH || seen.len() == known;
+        if is_last || seen.len() >= LOOKED_MAX {
+            return Ok((seen.len(), found));
         }
     }
 }

@@ -83,6 +83,9 @@ async fn the_fleet_runs_as_a_role_that_can_neither_change_tables_nor_the_audit()
         assert_eq!(refused, FORBIDDEN, "{statement}");
         run(&mut db, "RESET ROLE").await.unwrap();
     }
+    // The beginning of the audit goes by the one function that looks first, and by nothing else.
+    let young = run(&mut db, "SELECT forget_audit(1, '2020-01-01')").await.unwrap_err();
+    assert_eq!(young, "P0001", "it is asked, and refuses");
     // As a tenant nobody sees another's rows, and nothing switches that off.
     run(&mut db, "SET ROLE postfleet_tenant; SET postfleet.tenants = ''").await.unwrap();
     let seen: i64 =

@@ -45,10 +45,14 @@ pub(crate) fn sweep(
     let (app, shutdown) = (app.clone(), shutdown.clone());
     tasks.spawn(async move {
         let step = || async {
+            let mut came = Ok(false);
             for shard in 0..app::relay::shards(&app) {
-                app::sweep::sweep(&app, shard).await?;
+                // One that is away keeps no other from it.
+                if let Err(fault) = app::sweep::sweep(&app, shard).await {
+                    came = Err(fault);
+                }
             }
-            Ok(false)
+            came
         };
         repeat("sweep", pace, &shutdown, step).await;
         Role::Sweep
@@ -66,10 +70,14 @@ pub(crate) fn herald(
     let (app, shutdown) = (app.clone(), shutdown.clone());
     tasks.spawn(async move {
         let step = || async {
+            let mut came = Ok(false);
             for shard in 0..app::relay::shards(&app) {
-                app::webhooks::herald(&app, shard).await?;
+                // One that is away keeps no other from it.
+                if let Err(fault) = app::webhooks::herald(&app, shard).await {
+                    came = Err(fault);
+                }
             }
-            Ok(false)
+            came
         };
         repeat("herald", pace, &shutdown, step).await;
         Role::Webhook

@@ -96,7 +96,7 @@ pub struct AccountLimits {
     pub windows: Option<Vec<Window>>,
     /// The gate that holds what is due on it.
     pub parked: Option<Parked>,
-    /// It is paused, until somebody resumes it.
+    /// It or its brand is paused, until somebody resumes it.
     pub paused: Option<PauseView>,
     /// Deliveries that wait for their time or are under way; 2,000 stands for more.
     pub waiting: u64,
@@ -267,10 +267,7 @@ async fn account(app: &App, overview: &Overview) -> AccountLimits {
             retry_after: u64::try_from(seconds(gate.until)).unwrap_or(u64::MAX),
             reason: gate.reason.clone(),
         }),
-        paused: overview
-            .pause
-            .as_ref()
-            .map(|pause| PauseView { at: pause.at, reason: pause.reason.clone() }),
+        paused: overview.pause.as_ref().map(PauseView::of),
         waiting: u64::try_from(overview.waiting).unwrap_or(0),
     }
 }

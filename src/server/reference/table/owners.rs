@@ -19,6 +19,7 @@ use app::connect::own_apps::OwnApp;
 use app::disconnect::DisconnectedView;
 use app::erase::ErasureView;
 use app::limits::{BrandGuard, TenantView};
+use app::pauses::PausedView;
 use app::show::{AccountView, BrandView};
 use app::slots::SlotsView;
 use app::webhooks::{EventView, MessageView, SecretView, WebhookView};
@@ -39,6 +40,16 @@ pub(super) fn brands() -> Vec<Operation> {
             .more("What waits is taken back first, and calls under way are waited for.")
             .gives::<ErasureView>(202, "It is owed; asked again, the one under way.")
             .conflicts(),
+        post("/v1/brands/{slug}/pause", "pauseBrand", "Lets nothing out on any of its accounts.")
+            .more("Those that are connected later rest too.")
+            .takes::<PauseRequest>(json!({"reason": "A crisis elsewhere."}))
+            .gives::<BrandView>(200, "The brand, as it stands now."),
+        post("/v1/brands/{slug}/resume", "resumeBrand", "Ends its pause.")
+            .more("Accounts that were paused for themselves rest on.")
+            .gives::<BrandView>(200, "The brand, as it stands now."),
+        get("/v1/pauses", "listPauses", "Lists what is paused: since when, by whom and why.")
+            .more("Platforms, apps and queues are paused by the operator of the fleet.")
+            .lists::<PausedView>("The widest first, 1,000 at most.", json!({})),
         get("/v1/erasures", "listErasures", "Lists the erasures, the newest first.")
             .lists::<ErasureView>("All of them.", json!({})),
         get("/v1/erasures/{id}", "showErasure", "Shows how far an erasure is.")

@@ -156,7 +156,7 @@ pub async fn list(app: &App, caller: &Caller, asked: Asked<'_>) -> Answer<Vec<Ac
     let Asked { platform, status, before, limit, .. } = asked;
     let only = caller.access.limited_to();
     let only = only.as_deref();
-    let sought = Sought { id: None, brand, only, platform, status, before };
+    let sought = Sought { brand, only, platform, status, before, ..Sought::default() };
     let found = app.0.store.overviews(caller.tenant, sought, i64::from(limit)).await?;
     Ok(Ok(found.iter().map(page).collect()))
 }

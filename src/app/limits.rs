@@ -136,6 +136,8 @@ pub struct Asked<'a> {
     pub brand: Option<&'a str>,
     /// This one alone.
     pub account: Option<AccountId>,
+    /// Those alone that a gate or a pause holds now.
+    pub is_held: bool,
     /// Those that come after this one.
     pub before: Option<AccountId>,
     /// How many.
@@ -157,7 +159,7 @@ pub async fn show(app: &App, caller: &Caller, asked: Asked<'_>) -> Answer<Limits
     };
     let only = caller.access.limited_to();
     let sought = Sought { id: asked.account, brand, only: only.as_deref(), ..Sought::default() };
-    let sought = Sought { before: asked.before, ..sought };
+    let sought = Sought { before: asked.before, is_held: asked.is_held, ..sought };
     let found = store.overviews(caller.tenant, sought, i64::from(asked.limit)).await?;
     let limits = store.tenant_limits(caller.tenant).await?;
     let used = store.used(caller.tenant).await?;

@@ -16,7 +16,8 @@ use clap::{Parser, Subcommand};
 use commands::{
     accounts, api_keys, audit, backup as backup_command, bench, calendar, connect,
     dev as dev_command, doctor, inbox, keys, limits, pause, post, posts, ready, recover, redis_acl,
-    restore, retry, review, reviews, roles, sim as sim_command, slots, status, tenants, why, workers,
+    restore, retry, review, reviews, roles, sim as sim_command, slots, status, tenants, why,
+    workers,
 };
 use std::process::ExitCode;
 

@@ -57,6 +57,8 @@ pub struct Sought<'a> {
     pub platform: Option<&'a str>,
     /// Those with a status.
     pub status: Option<Status>,
+    /// Those alone that a gate or a pause holds now.
+    pub is_held: bool,
     /// Those that come after this one, newest first.
     pub before: Option<AccountId>,
 }
@@ -157,6 +159,7 @@ impl Store {
                  AND ($4::text IS NULL OR a.platform = $4)
                  AND ($5::text IS NULL OR a.status = $5) AND ($6::uuid IS NULL OR a.id < $6)
                  AND ($9::uuid[] IS NULL OR a.brand_id = ANY($9))
+                 AND (NOT $10 OR g.scope_key IS NOT NULL OR p.scope_key IS NOT NULL)
              ORDER BY a.id DESC LIMIT $7",
         )
         .bind(tenant.uuid())
@@ -168,6 +171,7 @@ impl Store {
         .bind(limit)
         .bind(COUNTED_MAX)
         .bind(sought.only.map(|only| only.iter().map(|id| id.uuid()).collect::<Vec<_>>()))
+        .bind(sought.is_held)
         .fetch_all(&self.pool)
         .await?;
         let ids = rows.iter().map(|row| convert::id(row, "id")).collect::<Result<Vec<_>, _>>()?;

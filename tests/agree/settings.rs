@@ -145,8 +145,7 @@ fn the_configuration_that_is_shown_is_the_default() {
             public_url,
             return_urls,
             requests_per_minute,
-        } =
-            config;
+        } = config;
         (listen, private_listen, operators, public_url, return_urls, requests_per_minute)
     };
     assert_eq!(server(shown.server), server(own.server));

@@ -58,8 +58,11 @@ fn start(fleet: &Fleet) -> (Vec<Worker>, Api) {
         let environment = [(variable, &*file(name)), format, level];
         Worker::start_as(fleet, name, &["work", "--roles", roles], &environment)
     };
-    let workers =
-        vec![serving, work("plan", "relay,fan-out"), work("publish", "publish,reconcile,sweep,webhook")];
+    let workers = vec![
+        serving,
+        work("plan", "relay,fan-out"),
+        work("publish", "publish,reconcile,sweep,webhook"),
+    ];
     (workers, Api::new(&place))
 }
 

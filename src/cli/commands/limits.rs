@@ -18,6 +18,9 @@ pub struct Arguments {
     /// The accounts of this brand alone.
     #[arg(long, value_name = "SLUG")]
     brand: Option<String>,
+    /// The accounts alone that a limit or a pause holds, with until when.
+    #[arg(long)]
+    held: bool,
     /// Sets a limit of the tenant, and leaves the others: `postsPerDay=500`, `accounts=20`,
     /// `mediaBytes=…`, `spendCentsPerMonth.x=5000`, `duplicateContent=refuse`,
     /// `duplicateWithinHours=48`; `none` takes one away. May be repeated.
@@ -47,8 +50,9 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         return all(arguments).await;
     }
     let fleet = Client::new(&Place::find()?)?;
-    let asked: Vec<(&str, &str)> =
+    let mut asked: Vec<(&str, &str)> =
         arguments.brand.iter().map(|slug| ("brand", slug.as_str())).collect();
+    asked.extend(arguments.held.then_some(("held", "true")));
     let mut limits = fleet.limits(&asked).await?;
     if !arguments.set.is_empty() {
         let mut body = present(&limits["tenant"]);

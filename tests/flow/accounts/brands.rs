@@ -21,7 +21,8 @@ async fn until_parked(scene: &Scene<'_>, post: &Value, account: &Account) -> Str
 /// What is paused of the brand, as kind, name and reason, the widest first.
 async fn paused(scene: &Scene<'_>) -> Vec<[Value; 3]> {
     let all = scene.api.get("/v1/pauses").await.data().clone();
-    let mine = all.as_array().unwrap().iter().filter(|one| one["brandSlug"] == scene.brand.as_str());
+    let mine =
+        all.as_array().unwrap().iter().filter(|one| one["brandSlug"] == scene.brand.as_str());
     let told = |one: &Value| {
         assert!(one["by"].as_str().is_some_and(|by| by.starts_with("key:")), "{one}");
         assert!(one["since"].is_string(), "{one}");
@@ -49,7 +50,10 @@ async fn a_paused_brand_holds_what_it_has_and_will_have_until_it_is_resumed() {
     let mut brand = Value::Null;
     for words in ["a crisis", reason, reason] {
         brand = say(&scene, "pause", json!({"reason": words})).await;
-        assert_eq!((&brand["paused"]["reason"], &brand["paused"]["scope"]), (&json!(words), &json!("brand")));
+        assert_eq!(
+            (&brand["paused"]["reason"], &brand["paused"]["scope"]),
+            (&json!(words), &json!("brand"))
+        );
     }
     let path = format!("/v1/brands/{}/pause", scene.brand);
     let refused = scene.api.post(&path, &json!({"reason": " "})).await;
@@ -71,6 +75,11 @@ async fn a_paused_brand_holds_what_it_has_and_will_have_until_it_is_resumed() {
     assert_eq!(paused(&scene).await, both);
     let limits = scene.api.get(&format!("/v1/limits?account={}", later.id)).await;
     assert_eq!(limits.data()["accounts"][0]["paused"]["reason"], reason);
+    let held = async || {
+        let path = format!("/v1/limits?brand={}&held=true", scene.brand);
+        scene.api.get(&path).await.data()["accounts"].as_array().unwrap().len()
+    };
+    assert_eq!(held().await, 3);
 
     // Neither a Redis that has forgotten it nor the word for one account lets anything out.
     open_in_redis(scene.fleet, &format!("account:x:default:{}", uuid(&first))).await;
@@ -93,6 +102,7 @@ async fn a_paused_brand_holds_what_it_has_and_will_have_until_it_is_resumed() {
     let why = until_parked(&scene, &posts[2], &own).await;
     assert!(why.contains("stocktaking") && !why.starts_with("The brand"), "{why}");
     assert_eq!(paused(&scene).await, both[1..]);
+    assert_eq!(held().await, 1);
     order(&scene, &own, "/resume", json!({})).await.data();
     scene.published(&posts[2]).await;
     assert_eq!(scene.accepted(&own).await.len(), 1);

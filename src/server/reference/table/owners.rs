@@ -222,6 +222,7 @@ pub(super) fn tenant() -> Vec<Operation> {
         get("/v1/limits", "listLimits", "Shows every limit, and what is left of it.")
             .asks("brand", text(), "Accounts of this brand.")
             .asks("account", text(), "This account alone.")
+            .asks("held", json!({"type": "boolean"}), "Those alone that a limit or a pause holds.")
             .asks("before", text(), "The `nextCursor` of a page.")
             .asks("limit", count(100), "Accounts of a page; 20 without it.")
             .gives_with::<WholeLimits>(200, "The limits, and a page of accounts.", cursor()),

@@ -13,8 +13,6 @@ mod crash;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]
-mod model;
-#[cfg(test)]
 mod operate;
 #[cfg(test)]
 mod security;

@@ -94,7 +94,7 @@ beside lint env CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/lint" bash -c lint
 step build cargo test --workspace --no-run --quiet
 # Most tests wait for clocks and leases, or for their turn on the processors.
 step tests env RUST_TEST_THREADS=$(($(nproc) + 3)) cargo test --workspace --quiet
-step model cargo test --quiet --test all two_hundred_thousand -- --ignored --nocapture
+step model cargo test --quiet --workspace --test model two_hundred_thousand -- --ignored --nocapture
 if [ -n "$long" ]; then
   step long cargo test --workspace --quiet -- --ignored
 fi

@@ -2,6 +2,7 @@
 
 mod deployment;
 pub mod metrics;
+mod model;
 mod quick_start;
 pub mod settings;
 mod simulators;

@@ -1,9 +1,10 @@
 //! The kill run: 200 posts go out while the process that sends them dies 34 times.
 
 use super::writer::{Ended, Writer, outcomes};
-use crate::support::{Fleet, eventually, say};
+use crate::support::chance::Chance;
+use crate::support::{Fleet, eventually, say, seed};
+use base::clock;
 use base::crash::POINTS;
-use base::{clock, rng};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,19 +22,6 @@ const RANDOM_WITHIN_MS: u64 = 350;
 const NETWORK_MS: &str = "40";
 /// A lease, an intent's deadline and a wait for a container, several times over.
 const SPARED_WITHIN: Duration = Duration::from_secs(120);
-
-/// Chance that a printed seed repeats (splitmix64).
-pub(super) struct Chance(pub u64);
-
-impl Chance {
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-}
 
 /// Limits of the simulators that fifty posts and what death wastes do not reach.
 fn raised() -> Vec<(&'static str, Value)> {
@@ -90,21 +78,15 @@ async fn die(fleet: &mut Fleet, writer: &mut Writer, death: Death, further: usiz
 }
 
 fn deaths(seed: u64) -> Vec<Death> {
-    let mut chance = Chance(seed);
+    let mut chance = Chance::new(seed);
     let mut deaths: Vec<Death> =
         POINTS.iter().map(|point| Death::At(point, 1 + chance.below(3))).collect();
     deaths.extend((0..RANDOM_DEATHS).map(|_| Death::After(chance.below(RANDOM_WITHIN_MS))));
     // The named and the random ones take turns in an order of their own.
     for at in (1..deaths.len()).rev() {
-        deaths.swap(at, usize::try_from(chance.below(at as u64 + 1)).unwrap());
+        deaths.swap(at, chance.index(at + 1));
     }
     deaths
-}
-
-pub(super) fn seed() -> u64 {
-    let given = std::env::var("POSTFLEET_TEST_SEED").ok();
-    let given = given.map(|seed| seed.parse().expect("POSTFLEET_TEST_SEED is a number"));
-    given.unwrap_or_else(|| rng::nonce().unsigned_abs())
 }
 
 /// Three deaths around one job convict it, whoever caused them; and a life that is short on a busy
@@ -170,8 +152,7 @@ async fn report(fleet: &Fleet, ended: &[Ended], deaths: usize, since: Instant) {
 #[tokio::test]
 async fn no_death_at_any_point_loses_a_post_or_sends_it_twice() {
     let since = clock::stopwatch();
-    let seed = seed();
-    say(format_args!("kill run: POSTFLEET_TEST_SEED={seed}"));
+    let seed = seed("kill run");
     // A network's delay keeps calls under way when death comes.
     let mut fleet = Fleet::start(&["--delay-ms", NETWORK_MS], &[]).await;
     let mut writer = Writer::new(&fleet, "kill", POSTS, ACCOUNTS).await;
@@ -185,8 +166,7 @@ async fn no_death_at_any_point_loses_a_post_or_sends_it_twice() {
 #[tokio::test]
 async fn no_death_loses_or_doubles_a_post_on_any_platform() {
     let since = clock::stopwatch();
-    let seed = seed();
-    say(format_args!("kill run on all platforms: POSTFLEET_TEST_SEED={seed}"));
+    let seed = seed("kill run on all platforms");
     // What a death wastes counts against the daily limits of 50 and 100 posts, so they are raised
     // here, on both sides.
     let factor = ["INSTAGRAM", "YOUTUBE", "LINKEDIN", "THREADS"]

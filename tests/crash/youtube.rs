@@ -1,11 +1,11 @@
 //! An upload in pieces whose worker dies again and again.
 
-use super::run::{Chance, seed};
 use super::servers::signal;
 use super::wire::Wire;
+use crate::support::chance::Chance;
 use crate::support::files::FILM;
 use crate::support::worker::Worker;
-use crate::support::{Fleet, Scene, eventually, say};
+use crate::support::{Fleet, Scene, eventually, say, seed};
 use base::clock;
 use serde_json::json;
 use std::time::Duration;
@@ -47,7 +47,7 @@ fn cuts(chance: &mut Chance) -> Vec<u64> {
     let is_short = loop {
         let mut drawn = vec![false; CUTS];
         while drawn.iter().filter(|is_short| **is_short).count() < shorts {
-            drawn[usize::try_from(chance.below(CUTS as u64)).unwrap()] = true;
+            drawn[chance.index(CUTS)] = true;
         }
         if !drawn.windows(2).any(|pair| pair == [true, true]) {
             break drawn;
@@ -74,8 +74,7 @@ fn publisher(fleet: &Fleet, wire: &Wire, left: Option<u64>) -> Worker {
 #[tokio::test]
 async fn an_upload_that_is_cut_off_again_and_again_goes_on_where_it_was() {
     let since = clock::stopwatch();
-    let seed = seed();
-    say(format_args!("upload with cuts: POSTFLEET_TEST_SEED={seed}"));
+    let seed = seed("upload with cuts");
     let fleet = Fleet::start(&["--without-workers"], &SWIFTER).await;
     let scene = Scene::on(&fleet, "cut").await;
     let account = scene.connect_on(("youtube", None), "cut").await;
@@ -92,7 +91,7 @@ async fn an_upload_that_is_cut_off_again_and_again_goes_on_where_it_was() {
         Worker::start_as(&fleet, "clock", &["work", "--roles", "relay,sweep,fan-out"], &[]);
 
     let (mut sent, mut growth) = (0, 0);
-    let cuts = cuts(&mut Chance(seed));
+    let cuts = cuts(&mut Chance::new(seed));
     for (number, cut) in cuts.iter().enumerate() {
         let mut worker = publisher(&fleet, &wire, Some(*cut));
         let what = format!("worker {number} is cut off behind {cut} bytes");

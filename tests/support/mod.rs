@@ -7,6 +7,8 @@ pub mod alone;
 pub mod api;
 pub mod breaking;
 pub mod browser;
+#[path = "../../src/queue/tests/model/chance.rs"]
+pub mod chance;
 pub mod contract;
 pub mod files;
 pub mod fleet;
@@ -33,4 +35,4 @@ pub use lossy::Lossy;
 pub use receiver::{Got, Receiver};
 pub use scene::{Account, Scene, Way};
 pub use switch::Switch;
-pub use wait::{eventually, say, turn};
+pub use wait::{eventually, say, seed, turn};

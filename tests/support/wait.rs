@@ -1,6 +1,6 @@
 //! Waiting for facts, and saying things past the capture of test output.
 
-use base::clock;
+use base::{clock, rng};
 use std::io::Write;
 use std::time::Duration;
 
@@ -33,6 +33,15 @@ pub async fn eventually<T>(
 pub fn say(line: impl std::fmt::Display) {
     let mut stderr = std::io::stderr().lock();
     writeln!(stderr, "{line}").unwrap();
+}
+
+/// What chance follows in `what`: said, so that a failure can be had again.
+pub fn seed(what: &str) -> u64 {
+    let given = std::env::var("POSTFLEET_TEST_SEED").ok();
+    let given = given.map(|seed| seed.parse().expect("POSTFLEET_TEST_SEED is a number"));
+    let seed = given.unwrap_or_else(|| rng::nonce().unsigned_abs());
+    say(format_args!("{what}: POSTFLEET_TEST_SEED={seed}"));
+    seed
 }
 
 /// A turn among the runs that keep the whole machine busy: beside each other they would wait for

@@ -3,7 +3,7 @@
 use super::{File, Finding};
 
 /// Each crate of ours with the others it may name. The root may name all.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("base", &["domain"]),
     ("store", &["domain", "base"]),
@@ -15,6 +15,7 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("server", &["app", "domain", "base"]),
     ("workers", &["app", "queue", "domain", "base"]),
     ("client", &[]),
+    ("model", &[]),
 ];
 
 /// Foreign crates that few may use, with those few. `postfleet` is the root.

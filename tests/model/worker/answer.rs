@@ -1,9 +1,9 @@
 //! What follows from the end of a call.
 
 use super::{Plan, RELEASED_MS, Stage, Task, Trip};
-use crate::model::layout::Op;
-use crate::model::ledger::Kind;
-use crate::model::world::World;
+use crate::layout::Op;
+use crate::ledger::Kind;
+use crate::world::World;
 use domain::courier::{End, Safeguard};
 use domain::decision::{Decision, History, decide};
 use domain::delivery::Status;

@@ -1,7 +1,7 @@
 //! One effect of the courier after the other.
 
 use super::{INTENT_MARGIN, Plan, Stage, Task, Trip};
-use crate::model::world::World;
+use crate::world::World;
 use domain::courier::{Event, Order, Safeguard};
 use domain::delivery::Status;
 use domain::failure::Sent;

@@ -1,9 +1,9 @@
 //! What is written of an attempt, and what the queue is told of it.
 
 use super::{Plan, RELEASED_MS, Stage, Task};
-use crate::model::layout::Op;
-use crate::model::ledger::{Job, Kind, Settled, Taken};
-use crate::model::world::{World, wakeup};
+use crate::layout::Op;
+use crate::ledger::{Job, Kind, Settled, Taken};
+use crate::world::{World, wakeup};
 use domain::courier::Safeguard;
 use domain::delivery::Status;
 use domain::standing::{Change, Hold, Wake};

@@ -3,15 +3,22 @@
 //!
 //! Instants lie an hour from now, so that no guard depends on how fast a machine is.
 
-use super::chance::Chance;
-use super::layout::Id;
-use super::ledger::{self, Kind, Ledger, Row};
-use crate::support::Fleet;
+#[path = "../../src/queue/tests/model/layout.rs"]
+#[expect(dead_code, reason = "the tests of the queue use more of it")]
+mod layout;
+#[path = "../model/ledger.rs"]
+#[expect(dead_code, reason = "histories use more of it")]
+mod ledger;
+
+use crate::support::chance::Chance;
+use crate::support::{Fleet, seed};
 use base::rng;
 use domain::delivery::Status;
 use domain::id::{AccountId, DeliveryId, PostId, TenantId};
 use domain::standing::{Change, Hold, Outcome, Wake};
 use domain::time::Timestamp;
+use layout::Id;
+use ledger::{Kind, Ledger, Row};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, Row as _};
 use std::collections::BTreeMap;
@@ -393,8 +400,7 @@ fn expected(row: &Row) -> Seen {
 // case: P-model-agrees
 #[tokio::test]
 async fn the_model_of_postgres_does_what_the_statements_do() {
-    let seed = super::seed();
-    println!("ledger beside Postgres: POSTFLEET_TEST_SEED={seed}");
+    let seed = seed("ledger beside Postgres");
     let url = database().await;
     connect(&url).await.migrate().await.unwrap();
     for history in 0..HISTORIES {

@@ -1,33 +1,11 @@
-//! Random histories of workers that publish: the adapter of X and its simulator, the decisions,
-//! the courier and the changes of production, between a model of Postgres and the queue's model,
-//! in virtual time.
-//!
-//! Each history kills, stalls, cuts, loses, sets clocks, edits and cancels for a while; then all is
-//! well and every delivery has to end. Nothing is lost, nothing is out twice, nothing is early.
-//! With any one safeguard off the same histories must fail. A failure tells its shortest history,
-//! and the seed it prints repeats it as the first one (`POSTFLEET_TEST_SEED`).
+//! Runs histories until one breaks a rule, and tells the shortest that does.
 
-mod agree;
-#[path = "../../src/queue/tests/model/chance.rs"]
-mod chance;
-mod history;
-#[path = "../../src/queue/tests/model/layout.rs"]
-#[expect(dead_code, reason = "the tests of the queue use more of it")]
-mod layout;
-mod ledger;
-mod platform;
-#[path = "../../src/queue/tests/model/shard.rs"]
-#[expect(dead_code, reason = "the tests of the queue use more of it")]
-mod shard;
-mod worker;
-mod world;
-
+use crate::history::{Plan, run};
+use crate::world::Seen;
 use base::{clock, rng};
 use domain::courier::{Safeguard, Safeguards};
-use history::{Plan, run};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use world::Seen;
 
 /// Some seconds of two cores, beside the tests that need them too.
 const HISTORIES: u64 = 20_000;

@@ -121,7 +121,8 @@ impl Store {
                  CASE WHEN a.status <> 'disconnected' THEN c.expires_at END AS expires_at,
                  CASE WHEN a.status = 'connected' THEN j.due_at END AS next_refresh_at,
                  p.closed_at AS paused_at, p.reason AS pause_reason, p.scope_key AS pause_key,
-                 p.actor AS pause_actor, g.scope_key AS gate_scope, g.until_at AS gate_until, g.reason AS gate_reason, n.waiting, n.failed,
+                 p.actor AS pause_actor, g.scope_key AS gate_scope, g.until_at AS gate_until,
+                 g.reason AS gate_reason, n.waiting, n.failed,
                  clock_timestamp() AS now
              FROM accounts a
              JOIN brands b ON b.id = a.brand_id

@@ -97,7 +97,8 @@ fn shut_shown(one: &Shut) -> Value {
     json!({
         "scope": one.gate.scope_key, "since": one.since, "until": one.gate.until,
         "reason": one.gate.reason, "isPause": one.gate.until == PAUSE_ENDS,
-        "by": one.by, "tenant": one.tenant, "brand": one.brand, "platform": one.platform, "handle": one.handle,
+        "by": one.by, "tenant": one.tenant, "brand": one.brand,
+        "platform": one.platform, "handle": one.handle,
     })
 }
 

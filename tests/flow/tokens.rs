@@ -165,7 +165,7 @@ async fn a_revoked_account_fails_its_posts_until_it_is_connected_again() {
     let got = upstream.until("the upstream app is told", |got| !got.is_empty()).await;
     let event = &got[0].json;
     assert_eq!((&event["type"], &event["subject"]), (&hook["events"][0], &json!(account.id)));
-    assert_eq!(event["data"]["handle"], account.handle, "{event}");
+    assert_eq!(event["data"]["handle"], format!("@{}", account.handle), "{event}");
     assert!(!event["data"]["reason"].as_str().unwrap().is_empty(), "{event}");
 
     let again = scene.connect_as(account.way, &account.handle).await;

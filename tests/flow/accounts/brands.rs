@@ -71,7 +71,8 @@ async fn a_paused_brand_holds_what_it_has_and_will_have_until_it_is_resumed() {
         posts.push(post);
     }
     let of = |kind: &str, name: &str, reason: &str| [json!(kind), json!(name), json!(reason)];
-    let both = [of("brand", &scene.brand, reason), of("account", &own.handle, "stocktaking")];
+    let handle = format!("@{}", own.handle);
+    let both = [of("brand", &scene.brand, reason), of("account", &handle, "stocktaking")];
     assert_eq!(paused(&scene).await, both);
     let limits = scene.api.get(&format!("/v1/limits?account={}", later.id)).await;
     assert_eq!(limits.data()["accounts"][0]["paused"]["reason"], reason);

@@ -52,10 +52,8 @@ async fn a_platform_is_paused(scene: &Scene<'_>, accounts: &[Account; 2], config
 
 /// The same over the port of the operators, by a token of one's own.
 async fn an_operator_says_it_over_the_private_port(scene: &Scene<'_>, account: &Account) {
-    let url = &scene.fleet.place().private_url;
     let ask = async |method: Method, what: &str, token: &str, body: Option<Value>| {
-        let request = reqwest::Client::new().request(method, format!("{url}/pauses{what}"));
-        let request = request.bearer_auth(token);
+        let request = scene.api.ordered(method, &format!("/pauses{what}"), token);
         let answer = send(match body {
             Some(body) => request.json(&body),
             None => request,

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use store::accounts::Account;
 use store::jobs::Arm;
 use store::overviews::{Overview, Sought};
+use store::pauses::Pause;
 use utoipa::ToSchema;
 
 /// Accounts of a brand that are shown at once.
@@ -68,10 +69,21 @@ pub struct AccountPage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Pause)]
 pub struct PauseView {
+    /// What is to be resumed: the `account`, or its whole `brand`.
+    pub scope: &'static str,
     /// Since when.
     pub at: Timestamp,
+    /// Whose word it was, as the audit names him, where that is known.
+    pub by: Option<String>,
     /// Why.
     pub reason: String,
+}
+
+impl PauseView {
+    pub(crate) fn of(pause: &Pause) -> Self {
+        let Pause { of, at, reason, by } = pause;
+        Self { scope: of.as_str(), at: *at, by: by.clone(), reason: reason.clone() }
+    }
 }
 
 /// The limits that an owner has set; `null` is none.
@@ -144,7 +156,7 @@ pub async fn list(app: &App, caller: &Caller, asked: Asked<'_>) -> Answer<Vec<Ac
     let Asked { platform, status, before, limit, .. } = asked;
     let only = caller.access.limited_to();
     let only = only.as_deref();
-    let sought = Sought { id: None, brand, only, platform, status, before };
+    let sought = Sought { brand, only, platform, status, before, ..Sought::default() };
     let found = app.0.store.overviews(caller.tenant, sought, i64::from(limit)).await?;
     Ok(Ok(found.iter().map(page).collect()))
 }
@@ -283,7 +295,7 @@ fn health_of(overview: &Overview) -> Health {
         handle: &account.handle,
         status: account.status,
         reason: account.status_reason.as_deref(),
-        paused: overview.pause.as_ref().map(|pause| (pause.at, pause.reason.as_str())),
+        paused: overview.pause.as_ref().map(|pause| (pause.of, pause.at, pause.reason.as_str())),
         limited: overview.gate.as_ref().map(|gate| (gate.until, gate.reason.as_str())),
         token_ends_at: overview.token_ends_at,
         next_refresh_at: overview.next_refresh_at,
@@ -311,10 +323,7 @@ pub(crate) fn page(overview: &Overview) -> AccountPage {
         token_expires_at: overview.token_ends_at,
         next_refresh_at: overview.next_refresh_at,
         scopes: account.scopes.clone(),
-        paused: overview
-            .pause
-            .as_ref()
-            .map(|pause| PauseView { at: pause.at, reason: pause.reason.clone() }),
+        paused: overview.pause.as_ref().map(PauseView::of),
         limits: LimitsView { posts_per_day, min_gap_s },
         health: HealthView { word, sentence },
         deliveries: DeliveriesView {

@@ -3,12 +3,17 @@
 //! A platform or a registration is a gate in Redis, told of before this returns. A queue is no
 //! gate: each process reads with its next sign of life that it claims nothing from it.
 
+use crate::App;
 use base::Fault;
+use domain::id::AccountId;
+use domain::time::Timestamp;
 use queue::{Gate, Queue};
+use serde::Serialize;
 use store::Store;
 use store::halts::{Halt, Shut};
 use store::pauses::PAUSE_ENDS;
 use store::presence::queue_pause;
+use uuid::Uuid;
 
 /// Who is named where no key is.
 pub const OPERATOR: &str = "operator";
@@ -59,7 +64,24 @@ impl Target {
         known("queue", name, &crate::queues::all()).map(Self::Queue)
     }
 
-    fn scope_key(&self) -> String {
+    /// What a subject names: `platform:x`, `app:x:default` or `queue:webhook`.
+    ///
+    /// # Errors
+    /// When it names nothing; the words say what there is.
+    pub fn parse(subject: &str) -> Result<Self, Fault> {
+        let (kind, name) = subject.split_once(':').unwrap_or((subject, ""));
+        match (kind, name.split_once(':')) {
+            ("platform", _) => Self::platform(name),
+            ("app", Some((platform, app))) => Self::app(platform, app),
+            ("queue", _) => Self::queue(name),
+            _ => Err(Fault::new(format_args!(
+                "nothing is called {subject:?}; there are: platform:NAME, app:PLATFORM:NAME, \
+                 queue:NAME"
+            ))),
+        }
+    }
+
+    pub(crate) fn scope_key(&self) -> String {
         match self {
             Self::Platform(name) => crate::targets::platform_gate(name),
             Self::App(platform, app) => format!("app:{platform}:{app}"),
@@ -94,25 +116,40 @@ fn known(kind: &str, name: &str, all: &[String]) -> Result<String, Fault> {
     }
 }
 
+/// Who says what of what, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// What it is about.
+    pub target: &'a Target,
+    /// Who, as the audit names him.
+    pub actor: &'a str,
+    /// Why.
+    pub reason: &'a str,
+}
+
+impl Order<'_> {
+    /// Has the store write it, and tells whether that changed anything.
+    async fn write(&self, store: &Store, is_pause: bool) -> Result<bool, Fault> {
+        let (scope_key, subject) = (self.target.scope_key(), self.target.subject());
+        let halt = Halt {
+            scope_key: &scope_key,
+            subject: &subject,
+            platform: self.target.name(),
+            actor: self.actor,
+            reason: self.reason,
+        };
+        if is_pause { store.halt(halt).await } else { store.unhalt(halt).await }
+    }
+}
+
 /// Pauses it until it is resumed. `false` where it was paused for this reason already.
 ///
 /// # Errors
 /// When Postgres or Redis fails; once more is harmless.
-pub async fn pause(
-    (store, queue): (&Store, &Queue),
-    target: &Target,
-    reason: &str,
-) -> Result<bool, Fault> {
-    let (scope_key, subject) = (target.scope_key(), target.subject());
-    let halt = Halt {
-        scope_key: &scope_key,
-        subject: &subject,
-        platform: target.name(),
-        actor: OPERATOR,
-        reason,
-    };
-    let is_new = store.halt(halt).await?;
-    if target.name().is_some() {
+pub async fn pause((store, queue): (&Store, &Queue), order: Order<'_>) -> Result<bool, Fault> {
+    let is_new = order.write(store, true).await?;
+    if order.target.name().is_some() {
+        let scope_key = order.target.scope_key();
         queue.close_gate(&Gate { scope_key, until: PAUSE_ENDS }).await?;
     }
     Ok(is_new)
@@ -122,21 +159,10 @@ pub async fn pause(
 ///
 /// # Errors
 /// When Postgres or Redis fails; once more is harmless.
-pub async fn resume(
-    (store, queue): (&Store, &Queue),
-    target: &Target,
-    reason: &str,
-) -> Result<bool, Fault> {
-    let (scope_key, subject) = (target.scope_key(), target.subject());
-    let halt = Halt {
-        scope_key: &scope_key,
-        subject: &subject,
-        platform: target.name(),
-        actor: OPERATOR,
-        reason,
-    };
-    let was_paused = store.unhalt(halt).await?;
-    if target.name().is_some() {
+pub async fn resume((store, queue): (&Store, &Queue), order: Order<'_>) -> Result<bool, Fault> {
+    let was_paused = order.write(store, false).await?;
+    if order.target.name().is_some() {
+        let scope_key = order.target.scope_key();
         let limit = store.closed_gates().await?.into_iter().find(|one| one.scope_key == scope_key);
         match limit {
             // The platform's own limit: it was not a person who shut it.
@@ -147,6 +173,62 @@ pub async fn resume(
         }
     }
     Ok(was_paused)
+}
+
+/// A pause, as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PausedView {
+    /// What is paused: `platform:x`, `app:x:default`, `queue:webhook`, `brand:acme` or `account:…`.
+    pub subject: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// By whose word, where that was written down.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Whose, where it is a tenant's.
+    pub tenant: Option<String>,
+    /// The account's name, where it is one.
+    pub handle: Option<String>,
+}
+
+/// Pauses or resumes, from a process of the fleet.
+///
+/// # Errors
+/// When Postgres or Redis fails; once more is harmless.
+pub async fn carry_out(app: &App, order: Order<'_>, is_pause: bool) -> Result<bool, Fault> {
+    let parts = (&app.0.store, &app.0.queue);
+    match is_pause {
+        true => pause(parts, order).await,
+        false => resume(parts, order).await,
+    }
+}
+
+/// Everything that people have paused, of all tenants.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn everything_paused(app: &App) -> Result<Vec<PausedView>, Fault> {
+    let shut = everything_shut(&app.0.store).await?;
+    Ok(shut.into_iter().filter(|one| one.gate.until == PAUSE_ENDS).map(paused).collect())
+}
+
+fn paused(shut: Shut) -> PausedView {
+    let Shut { gate, since, by, brand, handle, tenant, platform: _ } = shut;
+    let subject = match gate.scope_key.strip_prefix("pause:") {
+        None => gate.scope_key,
+        Some(queue) if queue.starts_with("queue:") => queue.to_owned(),
+        Some(key) => match (key.strip_prefix("brand:"), brand) {
+            (Some(_), Some(slug)) => format!("brand:{slug}"),
+            (Some(id), None) => format!("brand:{id}"),
+            (None, _) => {
+                let id = Uuid::try_parse(key).map(AccountId::new);
+                format!("account:{}", id.map_or_else(|_| key.to_owned(), |id| id.to_string()))
+            }
+        },
+    };
+    PausedView { subject, since, by, reason: gate.reason, tenant, handle }
 }
 
 /// Everything that is shut, limits and pauses, of all tenants.
@@ -171,6 +253,13 @@ mod tests {
         assert!(Target::queue("publish:x").is_ok());
         for refused in [Target::platform("y"), Target::app("x", "other"), Target::queue("posts")] {
             let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains("there are: "), "{refused}");
+        }
+        for subject in ["platform:x", "app:x:default", "queue:publish:x"] {
+            assert_eq!(Target::parse(subject).unwrap().subject(), subject);
+        }
+        for nothing in ["x", "app:x", "brand:acme", "platform:", "app:x:other"] {
+            let refused = Target::parse(nothing).unwrap_err().to_string();
             assert!(refused.contains("there are: "), "{refused}");
         }
     }

@@ -50,6 +50,7 @@ pub mod operate;
 pub mod order;
 pub mod origin;
 pub mod pause;
+pub mod pauses;
 pub mod preflight;
 pub mod presence;
 pub mod publish;

@@ -96,7 +96,7 @@ pub struct AccountLimits {
     pub windows: Option<Vec<Window>>,
     /// The gate that holds what is due on it.
     pub parked: Option<Parked>,
-    /// It is paused, until somebody resumes it.
+    /// It or its brand is paused, until somebody resumes it.
     pub paused: Option<PauseView>,
     /// Deliveries that wait for their time or are under way; 2,000 stands for more.
     pub waiting: u64,
@@ -136,6 +136,8 @@ pub struct Asked<'a> {
     pub brand: Option<&'a str>,
     /// This one alone.
     pub account: Option<AccountId>,
+    /// Those alone that a gate or a pause holds now.
+    pub is_held: bool,
     /// Those that come after this one.
     pub before: Option<AccountId>,
     /// How many.
@@ -157,7 +159,7 @@ pub async fn show(app: &App, caller: &Caller, asked: Asked<'_>) -> Answer<Limits
     };
     let only = caller.access.limited_to();
     let sought = Sought { id: asked.account, brand, only: only.as_deref(), ..Sought::default() };
-    let sought = Sought { before: asked.before, ..sought };
+    let sought = Sought { before: asked.before, is_held: asked.is_held, ..sought };
     let found = store.overviews(caller.tenant, sought, i64::from(asked.limit)).await?;
     let limits = store.tenant_limits(caller.tenant).await?;
     let used = store.used(caller.tenant).await?;
@@ -267,10 +269,7 @@ async fn account(app: &App, overview: &Overview) -> AccountLimits {
             retry_after: u64::try_from(seconds(gate.until)).unwrap_or(u64::MAX),
             reason: gate.reason.clone(),
         }),
-        paused: overview
-            .pause
-            .as_ref()
-            .map(|pause| PauseView { at: pause.at, reason: pause.reason.clone() }),
+        paused: overview.pause.as_ref().map(PauseView::of),
         waiting: u64::try_from(overview.waiting).unwrap_or(0),
     }
 }

@@ -8,6 +8,7 @@ use crate::accounts::{self, AccountPage, found};
 use crate::caller::Caller;
 use crate::{Answer, App, preflight};
 use base::Fault;
+use domain::account::Paused;
 use domain::id::AccountId;
 use queue::Gate;
 use store::accounts::Account;
@@ -50,7 +51,7 @@ pub(crate) async fn shut(app: &App, lane: &str) {
     }
 }
 
-/// Wakes an account. One that is not paused stays as it is.
+/// Wakes an account. One that is not paused stays as it is, and one of a paused brand rests on.
 ///
 /// # Errors
 /// When Postgres or Redis fails; a lane that Redis holds shut is opened by asking once more.
@@ -70,7 +71,10 @@ pub async fn resume(app: &App, caller: &Caller, id: AccountId) -> Answer<Account
             overview.gate.as_ref().filter(|g| g.scope_key.starts_with("account:")).map(|g| g.until)
         }
     };
-    open(app, &lane, limited).await?;
+    let is_brands = overview.pause.as_ref().is_some_and(|pause| pause.of == Paused::Brand);
+    if !is_brands {
+        open(app, &lane, limited).await?;
+    }
     if resumed.is_some() {
         tracing::info!(account = %id, actor, "an account is resumed");
         preflight::look_again(app, id).await;

@@ -8,7 +8,7 @@ use crate::quarantine::{Place, Stay};
 use crate::targets::{self, Address};
 use crate::{App, HORIZON, versions};
 use base::Fault;
-use domain::account::Status;
+use domain::account::{Paused, Status};
 use domain::capability::{self, Profile};
 use domain::content::Content;
 use domain::failure::Scope;
@@ -203,7 +203,11 @@ fn down(overview: &Overview) -> Option<Down> {
         Status::Damaged => "damaged",
         Status::Connected => {
             let pause = overview.pause.as_ref()?;
-            return Some(Down { kind: "paused", reason: pause.reason.clone() });
+            let reason = match pause.of {
+                Paused::Account => pause.reason.clone(),
+                Paused::Brand => format!("its whole brand is ({})", pause.reason),
+            };
+            return Some(Down { kind: "paused", reason });
         }
     };
     Some(Down { kind, reason })

@@ -5,6 +5,7 @@ mod copies;
 mod error;
 mod operations;
 
+pub(crate) use brands::brand_view;
 pub use brands::{BrandView, brands, ensure_brand};
 pub use copies::{CopiesView, CopyView};
 pub use error::ErrorView;

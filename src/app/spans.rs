@@ -11,6 +11,7 @@ use http::Request;
 use queue::Claimed;
 use store::deliveries::Loaded;
 use store::jobs::JobKind;
+use store::messages::Owed;
 
 /// Wake-ups are owed to a queue.
 pub(crate) fn send(parent: &Span, queue: &'static str) -> Span {
@@ -77,6 +78,46 @@ pub(crate) fn call<B>(
         span.set("postfleet.endpoint", endpoint);
     }
     span
+}
+
+/// A message to an endpoint. The first attempt is a part of the trace of its post; a further one may
+/// come days later.
+pub(crate) fn message(claimed: &Claimed, owed: &Owed) -> Span {
+    let post = owed.traceparent.as_deref();
+    let cause = if owed.attempts == 0 { Cause::Part(post) } else { Cause::Again(post) };
+    let span = Span::begin(Kind::Consumer, cause, || format!("process {}", claimed.queue));
+    of_queue(&span, &claimed.queue, "process");
+    if span.is_kept() {
+        span.set("messaging.message.id", claimed.subject.to_string());
+        span.set("postfleet.event.id", owed.event.to_string());
+        span.set("postfleet.event.type", owed.kind.clone());
+        span.set("postfleet.webhook.id", owed.webhook.to_string());
+        span.set("postfleet.attempt", i64::from(owed.attempts) + 1);
+        if owed.stream.starts_with("pst_") {
+            span.set("postfleet.post.id", owed.stream.clone());
+        }
+    }
+    span
+}
+
+/// The call of an endpoint, which is its owner's: it is named by its id alone.
+pub(crate) fn told(sending: &Span) -> Span {
+    let span = sending.part(Kind::Client, || "POST webhook".to_owned());
+    span.set("http.request.method", "POST");
+    span
+}
+
+/// What an endpoint answered; no status is no answer.
+pub(crate) fn heard(span: &Span, status: Option<u16>) {
+    match status {
+        Some(status) => {
+            span.set("http.response.status_code", i64::from(status));
+            if !(200..300).contains(&status) {
+                span.fail("not_taken");
+            }
+        }
+        None => span.fail("no_reply"),
+    }
 }
 
 /// What a call came to, in one of few words.

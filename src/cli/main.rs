@@ -16,7 +16,8 @@ use clap::{Parser, Subcommand};
 use commands::{
     accounts, api_keys, audit, backup as backup_command, bench, calendar, connect,
     dev as dev_command, doctor, inbox, keys, limits, pause, post, posts, ready, recover, redis_acl,
-    restore, retry, review, roles, sim as sim_command, slots, status, tenants, why, workers,
+    restore, retry, review, reviews, roles, sim as sim_command, slots, status, tenants, why,
+    workers,
 };
 use std::process::ExitCode;
 
@@ -72,6 +73,8 @@ enum Command {
     Why(why::Arguments),
     /// Settles by hand a delivery of which nobody knows whether it is out.
     Review(review::Arguments),
+    /// Lists what waits for a person: since when, why, and the way out.
+    Reviews(reviews::Arguments),
     /// Sends again, in one action, what failed of one cause, or counts it.
     Retry(retry::Arguments),
     /// Measures the fleet on this machine.
@@ -143,6 +146,7 @@ async fn run(command: Command) -> Result<ExitCode, Fault> {
         Command::Status(arguments) => return status::run(&arguments).await,
         Command::Retry(arguments) => return retry::run(&arguments).await,
         Command::Review(arguments) => return review::run(&arguments).await,
+        Command::Reviews(arguments) => return reviews::run(&arguments).await,
         Command::Accounts(arguments) => return accounts::run(&arguments).await,
         Command::Calendar(arguments) => return calendar::run(&arguments).await,
         Command::Limits(arguments) => return limits::run(&arguments).await,

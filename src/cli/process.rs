@@ -45,7 +45,8 @@ impl Process {
         let metrics = telemetry::install_metrics()?;
         let exports = trace::start(&config.telemetry, role)?;
         let shutdown = Shutdown::on_signal(config.shutdown.drain_within()?)?;
-        let operators = Operators::new(move || metrics.render(), shutdown.asked.clone());
+        let crew = config.server.operators.clone();
+        let operators = Operators::new(move || metrics.render(), shutdown.asked.clone(), crew);
         let (end, mut tasks) = (CancellationToken::new(), JoinSet::new());
         if let Some(port) = port {
             let served = operators.clone().serve(port, end.clone());

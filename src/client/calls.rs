@@ -199,6 +199,23 @@ impl Client {
         send(self.request(Method::POST, &["v1", "accounts", account_id, "resume"])?).await
     }
 
+    /// Puts a brand to rest until it is resumed, with the accounts that it has or will have.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn pause_brand(&self, slug: &str, reason: &str) -> Result<Brand, Error> {
+        let path = ["v1", "brands", slug, "pause"];
+        send(self.request(Method::POST, &path)?.json(&json!({"reason": reason}))).await
+    }
+
+    /// Wakes a brand; accounts that were paused for themselves rest on.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn resume_brand(&self, slug: &str) -> Result<Brand, Error> {
+        send(self.request(Method::POST, &["v1", "brands", slug, "resume"])?).await
+    }
+
     /// Sets the limits of an account: posts a day (UTC) and seconds between two; `None` is none.
     ///
     /// # Errors

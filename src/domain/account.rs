@@ -34,6 +34,25 @@ impl Status {
     }
 }
 
+/// What was put to rest, where nothing leaves on an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Paused {
+    /// The account for itself.
+    Account,
+    /// Its whole brand.
+    Brand,
+}
+
+impl Paused {
+    /// The word in JSON, and in sentences.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Brand => "brand",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

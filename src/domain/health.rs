@@ -3,7 +3,7 @@
 //! Invariant: total and pure. The strongest reason is told, and it promises nothing that the rows
 //! do not owe.
 
-use crate::account::Status;
+use crate::account::{Paused, Status};
 use crate::time::Timestamp;
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ pub struct Facts<'a> {
     pub status: Status,
     /// Why, where it is not connected.
     pub reason: Option<&'a str>,
-    /// It is paused since then, for this reason.
-    pub paused: Option<(Timestamp, &'a str)>,
+    /// It or its brand is paused since then, for this reason.
+    pub paused: Option<(Paused, Timestamp, &'a str)>,
     /// A closed gate holds it until then, for this reason.
     pub limited: Option<(Timestamp, &'a str)>,
     /// When its token ends.
@@ -51,7 +51,9 @@ pub fn health(facts: &Facts<'_>) -> Health {
         (Status::NeedsReconnect, _, _) => ("needs_reconnect", broken(facts)),
         (Status::Damaged, _, _) => ("damaged", damaged(facts)),
         (Status::Disconnected, _, _) => ("disconnected", gone(facts)),
-        (Status::Connected, Some((since, reason)), _) => ("paused", paused(facts, since, reason)),
+        (Status::Connected, Some((what, since, reason)), _) => {
+            ("paused", paused(facts, (what, since), reason))
+        }
         (Status::Connected, None, Some((until, reason))) => {
             let reason = bare(reason);
             let handle = facts.handle;
@@ -82,8 +84,11 @@ fn gone(facts: &Facts<'_>) -> String {
     format!("{} was disconnected: {}", facts.handle, reason(facts, "somebody asked for it"))
 }
 
-fn paused(facts: &Facts<'_>, since: Timestamp, reason: &str) -> String {
-    let handle = facts.handle;
+fn paused(facts: &Facts<'_>, (what, since): (Paused, Timestamp), reason: &str) -> String {
+    let handle = match what {
+        Paused::Account => facts.handle.to_owned(),
+        Paused::Brand => format!("The brand of {}", facts.handle),
+    };
     format!("{handle} is paused since {since} until somebody resumes it: {}", bare(reason))
 }
 
@@ -151,7 +156,7 @@ mod tests {
     #[test]
     fn the_strongest_reason_has_the_word() {
         let limited = Some((NOW + HOUR, "too many calls."));
-        let paused = Some((NOW - HOUR, "holidays"));
+        let paused = Some((Paused::Account, NOW - HOUR, "holidays"));
         let held = Facts { paused, limited, ..well() };
         let ends = |after: Duration, next_refresh_at| Facts {
             token_ends_at: Some(NOW + after),
@@ -181,6 +186,16 @@ mod tests {
                 "{health:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_pause_says_whether_the_account_or_its_brand_is_to_be_resumed() {
+        let told = |what| {
+            let paused = Some((what, NOW - HOUR, "holidays"));
+            health(&Facts { paused, ..well() }).sentence
+        };
+        assert!(told(Paused::Account).starts_with("@acme is paused since "));
+        assert!(told(Paused::Brand).starts_with("The brand of @acme is paused since "));
     }
 
     #[test]

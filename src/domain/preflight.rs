@@ -131,7 +131,7 @@ fn of_account(account: &Account, due: &Due) -> Vec<Risk> {
     };
     if let Some(Down { kind, reason }) = &account.down {
         let (state, way) = match *kind {
-            "paused" => ("is paused", "Resume the account before the post is due."),
+            "paused" => ("is paused", "Resume it before the post is due."),
             "disconnected" => {
                 ("was disconnected", "Connect the account again, or cancel the post.")
             }

@@ -33,7 +33,7 @@ pub const FAILING_MAX: Duration = Duration::from_secs(5 * 24 * 3_600);
 /// Patterns of one endpoint.
 pub const PATTERNS_MAX: usize = 50;
 /// What the first word of an event's kind may be.
-pub const FAMILIES: [&str; 5] = ["post", "delivery", "repost", "account", "webhook"];
+pub const FAMILIES: [&str; 6] = ["post", "delivery", "repost", "brand", "account", "webhook"];
 
 /// What the endpoint made of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! Invariant: total and pure. Whatever stands in the tables, there is a sentence, and it promises
 //! nothing that the rows do not owe.
 
+use crate::account::Paused;
 use crate::decision::ATTEMPTS_MAX;
 use crate::delivery::Status;
 use crate::failure::Scope;
@@ -36,8 +37,8 @@ pub struct Facts {
     pub gate: Option<Gate>,
     /// The account needs its owner, for this reason.
     pub needs_reconnect: Option<String>,
-    /// The account is paused, for this reason.
-    pub paused: Option<String>,
+    /// The account or its brand is paused, for this reason.
+    pub paused: Option<(Paused, String)>,
     /// The limits that the account's owner has set, in words.
     pub own_limits: Option<String>,
     /// What may keep it from going out in time.
@@ -148,15 +149,19 @@ fn waiting(facts: &Facts) -> String {
             bare(reason),
         );
     }
-    if let Some(reason) = &facts.paused {
+    if let Some((what, reason)) = &facts.paused {
         let told = format!(
-            "{} is paused ({}): it goes out {}once somebody resumes the account",
-            facts.account,
+            "{} is paused ({}): it goes out {}once somebody resumes the {}",
+            match what {
+                Paused::Account => facts.account.clone(),
+                Paused::Brand => format!("The brand of {}", facts.account),
+            },
             bare(reason),
             match facts.due_at > facts.now {
                 true => format!("at {} or ", at(facts, facts.due_at)),
                 false => String::new(),
             },
+            what.as_str(),
         );
         return chained(facts, told);
     }
@@ -320,10 +325,11 @@ fn sending(facts: &Facts) -> String {
 
 fn asking(facts: &Facts) -> String {
     let platform = &facts.platform;
-    let when = match facts.wake_at.filter(|wake_at| *wake_at > facts.now) {
-        _ if facts.paused.is_some() => "once somebody resumes the account".to_owned(),
-        Some(wake_at) => format!("at {}", at(facts, wake_at)),
-        None => "now".to_owned(),
+    let wake_at = facts.wake_at.filter(|wake_at| *wake_at > facts.now);
+    let when = match (&facts.paused, wake_at) {
+        (Some((what, _)), _) => format!("once somebody resumes the {}", what.as_str()),
+        (None, Some(wake_at)) => format!("at {}", at(facts, wake_at)),
+        (None, None) => "now".to_owned(),
     };
     match facts.absences {
         0 => format!(

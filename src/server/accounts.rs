@@ -79,11 +79,7 @@ pub(crate) async fn pause(
     AccountAt(id): AccountAt,
     JsonBody(body): JsonBody,
 ) -> Answered {
-    let mut fields = fields(&body)?;
-    let reason = fields.required_text("reason", "Say why; it is shown beside what waits.");
-    bound_reason(&mut fields, reason);
-    finish(fields)?;
-    let reason = base::text::clean(reason.unwrap_or_default().trim());
+    let reason = read_reason(&body)?;
     Ok(success(StatusCode::OK, pauses::pause(&app, &caller, id, &reason).await??))
 }
 
@@ -221,6 +217,15 @@ fn bounded<'a>(fields: &mut Fields<'a>, name: &'a str, max: u32) -> Option<u32> 
         fields.reject(rejection);
     }
     fitting
+}
+
+/// Why something is paused.
+pub(crate) fn read_reason(body: &Value) -> Result<String, Refusal> {
+    let mut fields = fields(body)?;
+    let reason = fields.required_text("reason", "Say why; it is shown beside what waits.");
+    bound_reason(&mut fields, reason);
+    finish(fields)?;
+    Ok(base::text::clean(reason.unwrap_or_default().trim()))
 }
 
 fn bound_reason(fields: &mut Fields<'_>, reason: Option<&str>) {

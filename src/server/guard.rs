@@ -42,13 +42,14 @@ const ROUTES: [(Method, &str, Scope); 11] = [
 ];
 
 /// What everything else below a folder takes: to read it, and to change it.
-const FOLDERS: [(&str, Scope, Scope); 16] = [
+const FOLDERS: [(&str, Scope, Scope); 17] = [
     ("/v1/posts", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/deliveries", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/calendar", Scope::PostsRead, Scope::PostsPublish),
     ("/v1/media", Scope::PostsRead, Scope::MediaWrite),
     ("/v1/uploads", Scope::MediaWrite, Scope::MediaWrite),
     ("/v1/brands", Scope::AccountsRead, Scope::AccountsWrite),
+    ("/v1/pauses", Scope::AccountsRead, Scope::TenantWrite),
     ("/v1/erasures", Scope::AccountsRead, Scope::TenantWrite),
     ("/v1/accounts", Scope::AccountsRead, Scope::AccountsWrite),
     ("/v1/oauth", Scope::AccountsWrite, Scope::AccountsWrite),
@@ -62,7 +63,7 @@ const FOLDERS: [(&str, Scope, Scope); 16] = [
 ];
 
 /// Lists that show a key the things of its own brands alone, and routes without a brand.
-const WITHOUT_BRAND: [(Method, &str); 14] = [
+const WITHOUT_BRAND: [(Method, &str); 15] = [
     (Method::GET, "/v1/posts"),
     (Method::GET, "/v1/deliveries"),
     (Method::GET, "/v1/limits"),
@@ -71,6 +72,7 @@ const WITHOUT_BRAND: [(Method, &str); 14] = [
     (Method::GET, "/v1/accounts"),
     (Method::GET, "/v1/brands"),
     (Method::GET, "/v1/erasures"),
+    (Method::GET, "/v1/pauses"),
     (Method::GET, "/v1/platforms"),
     (Method::GET, "/v1/media"),
     (Method::POST, "/v1/media"),

@@ -12,12 +12,14 @@ mod calendar;
 mod capabilities;
 mod connect;
 mod cookie;
+mod crew;
 mod deliveries;
 mod envelope;
 mod events;
 mod extract;
 mod frame;
 mod guard;
+mod halts;
 mod health;
 mod keys;
 mod limits;
@@ -28,12 +30,14 @@ mod oauth_apps;
 mod operators;
 mod origin;
 mod pages;
+mod pauses;
 mod posts;
 mod reference;
 mod slots;
 mod uploads;
 mod webhooks;
 
+pub use crew::Crew;
 pub use operators::Operators;
 
 use app::App;
@@ -56,8 +60,10 @@ use tokio_util::sync::CancellationToken;
 pub struct Config {
     /// Where callers and browsers connect.
     pub listen: String,
-    /// Where operators connect: health and metrics.
+    /// Where operators connect: health, metrics and pauses.
     pub private_listen: String,
+    /// Who may give orders there, by name, each with a token.
+    pub operators: Crew,
     /// How browsers reach us; OAuth callbacks begin with it.
     pub public_url: String,
     /// Where browsers may be sent back to once an account is connected; in the environment with
@@ -73,6 +79,7 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
             private_listen: "127.0.0.1:9464".to_owned(),
+            operators: Crew::default(),
             public_url: "http://127.0.0.1:8080".to_owned(),
             return_urls: Vec::new(),
             requests_per_minute: app::settings::REQUESTS_PER_MINUTE,
@@ -174,6 +181,9 @@ fn public_routes(site: Site) -> Router {
         .route("/v1/brands", post(brands::ensure).get(brands::list))
         .route("/v1/brands/{slug}", delete(brands::erase))
         .route("/v1/brands/{slug}/accounts", get(brands::accounts))
+        .route("/v1/brands/{slug}/pause", post(pauses::pause_brand))
+        .route("/v1/brands/{slug}/resume", post(pauses::resume_brand))
+        .route("/v1/pauses", get(pauses::list))
         .route("/v1/erasures", get(brands::erasures))
         .route("/v1/erasures/{id}", get(brands::erasure))
         .route("/v1/brands/{slug}/slots", get(slots::of_brand).put(slots::put_of_brand))

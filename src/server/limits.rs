@@ -25,6 +25,8 @@ use utoipa::ToSchema;
 /// Accounts of one page, at most and when nothing is said.
 const ACCOUNTS_MAX: u32 = 100;
 const ACCOUNTS: u32 = 20;
+/// Whether the accounts alone are shown that wait for something.
+const HELD: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 /// `GET /v1/limits`
 pub(crate) async fn list(
@@ -117,6 +119,7 @@ fn read_query(given: &Map<String, Value>) -> Result<Asked<'_>, Refusal> {
     let asked = Asked {
         brand: brand.filter(|slug| !slug.contains('\0')),
         account: fields.id("account"),
+        is_held: fields.choice("held", &HELD).unwrap_or(false),
         before: fields.id("before"),
         limit: bounded(&mut fields, "limit", u64::from(ACCOUNTS_MAX))
             .and_then(|limit| u32::try_from(limit).ok())

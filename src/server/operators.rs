@@ -1,17 +1,18 @@
 //! The port of a process that operators alone reach: whether it lives, whether it can work, and
-//! what it has counted. Every role has one, from its start to its last moment.
+//! what it has counted, and takes their orders. Every role has one, from its start to its last
+//! moment. To look needs no token; to give orders does (`crew.rs`).
 
 use crate::envelope::{Answered, Refusal, success};
-use crate::{frame, health};
+use crate::{Crew, frame, halts, health};
 use app::App;
 use app::ready::Check;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 use base::{Context, Fault};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
 use std::collections::BTreeMap;
 use std::future::IntoFuture;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -24,6 +25,8 @@ pub struct Operators(Arc<Inner>);
 
 struct Inner {
     metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// Who may give orders.
+    crew: Crew,
     /// Fires when the process was asked to end.
     asked: CancellationToken,
     /// What is waited for until there is an app.
@@ -38,13 +41,15 @@ struct Wired {
 
 impl Operators {
     /// Of a process that has nothing yet and is asked to end by `asked`; `metrics` renders what
-    /// `/metrics` shows.
+    /// `/metrics` shows, and `crew` may give orders.
     pub fn new(
         metrics: impl Fn() -> String + Send + Sync + 'static,
         asked: CancellationToken,
+        crew: Crew,
     ) -> Self {
         Self(Arc::new(Inner {
             metrics: Box::new(metrics),
+            crew,
             asked,
             awaited: Mutex::default(),
             wired: OnceLock::new(),
@@ -91,6 +96,19 @@ impl Operators {
         checks
     }
 
+    /// Who asks, as the audit names him.
+    pub(crate) fn who(&self, headers: &HeaderMap) -> Result<String, Refusal> {
+        self.0.crew.who(headers)
+    }
+
+    /// The verbs, where there is a database.
+    pub(crate) fn app(&self) -> Result<&App, Refusal> {
+        self.0.wired.get().map(|wired| &wired.app).ok_or_else(|| {
+            let told = "This process waits for the database.";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", told)
+        })
+    }
+
     /// Serves the port until `end`.
     ///
     /// # Errors
@@ -100,7 +118,9 @@ impl Operators {
             .route("/healthz", get(health::alive))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
-            .route("/unmapped", get(unmapped));
+            .route("/unmapped", get(unmapped))
+            .route("/pauses", get(halts::list))
+            .route("/pauses/{subject}", put(halts::pause).delete(halts::resume));
         let routes = frame::frame(routes.with_state(self));
         // Whoever keeps a connection open keeps no process from ending.
         let served = axum::serve(listener, routes).into_future();
@@ -126,9 +146,5 @@ async fn metrics(State(operators): State<Operators>) -> Response {
 
 /// `GET /unmapped`: the refusals that no adapter knows, the most frequent first.
 async fn unmapped(State(operators): State<Operators>) -> Answered {
-    let Some(Wired { app, .. }) = operators.0.wired.get() else {
-        let told = "This process waits for the database.";
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", told).into());
-    };
-    Ok(success(StatusCode::OK, app::unmapped::top(app).await?))
+    Ok(success(StatusCode::OK, app::unmapped::top(operators.app()?).await?))
 }

@@ -264,17 +264,18 @@ pub(crate) async fn insert(
     sqlx::query(
         "WITH p AS (
              INSERT INTO posts (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after,
-                 hold_reason, held_at)
+                 hold_reason, traceparent, held_at)
              SELECT *, CASE WHEN hold_reason IS NOT NULL THEN clock_timestamp() END
              FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::jsonb[],
-                 $6::timestamptz[], $7::timestamptz[], $8::text[])
-                 AS t (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after, hold_reason))
+                 $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[])
+                 AS t (id, tenant_id, brand_id, stage, draft, scheduled_at, not_after, hold_reason,
+                     traceparent))
          INSERT INTO deliveries (id, tenant_id, post_id, account_id, platform, status, due_at,
              content, cost_micros)
          SELECT id, tenant_id, post_id, account_id, platform, 'validating',
              coalesce(due_at, clock_timestamp()), content, cost_micros
-         FROM UNNEST($9::uuid[], $10::uuid[], $11::uuid[], $12::uuid[], $13::text[],
-             $14::timestamptz[], $15::bigint[], $16::bigint[])
+         FROM UNNEST($10::uuid[], $11::uuid[], $12::uuid[], $13::uuid[], $14::text[],
+             $15::timestamptz[], $16::bigint[], $17::bigint[])
              AS t (id, tenant_id, post_id, account_id, platform, due_at, content, cost_micros)",
     )
     .bind(posts.iter().map(|p| p.id.uuid()).collect::<Vec<_>>())
@@ -285,6 +286,7 @@ pub(crate) async fn insert(
     .bind(posts.iter().map(|p| of(p)).collect::<Vec<_>>())
     .bind(posts.iter().map(|p| p.draft.not_after.map(convert::at)).collect::<Vec<_>>())
     .bind(posts.iter().map(|p| hold(p)).collect::<Vec<_>>())
+    .bind(posts.iter().map(|p| p.traceparent.as_deref()).collect::<Vec<_>>())
     .bind(deliveries().map(|(_, d)| d.id.uuid()).collect::<Vec<_>>())
     .bind(deliveries().map(|(p, _)| p.tenant.uuid()).collect::<Vec<_>>())
     .bind(deliveries().map(|(p, _)| p.id.uuid()).collect::<Vec<_>>())

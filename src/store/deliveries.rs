@@ -310,13 +310,14 @@ impl Store {
                  a.status_reason, a.posts_per_day, a.min_gap_s,
                  d.asked_at, d.sent_at, d.missed_at IS NOT NULL AS is_missed, d.slot_at,
                  d.failure->>'message' AS waited_for,
-                 z.scope_key IS NOT NULL AS is_paused, c.sealed, c.version, c.expires_at,
+                 EXISTS (SELECT FROM gates z WHERE z.scope_key IN (
+                     'pause:' || d.account_id, 'pause:brand:' || a.brand_id)) AS is_paused,
+                 c.sealed, c.version, c.expires_at,
                  c.refreshed_at, coalesce(g.version, 0) AS reached, clock_timestamp() AS now
              FROM deliveries d
              JOIN posts p ON p.id = d.post_id
              JOIN accounts a ON a.id = d.account_id
              JOIN credentials c ON c.account_id = d.account_id
-             LEFT JOIN gates z ON z.scope_key = 'pause:' || d.account_id
              LEFT JOIN grant_versions g ON g.account_id = d.account_id
              LEFT JOIN jobs j ON j.subject = d.id AND j.kind = $2
              WHERE d.id = ANY($1)",

@@ -240,7 +240,8 @@ impl Store {
         let gone = sqlx::query(
             "WITH a AS (SELECT id FROM accounts WHERE brand_id = $1),
              j AS (DELETE FROM jobs USING a WHERE jobs.subject = a.id),
-             g AS (DELETE FROM gates USING a WHERE gates.scope_key = 'pause:' || a.id)
+             g AS (DELETE FROM gates USING a WHERE gates.scope_key = 'pause:' || a.id),
+             b AS (DELETE FROM gates WHERE scope_key = 'pause:brand:' || $1::uuid)
              SELECT count(*) AS n FROM a",
         );
         let gone = gone.bind(brand.uuid()).fetch_one(&mut *tx).await?;

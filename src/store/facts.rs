@@ -80,7 +80,10 @@ impl Store {
     /// When Postgres fails.
     pub async fn overdue(&self) -> Result<Overdue, Fault> {
         let row = sqlx::query(
-            "WITH late AS (
+            "WITH rested AS MATERIALIZED (
+                 SELECT a.id::text AS account FROM gates g JOIN accounts a ON a.brand_id = CASE
+                     WHEN g.scope_key LIKE 'pause:brand:%' THEN substr(g.scope_key, 13)::uuid END),
+             late AS (
                  SELECT j.queue, j.due_at FROM jobs j
                  WHERE j.due_at < (SELECT clock_timestamp()) - interval '1 minute'
                      AND NOT EXISTS (SELECT FROM gates g
@@ -90,6 +93,7 @@ impl Store {
                                  'app:' || split_part(j.lane, ':', 1) || ':'
                                      || split_part(j.lane, ':', 2),
                                  'platform:' || split_part(j.lane, ':', 1)))
+                     AND split_part(j.lane, ':', 3) NOT IN (SELECT account FROM rested)
                  LIMIT 10000)
              SELECT count(*) AS count, coalesce(array_agg(DISTINCT queue), '{}') AS queues,
                  coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::bigint AS oldest

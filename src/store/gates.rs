@@ -48,7 +48,9 @@ impl Store {
              ON CONFLICT (scope_key) DO UPDATE
              SET until_at = greatest(gates.until_at, EXCLUDED.until_at),
                  reason = CASE WHEN gates.until_at > EXCLUDED.until_at THEN gates.reason
-                     ELSE EXCLUDED.reason END, closed_at = clock_timestamp()",
+                     ELSE EXCLUDED.reason END,
+                 closed_at = CASE WHEN gates.until_at > EXCLUDED.until_at THEN gates.closed_at
+                     ELSE clock_timestamp() END",
         )
         .bind(&gate.scope_key)
         .bind(convert::at(gate.until))

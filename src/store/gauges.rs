@@ -58,6 +58,9 @@ impl Store {
     pub async fn backlogs(&self, shards: u16) -> Result<Vec<Backlog>, Fault> {
         let rows = sqlx::query(
             "WITH present AS MATERIALIZED (SELECT clock_timestamp() AS now),
+             rested AS MATERIALIZED (
+                 SELECT a.id::text AS account FROM gates g JOIN accounts a ON a.brand_id = CASE
+                     WHEN g.scope_key LIKE 'pause:brand:%' THEN substr(g.scope_key, 13)::uuid END),
              owed AS (
                  SELECT j.queue, j.due_at, p.now,
                      CASE WHEN j.due_at <= p.now + interval '60 seconds' THEN EXISTS (
@@ -69,6 +72,7 @@ impl Store {
                              'platform:' || split_part(j.lane, ':', 1),
                              'pause:queue:' || j.queue,
                              'pause:' || split_part(j.lane, ':', 3)]))
+                         OR split_part(j.lane, ':', 3) IN (SELECT account FROM rested)
                      ELSE false END AS is_held
                  FROM present p, generate_series(0, $1) s, LATERAL (
                      SELECT queue, lane, due_at FROM jobs

@@ -4,7 +4,7 @@
 //! that it holds up: its owner sees why its posts wait.
 
 use crate::gates::Gate;
-use crate::pauses::PAUSE_ENDS;
+use crate::pauses::{PAUSE_ENDS, shut};
 use crate::{Store, convert};
 use base::Fault;
 use serde_json::{Value, json};
@@ -33,20 +33,7 @@ impl Store {
     /// When Postgres fails; then nothing is written.
     pub async fn halt(&self, halt: Halt<'_>) -> Result<bool, Fault> {
         let mut tx = self.pool.begin().await?;
-        let row = sqlx::query(
-            "WITH old AS (SELECT reason FROM gates WHERE scope_key = $1 AND until_at = $2)
-             INSERT INTO gates (scope_key, until_at, reason) VALUES ($1, $2, $3)
-             ON CONFLICT (scope_key) DO UPDATE
-             SET until_at = EXCLUDED.until_at, reason = EXCLUDED.reason,
-                 closed_at = clock_timestamp()
-             RETURNING (SELECT reason FROM old) AS old",
-        )
-        .bind(halt.scope_key)
-        .bind(convert::at(PAUSE_ENDS))
-        .bind(halt.reason)
-        .fetch_one(&mut *tx)
-        .await?;
-        let old: Option<String> = row.try_get("old")?;
+        let old = shut(&mut tx, halt.scope_key, (halt.reason, halt.actor)).await?;
         if old.as_deref() == Some(halt.reason) {
             return Ok(false);
         }
@@ -76,23 +63,26 @@ impl Store {
         Ok(true)
     }
 
-    /// Everything that is shut now, limits and pauses, the longest first, with the accounts that
-    /// each holds up.
+    /// Everything that is shut now, limits and pauses, the longest first, with the account or the
+    /// brand that each holds up.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn everything_shut(&self, most: i64) -> Result<Vec<Shut>, Fault> {
         let rows = sqlx::query(
-            "SELECT g.scope_key, g.until_at, g.reason, g.closed_at, a.handle, a.platform,
-                 t.name AS tenant
+            "SELECT g.scope_key, g.until_at, g.reason, g.closed_at, g.actor, a.handle, a.platform,
+                 b.slug AS brand, t.name AS tenant
              FROM gates g
              LEFT JOIN accounts a ON a.id::text = CASE
                  WHEN g.scope_key LIKE 'pause:queue:%' THEN NULL
+                 WHEN g.scope_key LIKE 'pause:brand:%' THEN NULL
                  WHEN g.scope_key LIKE 'pause:%' THEN substr(g.scope_key, 7)
                  WHEN g.scope_key LIKE 'account:%' THEN (regexp_match(g.scope_key,
                      '([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})$'))[1]
                  END
-             LEFT JOIN tenants t ON t.id = a.tenant_id
+             LEFT JOIN brands b ON b.id = coalesce(a.brand_id, CASE
+                 WHEN g.scope_key LIKE 'pause:brand:%' THEN substr(g.scope_key, 13)::uuid END)
+             LEFT JOIN tenants t ON t.id = b.tenant_id
              WHERE g.until_at > clock_timestamp()
              ORDER BY g.until_at DESC, g.scope_key LIMIT $1",
         )
@@ -107,6 +97,8 @@ impl Store {
                     reason: row.try_get("reason")?,
                 },
                 since: convert::time(row, "closed_at")?,
+                by: row.try_get("actor")?,
+                brand: row.try_get("brand")?,
                 handle: row.try_get("handle")?,
                 platform: row.try_get("platform")?,
                 tenant: row.try_get("tenant")?,
@@ -123,6 +115,10 @@ pub struct Shut {
     pub gate: Gate,
     /// Since when.
     pub since: domain::time::Timestamp,
+    /// By whose word, where a person's was written down.
+    pub by: Option<String>,
+    /// The brand's slug, where it is one's, or one of its accounts'.
+    pub brand: Option<String>,
     /// The account, where it is one's.
     pub handle: Option<String>,
     /// Its platform.

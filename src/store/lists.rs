@@ -77,7 +77,7 @@ const STATUS: &str = "(SELECT CASE
 const IS_PARKED: &str = "(d.status IN ('scheduled', 'ready') AND d.due_at <= clock_timestamp()
     AND EXISTS (SELECT FROM gates g WHERE g.until_at > clock_timestamp() AND g.scope_key IN (
         'account:' || d.platform || ':' || coalesce(a.own_app_key, a.app) || ':' || d.account_id,
-        'pause:' || d.account_id,
+        'pause:' || d.account_id, 'pause:brand:' || a.brand_id,
         'app:' || d.platform || ':' || coalesce(a.own_app_key, a.app),
         'platform:' || d.platform)))";
 

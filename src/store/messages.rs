@@ -2,7 +2,7 @@
 
 use crate::jobs::{self, Job, JobKind};
 use crate::{Store, convert};
-use base::Fault;
+use base::{Fault, trace};
 use domain::id::{TenantId, WebhookId};
 use domain::time::Timestamp;
 use domain::webhook::EventId;
@@ -44,6 +44,10 @@ pub struct Owed {
     pub data: Value,
     /// When.
     pub at: Timestamp,
+    /// The post with all of its deliveries, or whatever else it stands in a row with.
+    pub stream: String,
+    /// The span that brought its post, where traces are exported.
+    pub traceparent: Option<String>,
     /// The secrets that sign, the newest first: row and seal.
     pub secrets: Vec<(Uuid, Vec<u8>)>,
 }
@@ -87,7 +91,9 @@ impl Store {
     pub async fn owed_message(&self, id: Uuid, generation: i64) -> Result<Option<Owed>, Fault> {
         let row = sqlx::query(
             "SELECT m.tenant_id, m.webhook_id, m.status, m.attempts, w.url, w.failing_since,
-                 e.id AS event_id, e.kind, e.subject, e.data, e.at,
+                 e.id AS event_id, e.kind, e.subject, e.data, e.at, m.stream,
+                 CASE WHEN $3 AND m.stream ~ '^pst_[0-9a-f]{32}$' THEN (SELECT p.traceparent
+                     FROM posts p WHERE p.id = substr(m.stream, 5)::uuid) END AS traceparent,
                  (SELECT t.test_of IS NOT NULL FROM tenants t WHERE t.id = m.tenant_id) AS is_test,
                  EXISTS (SELECT FROM webhook_messages b WHERE b.webhook_id = m.webhook_id
                      AND b.stream = m.stream AND b.status = 'waiting'
@@ -105,6 +111,7 @@ impl Store {
         )
         .bind(id)
         .bind(generation)
+        .bind(trace::is_on())
         .fetch_optional(&self.pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -124,6 +131,8 @@ impl Store {
             subject: row.try_get("subject")?,
             data: convert::json(&row, "data")?,
             at: convert::time(&row, "at")?,
+            stream: row.try_get("stream")?,
+            traceparent: row.try_get("traceparent")?,
             secrets: rows.into_iter().zip(seals).collect(),
         }))
     }

@@ -5,6 +5,7 @@
 use crate::accounts::{Account, account_of, select};
 use crate::gates::Gate;
 use crate::jobs::{Job, job_of};
+use crate::pauses::{Pause, of_key};
 use crate::{Store, convert};
 use base::Fault;
 use domain::account::Status;
@@ -29,7 +30,7 @@ pub struct Overview {
     pub token_ends_at: Option<Timestamp>,
     /// When the refresh that is owed is due.
     pub next_refresh_at: Option<Timestamp>,
-    /// It is paused.
+    /// It is paused, or its brand is, which comes first.
     pub pause: Option<Pause>,
     /// The closed gate that holds it longest.
     pub gate: Option<Gate>,
@@ -41,15 +42,6 @@ pub struct Overview {
     pub failed: i64,
     /// The present, by the database's clock.
     pub now: Timestamp,
-}
-
-/// A pause.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pause {
-    /// Since when.
-    pub at: Timestamp,
-    /// Why.
-    pub reason: String,
 }
 
 /// Which accounts are wanted; what is `None` does not matter.
@@ -65,13 +57,20 @@ pub struct Sought<'a> {
     pub platform: Option<&'a str>,
     /// Those with a status.
     pub status: Option<Status>,
+    /// Those alone that a gate or a pause holds now.
+    pub is_held: bool,
     /// Those that come after this one, newest first.
     pub before: Option<AccountId>,
 }
 
 fn overview_of(row: &PgRow, account: Account) -> Result<Overview, Fault> {
     let pause = match convert::time_or_none(row, "paused_at")? {
-        Some(at) => Some(Pause { at, reason: row.try_get("pause_reason")? }),
+        Some(at) => Some(Pause {
+            of: of_key(row.try_get("pause_key")?),
+            at,
+            reason: row.try_get("pause_reason")?,
+            by: row.try_get("pause_actor")?,
+        }),
         None => None,
     };
     let gate = match convert::time_or_none(row, "gate_until")? {
@@ -121,14 +120,20 @@ impl Store {
             "SELECT a.id, a.posts_per_day, a.min_gap_s, b.slug AS brand_slug,
                  CASE WHEN a.status <> 'disconnected' THEN c.expires_at END AS expires_at,
                  CASE WHEN a.status = 'connected' THEN j.due_at END AS next_refresh_at,
-                 p.closed_at AS paused_at, p.reason AS pause_reason, g.scope_key AS gate_scope,
-                 g.until_at AS gate_until, g.reason AS gate_reason, n.waiting, n.failed,
+                 p.closed_at AS paused_at, p.reason AS pause_reason, p.scope_key AS pause_key,
+                 p.actor AS pause_actor, g.scope_key AS gate_scope, g.until_at AS gate_until,
+                 g.reason AS gate_reason, n.waiting, n.failed,
                  clock_timestamp() AS now
              FROM accounts a
              JOIN brands b ON b.id = a.brand_id
              LEFT JOIN credentials c ON c.account_id = a.id
              LEFT JOIN jobs j ON j.kind = 'refresh' AND j.subject = a.id
-             LEFT JOIN gates p ON p.scope_key = 'pause:' || a.id
+             LEFT JOIN LATERAL (
+                 SELECT scope_key, closed_at, reason, actor, min(closed_at) OVER () AS since
+                 FROM gates
+                 WHERE scope_key IN ('pause:' || a.id, 'pause:brand:' || a.brand_id)
+                 ORDER BY scope_key LIKE 'pause:brand:%' DESC LIMIT 1
+             ) p ON true
              LEFT JOIN LATERAL (
                  SELECT scope_key, until_at, reason FROM gates
                  WHERE until_at > clock_timestamp() AND scope_key IN (
@@ -147,7 +152,7 @@ impl Store {
                  FROM (
                      SELECT d.status, d.failed_stage, d.failure, d.updated_at FROM deliveries d
                      WHERE d.account_id = a.id AND d.due_at > least(clock_timestamp(),
-                         p.closed_at, a.broken_at) - interval '4 days'
+                         p.since, a.broken_at) - interval '4 days'
                      ORDER BY d.due_at LIMIT $8) d
              ) n
              WHERE a.tenant_id = $1 AND ($2::uuid IS NULL OR a.id = $2)
@@ -155,6 +160,7 @@ impl Store {
                  AND ($4::text IS NULL OR a.platform = $4)
                  AND ($5::text IS NULL OR a.status = $5) AND ($6::uuid IS NULL OR a.id < $6)
                  AND ($9::uuid[] IS NULL OR a.brand_id = ANY($9))
+                 AND (NOT $10 OR g.scope_key IS NOT NULL OR p.scope_key IS NOT NULL)
              ORDER BY a.id DESC LIMIT $7",
         )
         .bind(tenant.uuid())
@@ -166,6 +172,7 @@ impl Store {
         .bind(limit)
         .bind(COUNTED_MAX)
         .bind(sought.only.map(|only| only.iter().map(|id| id.uuid()).collect::<Vec<_>>()))
+        .bind(sought.is_held)
         .fetch_all(&self.pool)
         .await?;
         let ids = rows.iter().map(|row| convert::id(row, "id")).collect::<Result<Vec<_>, _>>()?;

@@ -1,13 +1,15 @@
 //! Pauses: an account that a person has put to rest until a person wakes it.
 //!
 //! A pause is a row of `gates` that does not end by itself, beside that of a limit, so that one
-//! may end without the other.
+//! may end without the other. That of a brand (`brand_pauses.rs`) is a row too, and holds every
+//! account that the brand has or will have.
 
 use crate::accounts::{Account, account_of, select};
 use crate::gates::Gate;
 use crate::{Store, convert};
 use base::Fault;
-use domain::id::{AccountId, TenantId};
+use domain::account::Paused;
+use domain::id::{AccountId, BrandId, TenantId};
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 use sqlx::types::Json;
@@ -33,9 +35,32 @@ pub struct Act<'a> {
     pub reason: &'a str,
 }
 
+/// A pause of an account, or of its brand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// What is to be resumed.
+    pub of: Paused,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Whose word it was, where that was written down.
+    pub by: Option<String>,
+}
+
 /// The name of an account's pause, whatever its lane is called.
 pub(crate) fn key(account: AccountId) -> String {
     format!("pause:{}", account.uuid())
+}
+
+/// The name of a brand's pause.
+pub(crate) fn brand_key(brand: BrandId) -> String {
+    format!("pause:brand:{}", brand.uuid())
+}
+
+/// Which of the two a name is.
+pub(crate) fn of_key(key: &str) -> Paused {
+    if key.starts_with("pause:brand:") { Paused::Brand } else { Paused::Account }
 }
 
 /// What waking an account came to.
@@ -46,13 +71,17 @@ pub struct Resumed {
 }
 
 impl Store {
-    /// The accounts that are paused.
+    /// The accounts that are paused, for themselves or with their brands.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn paused_accounts(&self) -> Result<Vec<Account>, Fault> {
         let rows = sqlx::query(select(
-            "JOIN gates g ON g.scope_key = 'pause:' || a.id WHERE g.until_at > clock_timestamp()",
+            "WHERE a.id IN (
+                 SELECT o.id FROM accounts o JOIN gates g ON g.scope_key = 'pause:' || o.id
+                 UNION
+                 SELECT o.id FROM accounts o
+                 JOIN gates g ON g.scope_key = 'pause:brand:' || o.brand_id)",
         ))
         .fetch_all(&self.pool)
         .await?;
@@ -63,44 +92,39 @@ impl Store {
     /// not yet intended a call is of the past.
     ///
     /// # Errors
-    /// When Postgres fails; then nothing is written.
+    /// When Postgres fails; once more is harmless.
     pub async fn pause(&self, act: Act<'_>) -> Result<(), Fault> {
         let mut tx = self.pool.begin().await?;
-        let row = sqlx::query(
-            "WITH old AS (SELECT reason FROM gates WHERE scope_key = $1)
-             INSERT INTO gates (scope_key, until_at, reason) VALUES ($1, $2, $3)
-             ON CONFLICT (scope_key) DO UPDATE SET reason = EXCLUDED.reason
-             RETURNING (SELECT reason FROM old) AS old",
-        )
-        .bind(key(act.account))
-        .bind(convert::at(PAUSE_ENDS))
-        .bind(act.reason)
-        .fetch_one(&mut *tx)
-        .await?;
-        let old: Option<String> = row.try_get("old")?;
-        if old.as_deref() == Some(act.reason) {
-            return Ok(());
+        let old = shut(&mut tx, &key(act.account), (act.reason, act.actor)).await?;
+        if old.as_deref() != Some(act.reason) {
+            let before = json!({ "paused": old.is_some(), "reason": old });
+            note(&mut tx, act, "account.pause", (before, json!({ "paused": true }))).await?;
+            if old.is_none() {
+                tell(&mut tx, act, "account.paused").await?;
+            }
         }
+        tx.commit().await?;
+        self.overtake(&[act.account]).await
+    }
+
+    /// Whoever loaded a delivery of these accounts before their pause was committed is of the past.
+    /// It is a transaction of its own, behind that commit: what is loaded later sees the pause, and
+    /// what was loaded earlier stood there by now.
+    pub(crate) async fn overtake(&self, accounts: &[AccountId]) -> Result<(), Fault> {
         // Only what may be worked on by now, however long ahead its platform is staged.
         sqlx::query(
             "WITH held AS (
                  SELECT id FROM deliveries
-                 WHERE account_id = $1 AND status IN ('scheduled', 'ready')
+                 WHERE account_id = ANY($1) AND status IN ('scheduled', 'ready')
                      AND (status = 'ready'
                          OR due_at < (SELECT clock_timestamp()) + interval '15 minutes')
                  ORDER BY id FOR UPDATE)
              UPDATE deliveries d SET revision = revision + 1, updated_at = clock_timestamp()
              FROM held WHERE d.id = held.id",
         )
-        .bind(act.account.uuid())
-        .execute(&mut *tx)
+        .bind(accounts.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+        .execute(&self.pool)
         .await?;
-        let before = json!({ "paused": old.is_some(), "reason": old });
-        note(&mut tx, act, "account.pause", (before, json!({ "paused": true }))).await?;
-        if old.is_none() {
-            tell(&mut tx, act, "account.paused").await?;
-        }
-        tx.commit().await?;
         Ok(())
     }
 
@@ -139,6 +163,31 @@ impl Store {
         tx.commit().await?;
         Ok(Some(Resumed { limited }))
     }
+}
+
+/// Writes a pause, or why it is one, and by whose word; tells the reason that it had.
+pub(crate) async fn shut(
+    db: &mut PgConnection,
+    scope_key: &str,
+    (reason, actor): (&str, &str),
+) -> Result<Option<String>, Fault> {
+    let row = sqlx::query(
+        "WITH old AS (SELECT reason FROM gates WHERE scope_key = $1 AND until_at = $2)
+         INSERT INTO gates (scope_key, until_at, reason, actor) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (scope_key) DO UPDATE SET until_at = $2, reason = $3,
+             actor = CASE WHEN (gates.until_at, gates.reason) = ($2, $3) THEN gates.actor
+                 ELSE $4 END,
+             closed_at = CASE WHEN gates.until_at = $2 THEN gates.closed_at
+                 ELSE clock_timestamp() END
+         RETURNING (SELECT reason FROM old) AS old",
+    )
+    .bind(scope_key)
+    .bind(convert::at(PAUSE_ENDS))
+    .bind(reason)
+    .bind(actor)
+    .fetch_one(db)
+    .await?;
+    Ok(row.try_get("old")?)
 }
 
 /// Writes who changed what of an account.

@@ -117,7 +117,7 @@ pub(crate) async fn shown_deliveries(
                  AND scope_key IN (
                      'account:' || d.platform || ':' || coalesce(a.own_app_key, a.app) || ':'
                          || d.account_id,
-                     'pause:' || d.account_id,
+                     'pause:' || d.account_id, 'pause:brand:' || a.brand_id,
                      'app:' || d.platform || ':' || coalesce(a.own_app_key, a.app),
                      'platform:' || d.platform)
              ORDER BY until_at DESC LIMIT 1

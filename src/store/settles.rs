@@ -231,7 +231,8 @@ const ARM: &str = ", moved AS (
     SET until_at = greatest(gates.until_at, EXCLUDED.until_at),
         reason = CASE WHEN gates.until_at > EXCLUDED.until_at THEN gates.reason
             ELSE EXCLUDED.reason END,
-        closed_at = clock_timestamp()
+        closed_at = CASE WHEN gates.until_at > EXCLUDED.until_at THEN gates.closed_at
+            ELSE clock_timestamp() END
 )
 SELECT u.id, u.checkpoint_no, coalesce(moved.generation, armed.generation) AS generation,
     coalesce(moved.due_at, armed.due_at) AS due_at

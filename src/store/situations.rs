@@ -5,8 +5,10 @@
 use crate::deliveries::{Shown, shown_of, take_up_operations};
 use crate::doubts::Wording;
 use crate::overviews::own_of;
+use crate::pauses::of_key;
 use crate::{Store, convert};
 use base::Fault;
+use domain::account::Paused;
 use domain::delivery::Status;
 use domain::id::{DeliveryId, TenantId};
 use domain::limit::Own;
@@ -27,8 +29,8 @@ pub struct Situation {
     pub draft: Draft,
     /// The account needs its owner, for this reason.
     pub needs_reconnect: Option<String>,
-    /// The account is paused, for this reason.
-    pub paused: Option<String>,
+    /// The account or its brand is paused, for this reason.
+    pub paused: Option<(Paused, String)>,
     /// The owner's limits of the account.
     pub own: Own,
     /// Somebody renews the account's token, until this instant at most.
@@ -95,7 +97,7 @@ impl Store {
                  d.sent_at, d.slot_at, g.scope_key AS gate_scope, g.until_at AS gate_until,
                  g.reason AS gate_reason, p.stage, p.draft AS post_draft, d.draft,
                  a.status AS account_status, a.status_reason,
-                 z.reason AS pause_reason, a.posts_per_day, a.min_gap_s,
+                 z.reason AS pause_reason, z.scope_key AS pause_key, a.posts_per_day, a.min_gap_s,
                  c.refresh_deadline_at, d.deadline_at, d.ask_from, d.absences,
                  greatest(d.crashes, j.crashes) AS crashes, j.due_at AS wake_at,
                  (SELECT count(*) FROM attempts t WHERE t.delivery_id = d.id AND (
@@ -107,14 +109,18 @@ impl Store {
              JOIN posts p ON p.id = d.post_id
              JOIN accounts a ON a.id = d.account_id
              JOIN credentials c ON c.account_id = d.account_id
-             LEFT JOIN gates z ON z.scope_key = 'pause:' || d.account_id
+             LEFT JOIN LATERAL (
+                 SELECT reason, scope_key FROM gates
+                 WHERE scope_key IN ('pause:' || d.account_id, 'pause:brand:' || a.brand_id)
+                 ORDER BY scope_key LIKE 'pause:brand:%' DESC LIMIT 1
+             ) z ON true
              LEFT JOIN LATERAL (
                  SELECT scope_key, until_at, reason FROM gates
                  WHERE until_at > clock_timestamp() AND d.status IN ('scheduled', 'ready')
                      AND scope_key IN (
                          'account:' || d.platform || ':' || coalesce(a.own_app_key, a.app) || ':'
                              || d.account_id,
-                         'pause:' || d.account_id,
+                         'pause:' || d.account_id, 'pause:brand:' || a.brand_id,
                          'app:' || d.platform || ':' || coalesce(a.own_app_key, a.app),
                          'platform:' || d.platform)
                  ORDER BY until_at DESC LIMIT 1
@@ -147,7 +153,10 @@ impl Store {
             },
             shown,
             needs_reconnect: (account != "connected").then(|| reason.unwrap_or_default()),
-            paused: row.try_get("pause_reason")?,
+            paused: match row.try_get::<Option<String>, _>("pause_reason")? {
+                Some(reason) => Some((of_key(row.try_get("pause_key")?), reason)),
+                None => None,
+            },
             own: own_of(&row)?,
             refresh_until: refresh_until.filter(|until| *until > now),
             deadline_at: convert::time_or_none(&row, "deadline_at")?,

@@ -1,5 +1,6 @@
 //! Accounts are listed, renewed, paused, limited, retried and taken away by whom they belong to.
 
+mod brands;
 mod holding;
 mod leaving;
 mod mending;

@@ -1,11 +1,13 @@
 //! What the people who run a fleet do from its command line: pause, look, drain, be mailed.
 
 use super::drill::{ordered, renewed, run};
+use crate::support::api::send;
 use crate::support::scene::delivery;
 use crate::support::smtp::Smtp;
 use crate::support::worker::{Worker, configuration};
 use crate::support::{Account, Fleet, Scene, eventually};
 use base::clock;
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use store::Store;
 use store::mailings::Matter;
 use uuid::Uuid;
 
+/// The token of an operator.
+const ADA: &str = "a token of twenty characters and more";
 const SOON: Duration = Duration::from_secs(20);
 
 fn told(what: &str, config: &Path) -> Value {
@@ -44,6 +48,58 @@ async fn a_platform_is_paused(scene: &Scene<'_>, accounts: &[Account; 2], config
     scene.published(&post).await;
     let audit = scene.api.get("/v1/audit").await.body.to_string();
     assert!(audit.contains("platform.pause") && audit.contains("platform.resume"), "{audit}");
+}
+
+/// The same over the port of the operators, by a token of one's own.
+async fn an_operator_says_it_over_the_private_port(scene: &Scene<'_>, account: &Account) {
+    let ask = async |method: Method, what: &str, token: &str, body: Option<Value>| {
+        let request = scene.api.ordered(method, &format!("/pauses{what}"), token);
+        let answer = send(match body {
+            Some(body) => request.json(&body),
+            None => request,
+        })
+        .await;
+        (answer.status, answer.body)
+    };
+    let (put, why) = (Method::PUT, Some(json!({"reason": "its keys have leaked"})));
+    for token in ["", "a key of nobody, but long", scene.api.key()] {
+        for method in [Method::GET, Method::PUT, Method::DELETE] {
+            let what = if method == Method::GET { "" } else { "/app:x:default" };
+            let (status, body) = ask(method, what, token, why.clone()).await;
+            assert_eq!(status, 401, "{body}");
+        }
+    }
+    let (status, body) = ask(put.clone(), "/app:x:other", ADA, why.clone()).await;
+    assert!(status == 404 && body["message"].as_str().unwrap().contains("default"), "{body}");
+    let (status, body) = ask(put.clone(), "/app:x:default", ADA, Some(json!({}))).await;
+    assert_eq!((status, &body["details"][0]["field"]), (422, &json!("reason")));
+    for has_changed in [true, false] {
+        let (_, body) = ask(put.clone(), "/app:x:default", ADA, why.clone()).await;
+        assert_eq!(body["data"]["hasChanged"], has_changed, "{body}");
+    }
+    let (_, all) = ask(Method::GET, "", ADA, None).await;
+    let shown = &all["data"][0];
+    let told = [&shown["subject"], &shown["by"], &shown["reason"]];
+    assert_eq!(told, ["app:x:default", "operator:ada", "its keys have leaked"], "{all}");
+    // Whom it holds up reads of it, and nobody else.
+    let own = scene.api.get("/v1/pauses").await.data().clone();
+    let told = [&own[0]["kind"], &own[0]["name"], &own[0]["platform"], &own[0]["by"]];
+    assert_eq!(told, ["app", "default", "x", "operator:ada"], "{own}");
+    let stranger = scene.fleet.another_tenant("spec").await;
+    assert_eq!(stranger.get("/v1/pauses").await.data(), &json!([]));
+    let post = scene.say(account, "While the app is paused").await;
+    let is_parked = |shown: &Value| delivery(shown, account)["status"] == "parked";
+    scene.until(&post, "it is parked", is_parked).await;
+    for has_changed in [true, false] {
+        let (_, body) = ask(Method::DELETE, "/app:x:default", ADA, None).await;
+        assert_eq!(body["data"]["hasChanged"], has_changed, "{body}");
+    }
+    scene.published(&post).await;
+    let audit = scene.api.get("/v1/audit").await.data().clone();
+    let is_ada = |one: &&Value| one["actor"] == "operator:ada";
+    let deeds: Vec<_> =
+        audit.as_array().unwrap().iter().filter(is_ada).map(|one| &one["action"]).collect();
+    assert_eq!(deeds, ["app.resume", "app.pause"]);
 }
 
 /// Nobody claims from a queue that is paused, and all others are worked on.
@@ -93,7 +149,11 @@ async fn lose(fleet: &Fleet, account: &Account) {
 }
 
 /// What waits for a person is mailed: one mail of a kind, with all that is open.
-async fn operators_are_mailed(scene: &Scene<'_>, smtp: &Smtp, accounts: &[Account; 2]) {
+async fn operators_are_mailed(
+    scene: &Scene<'_>,
+    (smtp, config): (&Smtp, &Path),
+    accounts: &[Account; 2],
+) {
     let fleet = scene.fleet;
     let far = (clock::now() + Duration::from_secs(86_400)).to_string();
     let post = json!({"text": "A secret plan", "accounts": [accounts[0].id], "scheduledAt": far});
@@ -119,6 +179,10 @@ async fn operators_are_mailed(scene: &Scene<'_>, smtp: &Smtp, accounts: &[Accoun
     assert!(review.contains(&id) && review.contains("postfleet review"), "{all:?}");
     assert!(lost.contains(&accounts[0].id) && lost.contains("its owner left"), "{all:?}");
     assert!(all.iter().all(|text| !text.contains("secret plan")), "{all:?}");
+    let open = told("reviews", config);
+    let first = &open["reviews"][0];
+    assert_eq!((&open["count"], &first["id"]), (&json!(1), &json!(id)), "{open}");
+    assert!(first["wayOut"].as_str().unwrap().contains(&id), "{open}");
     assert_eq!(got[0].to, ["ops@example.com", "night@example.com"]);
 
     // Another one within the hour is mailed when that is over, beside the first.
@@ -166,6 +230,7 @@ async fn an_operator_pauses_looks_drains_and_is_mailed() {
     let mail = [
         ("POSTFLEET__MAIL__URL", smtp.url.as_str()),
         ("POSTFLEET__MAIL__TO", "ops@example.com night@example.com"),
+        ("POSTFLEET__SERVER__OPERATORS__ADA", ADA),
     ];
     let fleet = Fleet::start(&[], &mail).await;
     let config = configuration(&fleet, "operator");
@@ -173,8 +238,9 @@ async fn an_operator_pauses_looks_drains_and_is_mailed() {
     let accounts =
         [scene.connect("operators").await, scene.connect_on(("threads", None), "operators").await];
     a_platform_is_paused(&scene, &accounts, &config).await;
+    an_operator_says_it_over_the_private_port(&scene, &accounts[0]).await;
     a_queue_is_paused(&scene, &accounts[0], &config).await;
     the_doctor_looks(&fleet, &config).await;
     a_worker_is_drained(&fleet, &config).await;
-    operators_are_mailed(&scene, &smtp, &accounts).await;
+    operators_are_mailed(&scene, (&smtp, &config), &accounts).await;
 }

@@ -2,7 +2,7 @@
 
 use crate::support::ageing::{age, lose, version};
 use crate::support::scene::{Account, delivery};
-use crate::support::{Scene, eventually, files};
+use crate::support::{Fleet, Receiver, Scene, eventually, files};
 use domain::id::{AccountId, DeliveryId};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -133,9 +133,16 @@ async fn one_refusal_without_a_reason_disconnects_no_account_that_has_nothing_ne
 }
 
 // case: spec-A6
+// case: W-reconnect
 #[tokio::test]
 async fn a_revoked_account_fails_its_posts_until_it_is_connected_again() {
-    let (scene, account) = Scene::with_account("revoked").await;
+    let fleet = Fleet::shared().await;
+    // A tenant of its own, so that nobody else's accounts are told of.
+    let scene = Scene::of(fleet, fleet.another_tenant("spec").await, "revoked").await;
+    let account = scene.connect("revoked").await;
+    let upstream = Receiver::willing().await;
+    let hook = json!({"url": upstream.url("/hook"), "events": ["account.needs_reconnect"]});
+    scene.api.post("/v1/webhooks", &hook).await.data();
     age(scene.fleet, &account, Duration::from_secs(3_600)).await;
     scene.sim.fault(&account.handle, json!({"kind": "revoke"})).await;
     let wording = format!("Revoked, {}", scene.brand);
@@ -154,6 +161,12 @@ async fn a_revoked_account_fails_its_posts_until_it_is_connected_again() {
     assert_eq!(account_shown(&scene, &account).await["status"], "needs_reconnect");
     let refused = scene.try_post(json!({"text": "More", "accounts": [account.id]})).await;
     assert_eq!(refused.details(422)[0]["type"], "PlatformAuthError", "{refused:?}");
+    // The upstream app is told whose consent is needed, and why.
+    let got = upstream.until("the upstream app is told", |got| !got.is_empty()).await;
+    let event = &got[0].json;
+    assert_eq!((&event["type"], &event["subject"]), (&hook["events"][0], &json!(account.id)));
+    assert_eq!(event["data"]["handle"], format!("@{}", account.handle), "{event}");
+    assert!(!event["data"]["reason"].as_str().unwrap().is_empty(), "{event}");
 
     let again = scene.connect_as(account.way, &account.handle).await;
     assert_eq!(again.id, account.id);

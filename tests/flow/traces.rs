@@ -3,7 +3,7 @@
 
 use crate::support::scene::delivery;
 use crate::support::worker::Worker;
-use crate::support::{Api, Fleet, Scene, eventually, files};
+use crate::support::{Api, Fleet, Receiver, Scene, eventually, files};
 use domain::time::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -58,8 +58,11 @@ fn start(fleet: &Fleet) -> (Vec<Worker>, Api) {
         let environment = [(variable, &*file(name)), format, level];
         Worker::start_as(fleet, name, &["work", "--roles", roles], &environment)
     };
-    let workers =
-        vec![serving, work("plan", "relay,fan-out"), work("publish", "publish,reconcile,sweep")];
+    let workers = vec![
+        serving,
+        work("plan", "relay,fan-out"),
+        work("publish", "publish,reconcile,sweep,webhook"),
+    ];
     (workers, Api::new(&place))
 }
 
@@ -110,6 +113,9 @@ async fn one_trace_leads_from_the_request_to_the_platforms_reply_over_three_proc
         }
     })
     .await;
+    let upstream = Receiver::willing().await;
+    let hook = json!({"url": upstream.url("/hook"), "events": ["delivery.published"]});
+    api.post("/v1/webhooks", &hook).await.data();
     let picture = api.upload(files::jpeg(640, 640), "a.jpg").await;
     let words = format!("Traced, {}", scene.brand);
     let post =
@@ -122,7 +128,8 @@ async fn one_trace_leads_from_the_request_to_the_platforms_reply_over_three_proc
     let post = answer["data"].clone();
     let shown = scene.published(&post).await;
 
-    let found = whole(&fleet, trace, "POST tweets.create").await;
+    // The message to the endpoint is the last that is done.
+    let found = whole(&fleet, trace, "process webhook").await;
     let all: BTreeMap<String, Span> =
         found.iter().map(|span| (span.text("spanId").to_owned(), span.clone())).collect();
     let find = |name: &str| found.iter().find(|span| span.text("name") == name).unwrap();
@@ -145,12 +152,26 @@ async fn one_trace_leads_from_the_request_to_the_platforms_reply_over_three_proc
     assert_eq!(process.said("messaging.system"), "postfleet");
     assert_eq!(process.said("messaging.operation.type"), "process");
     assert_eq!(process.said("postfleet.delivery.id"), &delivery(&shown, &account)["id"]);
+    is_told_in_it(&found, &upstream.got()[0].json, &post);
     let steps = ["meter", "sign", "intend", "fence", "settle"];
     for step in steps {
         assert!(found.iter().any(|span| span.text("name") == step), "no step {step}");
     }
     tells_no_secret(&fleet, &words);
     are_logged(&workers, trace, &[&words, &fleet.place().api_key]);
+}
+
+/// The message that tells of the post stands in the trace of the post.
+fn is_told_in_it(found: &[Span], event: &Value, post: &Value) {
+    let find = |name: &str| found.iter().find(|span| span.text("name") == name).unwrap();
+    let (told, begun) = (find("process webhook"), find("send fan_out"));
+    assert_eq!(told.text("parentSpanId"), begun.text("spanId"), "{told:?}");
+    assert_eq!(told.said("postfleet.post.id"), &post["id"]);
+    assert_eq!(told.said("postfleet.event.id"), &event["id"]);
+    assert_eq!(told.said("postfleet.event.type"), "delivery.published");
+    let call = find("POST webhook");
+    assert_eq!(call.text("parentSpanId"), told.text("spanId"));
+    assert_eq!(call.said("http.response.status_code"), &json!("204"));
 }
 
 /// Each line of each log is an object that says when, how grave, where and what; those of the

@@ -51,6 +51,10 @@ impl Things {
         let waiting = scene.post(body).await;
         scene.until(&waiting, "it is checked", |shown| shown["status"] == "scheduled").await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        // Both are paused, so that a list of pauses has something to show, and a resume to end.
+        let why = json!({"reason": "Mine."});
+        scene.api.post(&format!("/v1/accounts/{}/pause", account.id), &why).await.data();
+        scene.api.post(&format!("/v1/brands/{}/pause", scene.brand), &why).await.data();
         let hook = json!({"url": "https://example.com/hook", "events": ["account.*"]});
         let hook = scene.api.post("/v1/webhooks", &hook).await;
         scene.api.client.ensure_brand("leaving", "Leaving").await.unwrap();
@@ -114,7 +118,9 @@ impl Things {
                 json!({"outcome": "notPublished", "then": "drop", "reason": "Theirs."})
             }
             ("POST", "/v1/deliveries/retry") => json!({"accountId": self.account.id}),
-            ("POST", "/v1/accounts/{id}/pause") => json!({"reason": "Theirs."}),
+            ("POST", "/v1/accounts/{id}/pause" | "/v1/brands/{slug}/pause") => {
+                json!({"reason": "Theirs."})
+            }
             ("PUT", "/v1/accounts/{id}/limits") => json!({"postsPerDay": 1}),
             ("PUT", path) if path.ends_with("/slots") => {
                 json!({"slots": [{"day": "mon", "time": "09:00"}]})
@@ -215,6 +221,10 @@ async fn no_route_shows_or_changes_a_thing_of_another_tenant() {
     }
     assert!(asked > 40 && named.len() > 25, "{asked} asked, {} named", named.len());
     assert_eq!(rows(fleet, &things.brand).await, before, "something has changed");
+
+    let paused = scene.api.get("/v1/pauses").await.data().clone();
+    let kinds: Vec<&Value> = paused.as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["brand", "account"], "somebody else has resumed it");
 
     let told = audit(&scene.api).await;
     let is_told = |subject: &str, how: &str| {

@@ -111,6 +111,12 @@ impl Api {
         self.http.get(url).send().await.unwrap().text().await.unwrap()
     }
 
+    /// What an operator orders on that port, by a token of his own.
+    pub fn ordered(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.place.private_url);
+        self.http.request(method, url).bearer_auth(token)
+    }
+
     /// What operators read on their own port.
     pub async fn private(&self, path: &str) -> Answer {
         send(self.http.get(format!("{}{path}", self.place.private_url))).await

@@ -6,8 +6,9 @@
 
 use super::sign;
 use crate::quarantine::{Place, Stay};
-use crate::{App, keys, seals, wakeup};
+use crate::{App, keys, seals, spans, wakeup};
 use base::outbound::{Bounds, Seen, Unseen};
+use base::trace::Span;
 use base::{Fault, clock, crash, rng};
 use bytes::Bytes;
 use domain::time::Timestamp;
@@ -87,7 +88,8 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
         return Ok(Outcome::Done);
     };
     place.step_out();
-    let ended = attempt(app, url, &owed, &secrets).await?;
+    let span = spans::message(claimed, &owed);
+    let ended = attempt(app, (url, &spans::told(&span)), &owed, &secrets).await?;
     crash::point_of("webhook.after_send", id);
     finish(app, claimed, &owed, &ended).await
 }
@@ -136,7 +138,12 @@ impl AsRef<[u8]> for Opened {
 }
 
 /// Sends it once.
-async fn attempt(app: &App, url: &str, owed: &Owed, secrets: &[Opened]) -> Result<Ended, Fault> {
+async fn attempt(
+    app: &App,
+    (url, span): (&str, &Span),
+    owed: &Owed,
+    secrets: &[Opened],
+) -> Result<Ended, Fault> {
     let body = body(owed)?;
     let at = app.now();
     let headers = sign::headers(&owed.event.to_string(), at, &body, secrets)?;
@@ -148,6 +155,7 @@ async fn attempt(app: &App, url: &str, owed: &Owed, secrets: &[Opened]) -> Resul
         status: seen.as_ref().ok().map(|seen| seen.status.as_u16()),
         retry_after: seen.as_ref().ok().and_then(|seen| retry_after(app, seen)),
     };
+    spans::heard(span, answer.status);
     let verdict = webhook::judge(answer, owed.attempts + 1, rng::chance());
     let word = match verdict {
         Verdict::Delivered => "delivered",

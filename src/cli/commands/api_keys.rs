@@ -2,7 +2,7 @@
 //!
 //! Invariant: a key is printed once, when it is made, and nowhere else.
 
-use crate::commands::keys as ring;
+use crate::commands::{installation, keys as ring};
 use crate::say::say;
 use base::{Fault, telemetry};
 use client::{ApiKey, Client, Place};
@@ -96,7 +96,7 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
     let order = arguments.order.as_ref().unwrap_or(&Order::List);
     let (lines, shown) = match order {
         Order::First { tenant, label, config, data } => {
-            let config = ring::config(config.as_deref(), data.as_deref())?;
+            let config = installation::config(config.as_deref(), data.as_deref())?;
             telemetry::init(&config.log)?;
             let (id, key) =
                 app::api_keys::first(&ring::open(&config).await?, tenant, label).await?;

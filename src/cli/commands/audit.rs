@@ -1,14 +1,13 @@
 //! `postfleet audit`: is it what was written, and bring it out.
 
-use crate::commands::keys as ring;
+use crate::commands::installation::Installation;
 use crate::say::say;
 use app::audit_chain::{self, Verified};
-use base::{Context, Fault, telemetry};
+use base::{Context, Fault};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use store::Store;
 use store::audit_chain::{Anchor, Head};
 
 /// Digits of a hash that name one chain alone.
@@ -17,12 +16,8 @@ const HASH_MIN: usize = 32;
 /// What `postfleet audit` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// The data directory of a running `postfleet dev`, where no configuration names a database.
-    #[arg(long, value_name = "DIR", global = true)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    installation: Installation,
     #[command(subcommand)]
     order: Order,
 }
@@ -56,12 +51,10 @@ enum Order {
 /// # Errors
 /// The database or the disk fails.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let config = ring::config(arguments.config.as_deref(), arguments.data.as_deref())?;
-    telemetry::init(&config.log)?;
+    let (_, store) = arguments.installation.open().await?;
     match &arguments.order {
         Order::Verify { through, json } => {
             let known = through.as_deref().map(head).transpose()?;
-            let store = Store::connect(&config.store).await?;
             let found = audit_chain::verify(&store, known.as_ref()).await?;
             match json {
                 true => say(serde_json::to_string_pretty(&found).unwrap_or_default()),
@@ -71,7 +64,6 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
             Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Order::Export { to, after } => {
-            let store = Store::connect(&config.store).await?;
             let mut out = match to {
                 Some(to) => {
                     let file = File::create_new(to).context(format!("making {}", to.display()))?;

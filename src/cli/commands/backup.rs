@@ -1,10 +1,10 @@
 //! `postfleet backup`: all that the fleet knows in one file, while it works.
 
 use crate::backup::{Head, Writing, programs};
-use crate::commands::keys as ring;
+use crate::commands::installation::Installation;
 use crate::config::Config;
 use crate::say::say;
-use base::{Context, Fault, clock, telemetry};
+use base::{Context, Fault, clock};
 use domain::secret::Secret;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,8 @@ const PIECE_SIZE_BYTES: usize = 256 * 1024;
 /// What `postfleet backup` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The data directory of a running `postfleet dev`, where no configuration names a database.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    installation: Installation,
     /// The file to write; there is none of this name yet.
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
@@ -47,8 +43,7 @@ struct Sealing {
 /// # Errors
 /// The configuration, the key ring or the disk fails, or `pg_dump` does.
 pub async fn run(arguments: &Arguments) -> Result<(), Fault> {
-    let config = ring::config(arguments.config.as_deref(), arguments.data.as_deref())?;
-    telemetry::init(&config.log)?;
+    let config = arguments.installation.begin()?;
     let keys = match &arguments.sealing.passphrase_file {
         Some(file) => Some(KeyRing::of(&config.vault)?.pack(&passphrase(file)?)?),
         None => None,

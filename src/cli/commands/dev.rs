@@ -191,7 +191,8 @@ async fn start_fleet(
     let metrics = telemetry::install_metrics()?;
     let ready_at = port(&sockets.private)?;
     let (serving, end) = (Arc::clone(&fleet), parts.fleet_end.clone());
-    let operators = Operators::new(move || metrics.render(), end.clone());
+    let crew = config.server.operators.clone();
+    let operators = Operators::new(move || metrics.render(), end.clone(), crew);
     fleet.tell(&operators);
     let Sockets { public, private } = sockets;
     let told = operators.clone().serve(private, parts.simulators_end.clone());

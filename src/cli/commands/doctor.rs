@@ -5,6 +5,7 @@
 mod disk;
 mod looks;
 
+use crate::commands::installation::Installation;
 use crate::config::Config;
 use crate::dev::programs;
 use crate::say::say;
@@ -19,7 +20,7 @@ use looks::Ahead;
 use queue::Queue;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use store::Store;
@@ -38,12 +39,8 @@ const KINDS_MAX: i64 = 50;
 /// What `postfleet doctor` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The data directory of a running `postfleet dev`, where no configuration names a database.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    installation: Installation,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -82,7 +79,7 @@ impl Finding {
 /// # Errors
 /// The configuration cannot be read.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let config = super::pause::config(arguments.config.as_deref(), arguments.data.as_deref())?;
+    let config = arguments.installation.config()?;
     let mut findings = vec![local_programs()];
     let postgres = postgres(&config, &mut findings).await;
     let redis = redis(&config, &mut findings).await;

@@ -1,19 +1,17 @@
 //! `postfleet keys`: makes, changes and counts the keys that tokens are sealed with.
 
+use crate::commands::installation::Installation;
 use crate::config::Config;
 use crate::say::{say, warn};
 use app::keys::{self, Field, Keys, Retired, Rotated, Rotation, Status};
-use base::{Context, Fault, clock, telemetry};
+use base::{Context, Fault, clock};
 use domain::id::AccountId;
-use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use store::Store;
 use vault::{KeyId, KeyRing, Source};
 
-/// Where `postfleet dev` keeps everything, unless told otherwise.
-pub(super) const DEV: &str = ".postfleet";
 /// Rows of `openings` at most.
 const SHOWN_MAX: i64 = 1_000;
 
@@ -22,12 +20,8 @@ const SHOWN_MAX: i64 = 1_000;
 pub struct Arguments {
     #[command(subcommand)]
     order: Order,
-    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// The data directory of a running `postfleet dev`, where no configuration names a database.
-    #[arg(long, value_name = "DIR", global = true)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    installation: Installation,
     /// Prints JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -85,8 +79,7 @@ fn account_id(text: &str) -> Result<AccountId, String> {
 /// # Errors
 /// The configuration, the key ring or Postgres fails.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let config = config(arguments.config.as_deref(), arguments.data.as_deref())?;
-    telemetry::init(&config.log)?;
+    let config = arguments.installation.begin()?;
     match &arguments.order {
         Order::New { out } => new(&config, out.as_deref()),
         Order::Rotate { wrapping_only, data_keys, rate } => {
@@ -122,37 +115,6 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-/// The configuration, or that of a `postfleet dev` that runs here.
-pub(super) fn config(file: Option<&Path>, data: Option<&Path>) -> Result<Config, Fault> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Place {
-        postgres_url: String,
-    }
-    let mut config = Config::load(file)?;
-    if !config.store.url.is_empty() || file.is_some() {
-        return Ok(config);
-    }
-    let is_named = data.is_some();
-    let data = data.unwrap_or_else(|| Path::new(DEV));
-    let place = data.join("dev.json");
-    if let Ok(text) = std::fs::read(&place) {
-        let read: Place = serde_json::from_slice(&text).context("reading dev.json")?;
-        config.store.url = read.postgres_url;
-        config.media.dir = data.join("media");
-        let vault = &mut config.vault;
-        if vault.key_file.is_none() && vault.keys.is_none() && vault.credential.is_none() {
-            vault.key_file = Some(data.join("key"));
-        }
-    } else if is_named {
-        let place = place.display();
-        return Err(Fault::new(format_args!(
-            "there is no {place}: `postfleet dev` runs elsewhere"
-        )));
-    }
-    Ok(config)
 }
 
 pub(super) async fn open(config: &Config) -> Result<Keys, Fault> {

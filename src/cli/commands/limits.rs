@@ -1,6 +1,6 @@
 //! `postfleet limits`: shows what can be hit and what is left, and sets what a tenant may use up.
 
-use crate::commands::keys as ring;
+use crate::commands::installation;
 use crate::say::say;
 use app::halts;
 use base::{Context, Fault};
@@ -18,6 +18,9 @@ pub struct Arguments {
     /// The accounts of this brand alone.
     #[arg(long, value_name = "SLUG")]
     brand: Option<String>,
+    /// The accounts alone that a limit or a pause holds, with until when.
+    #[arg(long)]
+    held: bool,
     /// Sets a limit of the tenant, and leaves the others: `postsPerDay=500`, `accounts=20`,
     /// `mediaBytes=…`, `spendCentsPerMonth.x=5000`, `duplicateContent=refuse`,
     /// `duplicateWithinHours=48`; `none` takes one away. May be repeated.
@@ -47,8 +50,9 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
         return all(arguments).await;
     }
     let fleet = Client::new(&Place::find()?)?;
-    let asked: Vec<(&str, &str)> =
+    let mut asked: Vec<(&str, &str)> =
         arguments.brand.iter().map(|slug| ("brand", slug.as_str())).collect();
+    asked.extend(arguments.held.then_some(("held", "true")));
     let mut limits = fleet.limits(&asked).await?;
     if !arguments.set.is_empty() {
         let mut body = present(&limits["tenant"]);
@@ -66,7 +70,7 @@ pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
 
 /// What is shut, of everybody.
 async fn all(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let config = ring::config(arguments.config.as_deref(), arguments.data.as_deref())?;
+    let config = installation::config(arguments.config.as_deref(), arguments.data.as_deref())?;
     let store = Store::connect(&config.store).await?;
     let shut = halts::everything_shut(&store).await?;
     if arguments.json {
@@ -76,12 +80,14 @@ async fn all(arguments: &Arguments) -> Result<ExitCode, Fault> {
     for one in &shut {
         let is_pause = one.gate.until == PAUSE_ENDS;
         let until = if is_pause { "resumed".to_owned() } else { one.gate.until.to_string() };
-        let whose = match (&one.handle, &one.tenant) {
-            (Some(handle), Some(tenant)) => format!("  {handle} of {tenant}"),
+        let whose = match (&one.handle, &one.brand, &one.tenant) {
+            (Some(name), _, Some(tenant)) => format!("  {name} of {tenant}"),
+            (None, Some(slug), Some(tenant)) => format!("  brand {slug} of {tenant}"),
             _ => String::new(),
         };
-        let key = &one.gate.scope_key;
-        say(format_args!("{key}{whose}  since {} until {until}: {}", one.since, one.gate.reason));
+        let by = one.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let (key, reason) = (&one.gate.scope_key, &one.gate.reason);
+        say(format_args!("{key}{whose}  since {}{by} until {until}: {reason}", one.since));
     }
     say(format_args!("{} gates are shut.", shut.len()));
     Ok(ExitCode::SUCCESS)
@@ -91,7 +97,8 @@ fn shut_shown(one: &Shut) -> Value {
     json!({
         "scope": one.gate.scope_key, "since": one.since, "until": one.gate.until,
         "reason": one.gate.reason, "isPause": one.gate.until == PAUSE_ENDS,
-        "tenant": one.tenant, "platform": one.platform, "handle": one.handle,
+        "by": one.by, "tenant": one.tenant, "brand": one.brand,
+        "platform": one.platform, "handle": one.handle,
     })
 }
 
@@ -158,6 +165,11 @@ fn lines(limits: &Value) -> Vec<String> {
         }
         if let Some(at) = account["parked"]["retryAt"].as_str() {
             lines.push(format!("  parked until {at}: {}", text(&account["parked"]["reason"])));
+        }
+        let paused = &account["paused"];
+        if let Some(at) = paused["at"].as_str() {
+            let (scope, reason) = (text(&paused["scope"]), text(&paused["reason"]));
+            lines.push(format!("  its {scope} is paused since {at}: {reason}"));
         }
     }
     lines

@@ -1,26 +1,18 @@
 //! `postfleet pause` and `resume`: a platform, an app, a queue, a brand, an account.
 
-use crate::commands::keys as ring;
-use crate::config::Config;
+use crate::commands::installation::Installation;
 use crate::say::say;
-use app::halts::{self, Target};
-use base::{Fault, telemetry};
+use app::halts::{self, Order, Target};
+use base::Fault;
 use client::{Client, Place};
 use queue::Queue;
-use serde::Deserialize;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use store::Store;
 
 /// What `postfleet pause` and `postfleet resume` take.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// The data directory of a running `postfleet dev`, where no configuration names a database.
-    #[arg(long, value_name = "DIR", global = true)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    installation: Installation,
     /// Why; the audit and whatever waits show it.
     #[arg(long, value_name = "TEXT", global = true, default_value = "")]
     reason: String,
@@ -47,7 +39,7 @@ enum What {
         /// Its name.
         name: String,
     },
-    /// Every account of a brand of the key's tenant.
+    /// A brand of the key's tenant, with every account that it has or will have.
     Brand {
         /// Its slug.
         slug: String,
@@ -78,7 +70,8 @@ pub async fn run(arguments: &Arguments, way: Way) -> Result<ExitCode, Fault> {
         return Err(Fault::new("say --reason: whoever finds it paused wants to know why"));
     }
     if let What::Brand { .. } | What::Account { .. } = &arguments.what {
-        return accounts(&arguments.what, way, reason).await;
+        own(&arguments.what, way, reason).await?;
+        return Ok(ExitCode::SUCCESS);
     }
     let target = match &arguments.what {
         What::Platform { name } => Target::platform(name)?,
@@ -86,71 +79,48 @@ pub async fn run(arguments: &Arguments, way: Way) -> Result<ExitCode, Fault> {
         What::Queue { name } => Target::queue(name)?,
         What::Brand { .. } | What::Account { .. } => return Ok(ExitCode::FAILURE),
     };
-    let config = config(arguments.config.as_deref(), arguments.data.as_deref())?;
-    telemetry::init(&config.log)?;
-    let store = Store::connect(&config.store).await?;
+    let (config, store) = arguments.installation.open().await?;
     let queue = Queue::connect(&config.queue).await?;
     let with = (&store, &queue);
+    let reason = if reason.is_empty() { "resumed by an operator" } else { reason };
+    let order = Order { target: &target, actor: halts::OPERATOR, reason };
     let words = match way {
-        Way::Pause => match halts::pause(with, &target, reason).await? {
+        Way::Pause => match halts::pause(with, order).await? {
             true => "is paused until it is resumed",
             false => "was paused for this reason already",
         },
-        Way::Resume => {
-            let reason = if reason.is_empty() { "resumed by an operator" } else { reason };
-            match halts::resume(with, &target, reason).await? {
-                true => "is resumed",
-                false => "was not paused",
-            }
-        }
+        Way::Resume => match halts::resume(with, order).await? {
+            true => "is resumed",
+            false => "was not paused",
+        },
     };
     say(format_args!("{} {words}.", target.subject()));
     Ok(ExitCode::SUCCESS)
 }
 
-/// The configuration, with the Redis of a `postfleet dev` too.
-pub(super) fn config(file: Option<&Path>, data: Option<&Path>) -> Result<Config, Fault> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Place {
-        redis_url: String,
-    }
-    let is_dev = file.is_none() && Config::load(None)?.store.url.is_empty();
-    let mut config = ring::config(file, data)?;
-    let place = data.unwrap_or(Path::new(ring::DEV)).join("dev.json");
-    if is_dev
-        && let Ok(text) = std::fs::read(&place)
-        && let Ok(place) = serde_json::from_slice::<Place>(&text)
-    {
-        config.queue.url = place.redis_url;
-    }
-    Ok(config)
-}
-
-async fn accounts(what: &What, way: Way, reason: &str) -> Result<ExitCode, Fault> {
+/// What a tenant's own key pauses.
+async fn own(what: &What, way: Way, reason: &str) -> Result<(), Fault> {
     let fleet = Client::new(&Place::find()?)?;
-    let ids = match what {
-        What::Brand { slug } => {
-            let found = fleet.accounts(slug).await?;
-            found.into_iter().map(|account| account.id).collect()
+    match (what, way) {
+        (What::Brand { slug }, Way::Pause) => {
+            fleet.pause_brand(slug, reason).await?;
+            say(format_args!(
+                "brand:{slug} is paused until it is resumed, with all accounts that it has or \
+                 will have."
+            ));
         }
-        What::Account { id } => vec![id.clone()],
-        What::Platform { .. } | What::App { .. } | What::Queue { .. } => Vec::new(),
-    };
-    let mut failed = false;
-    for id in ids {
-        let done = match way {
-            Way::Pause => fleet.pause_account(&id, reason).await,
-            Way::Resume => fleet.resume_account(&id).await,
-        };
-        match done {
-            Ok(account) => say(format_args!("{id}  {:<16}", account.health.word)),
-            // The others are paused all the same; one that its owner has to mend holds up nobody.
-            Err(fault) => {
-                failed = true;
-                crate::say::warn(format_args!("{id}: {fault}"));
+        (What::Brand { slug }, Way::Resume) => {
+            fleet.resume_brand(slug).await?;
+            say(format_args!("brand:{slug} is resumed."));
+            for account in fleet.accounts(slug).await? {
+                say(format_args!("{}  {}", account.id, account.health.sentence));
             }
         }
+        (What::Account { id }, Way::Pause) => {
+            say(fleet.pause_account(id, reason).await?.health.sentence);
+        }
+        (What::Account { id }, Way::Resume) => say(fleet.resume_account(id).await?.health.sentence),
+        (What::Platform { .. } | What::App { .. } | What::Queue { .. }, _) => {}
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(())
 }

@@ -1,12 +1,11 @@
 //! `postfleet recover`: lets the fleet work on a database that was read back.
 
-use crate::commands::keys as ring;
+use crate::commands::installation::Installation;
 use crate::say::say;
 use app::keys::Keys;
 use app::recover::{self, Recovered};
-use base::{Fault, telemetry};
+use base::Fault;
 use media::Library;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use store::Store;
 use vault::KeyRing;
@@ -14,12 +13,8 @@ use vault::KeyRing;
 /// What `postfleet recover` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The data directory of a running `postfleet dev`, where no configuration names a database.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    installation: Installation,
     /// Gives up the files that are not in the library.
     #[arg(long)]
     without_files: bool,
@@ -33,8 +28,7 @@ pub struct Arguments {
 /// # Errors
 /// Postgres, the library or the key ring fails.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let config = ring::config(arguments.config.as_deref(), arguments.data.as_deref())?;
-    telemetry::init(&config.log)?;
+    let config = arguments.installation.begin()?;
     let store = Store::connect_to_recover(&config.store).await?;
     let keys = Keys::new(store.clone(), KeyRing::of(&config.vault)?);
     let library = Library::open(&config.media)?;

@@ -1,21 +1,17 @@
 //! `postfleet tenants`: erases a tenant with all it has, and says how far that is.
 
+use crate::commands::installation::Installation;
 use crate::commands::keys as ring;
 use crate::say::say;
 use app::erase::{self, ErasureView};
-use base::{Context, Fault, telemetry};
-use std::path::PathBuf;
+use base::{Context, Fault};
 use std::process::ExitCode;
 
 /// What `postfleet tenants` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// The data directory of a running `postfleet dev`, where no configuration names a database.
-    #[arg(long, value_name = "DIR", global = true)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    installation: Installation,
     /// Prints JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -46,8 +42,7 @@ enum Order {
 /// # Errors
 /// The database or the key ring fails.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let config = ring::config(arguments.config.as_deref(), arguments.data.as_deref())?;
-    telemetry::init(&config.log)?;
+    let config = arguments.installation.begin()?;
     let keys = ring::open(&config).await?;
     let (found, what) = match &arguments.order {
         Order::Erase { name, confirm } if name != confirm => {

@@ -1,24 +1,18 @@
 //! `postfleet workers`: which worker processes live, and taking one out by name.
 
-use crate::commands::keys as ring;
+use crate::commands::installation::Installation;
 use crate::say::say;
 use app::presence;
-use base::{Fault, telemetry};
+use base::Fault;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::process::ExitCode;
-use store::Store;
 use store::presence::Seen;
 
 /// What `postfleet workers` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The configuration; each key can be overridden as POSTFLEET__SECTION__KEY.
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// The data directory of a running `postfleet dev`, where no configuration names a database.
-    #[arg(long, value_name = "DIR", global = true)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    installation: Installation,
     /// Prints JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -46,9 +40,7 @@ enum Order {
 /// # Errors
 /// The database fails, or there is no such worker.
 pub async fn run(arguments: &Arguments) -> Result<ExitCode, Fault> {
-    let config = ring::config(arguments.config.as_deref(), arguments.data.as_deref())?;
-    telemetry::init(&config.log)?;
-    let store = Store::connect(&config.store).await?;
+    let (_, store) = arguments.installation.open().await?;
     match &arguments.order {
         None | Some(Order::List) => {
             let all = presence::list(&store).await?;

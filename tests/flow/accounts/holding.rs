@@ -204,7 +204,7 @@ async fn pauses_and_owners_limits_outlive_redis() {
 }
 
 /// Has Redis forget a gate, as if a word to it had been lost.
-async fn open_in_redis(fleet: &Fleet, scope_key: &str) {
+pub(super) async fn open_in_redis(fleet: &Fleet, scope_key: &str) {
     let config = queue::Config { url: fleet.place().redis_url.clone(), ..queue::Config::default() };
     let queue = queue::Queue::connect(&config).await.unwrap();
     queue.open_gate(scope_key).await.unwrap();

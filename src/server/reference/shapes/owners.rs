@@ -37,7 +37,7 @@ pub(crate) struct SlotsRequest {
     revision: Option<u32>,
 }
 
-/// Why an account is paused.
+/// Why an account or a brand is paused.
 #[derive(ToSchema)]
 pub(crate) struct PauseRequest {
     /// Shown beside what waits.

@@ -19,6 +19,7 @@ use app::connect::own_apps::OwnApp;
 use app::disconnect::DisconnectedView;
 use app::erase::ErasureView;
 use app::limits::{BrandGuard, TenantView};
+use app::pauses::PausedView;
 use app::show::{AccountView, BrandView};
 use app::slots::SlotsView;
 use app::webhooks::{EventView, MessageView, SecretView, WebhookView};
@@ -39,6 +40,16 @@ pub(super) fn brands() -> Vec<Operation> {
             .more("What waits is taken back first, and calls under way are waited for.")
             .gives::<ErasureView>(202, "It is owed; asked again, the one under way.")
             .conflicts(),
+        post("/v1/brands/{slug}/pause", "pauseBrand", "Lets nothing out on any of its accounts.")
+            .more("Those that are connected later rest too.")
+            .takes::<PauseRequest>(json!({"reason": "A crisis elsewhere."}))
+            .gives::<BrandView>(200, "The brand, as it stands now."),
+        post("/v1/brands/{slug}/resume", "resumeBrand", "Ends its pause.")
+            .more("Accounts that were paused for themselves rest on.")
+            .gives::<BrandView>(200, "The brand, as it stands now."),
+        get("/v1/pauses", "listPauses", "Lists what is paused: since when, by whom and why.")
+            .more("Platforms, apps and queues are paused by the operator of the fleet.")
+            .lists::<PausedView>("The widest first, 1,000 at most.", json!({})),
         get("/v1/erasures", "listErasures", "Lists the erasures, the newest first.")
             .lists::<ErasureView>("All of them.", json!({})),
         get("/v1/erasures/{id}", "showErasure", "Shows how far an erasure is.")
@@ -211,6 +222,7 @@ pub(super) fn tenant() -> Vec<Operation> {
         get("/v1/limits", "listLimits", "Shows every limit, and what is left of it.")
             .asks("brand", text(), "Accounts of this brand.")
             .asks("account", text(), "This account alone.")
+            .asks("held", json!({"type": "boolean"}), "Those alone that a limit or a pause holds.")
             .asks("before", text(), "The `nextCursor` of a page.")
             .asks("limit", count(100), "Accounts of a page; 20 without it.")
             .gives_with::<WholeLimits>(200, "The limits, and a page of accounts.", cursor()),

@@ -1,8 +1,9 @@
 //! How the database of a fleet is set up and what waits in it, for whoever looks after it.
 
 use crate::Store;
+use crate::gates::OF_JOB;
 use base::Fault;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 /// What Postgres says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -73,22 +74,19 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn overdue(&self) -> Result<Overdue, Fault> {
-        let row = sqlx::query(
+        // A constant of this crate.
+        let row = sqlx::query(AssertSqlSafe(format!(
             "WITH late AS (
                  SELECT j.queue, j.due_at FROM jobs j
                  WHERE j.due_at < (SELECT clock_timestamp()) - interval '1 minute'
                      AND NOT EXISTS (SELECT FROM gates g
                          WHERE g.until_at > clock_timestamp() - interval '1 minute'
-                             AND g.scope_key IN ('account:' || j.lane, 'pause:queue:' || j.queue,
-                                 'pause:' || split_part(j.lane, ':', 3),
-                                 'app:' || split_part(j.lane, ':', 1) || ':'
-                                     || split_part(j.lane, ':', 2),
-                                 'platform:' || split_part(j.lane, ':', 1)))
+                             AND {OF_JOB})
                  LIMIT 10000)
-             SELECT count(*) AS count, coalesce(array_agg(DISTINCT queue), '{}') AS queues,
+             SELECT count(*) AS count, coalesce(array_agg(DISTINCT queue), '{{}}') AS queues,
                  coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::bigint AS oldest
-             FROM late",
-        )
+             FROM late"
+        )))
         .fetch_one(&self.pool)
         .await?;
         Ok(Overdue {

@@ -31,6 +31,7 @@ mod signals;
 mod tally;
 mod turn;
 mod wakeup;
+mod watch;
 mod wire;
 mod worker;
 
@@ -42,6 +43,7 @@ pub use health::Health;
 pub use limiter::{Behind, Permit, Quota, Seen};
 pub use requests::Counted;
 pub use wakeup::{Counter, Cursor, CursorState, Gate, Relayed, Wakeup};
+pub use watch::{Filling, Fullest};
 pub use worker::{WorkerOptions, run};
 
 /// Whether a fault says that Redis cannot be reached or is not ready, which may pass; a

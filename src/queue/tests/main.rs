@@ -21,3 +21,5 @@ mod servers;
 mod support;
 #[cfg(test)]
 mod suspects;
+#[cfg(test)]
+mod watch;

@@ -144,7 +144,7 @@ impl<'a> Causes<'a> {
     /// Somebody takes a job out of Redis some seconds before it is due. It was armed so long ago
     /// that the sweep does not look after it before it is late.
     pub async fn forget_a_job(&self) -> Value {
-        let at = clock::now() + Duration::from_secs(20);
+        let at = clock::now() + Duration::from_secs(25);
         let text = format!("Forgotten {}", base::rng::uuid().simple());
         let post = json!({"text": text, "accounts": [self.forgotten.id], "scheduledAt": at});
         let post = self.scene.post(post).await;

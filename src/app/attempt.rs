@@ -542,13 +542,8 @@ impl<'a> Attempt<'a> {
                 if *scope == Scope::Platform && matches!(failure, Failure::Auth { .. }) {
                     keeping::tell_outage(&platform, *until, failure.detail());
                 }
-                let scope = match scope {
-                    Scope::Account => "account",
-                    Scope::App => "app",
-                    Scope::Platform => "platform",
-                };
                 metrics::counter!("postfleet_parked_total",
-                    "platform" => platform, "scope" => scope)
+                    "platform" => platform, "scope" => scope.as_str())
                 .increment(1);
             }
             Decision::Pause { until, .. } => {

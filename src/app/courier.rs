@@ -355,6 +355,12 @@ fn classify(attempt: &Attempt<'_>, trip: &mut Trip) -> Event {
     let (adapter, effect) = (attempt.adapter, trip.call.effect);
     let failure = reply.and_then(|reply| adapter.classify(effect, reply));
     trip.failure = failure.map(|failure| failure.harmless(&attempt.grant.secrets()));
+    if let (Some(Failure::RateLimit { scope, retry_at, .. }), Some(reply)) = (&trip.failure, reply)
+    {
+        metrics::histogram!("postfleet_retry_after_seconds",
+            "platform" => attempt.row.platform.clone(), "scope" => scope.as_str())
+        .record(retry_at.since(reply.at).as_secs_f64());
+    }
     if let Some(fingerprint) = reply.and_then(|reply| adapter.unmapped(effect, reply)) {
         attempt.app.0.unmapped.count(&attempt.row.platform, trip.call.endpoint, fingerprint);
     }

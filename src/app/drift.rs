@@ -98,7 +98,8 @@ async fn look(
         seen.extend(jobs.iter().map(|job| (job.subject, job.queue.clone())));
         after = jobs.last().map_or(after, |last| (last.due_at, last.subject));
         let wakeups: Vec<_> = jobs.iter().map(wakeup).collect();
-        for one in queue::unknown(queue, shard, &wakeups).await? {
+        let unknown = queue.unknown(shard, &wakeups).await?;
+        for one in unknown.into_iter().filter_map(|place| wakeups.get(place)) {
             let (due_at, queue) = (one.due_at, one.queue.clone());
             let (subject, generation) = (one.subject, one.generation);
             found.insert(Unknown { due_at, queue, subject, generation });

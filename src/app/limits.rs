@@ -303,7 +303,7 @@ async fn windows(app: &App, overview: &Overview) -> Result<Vec<Window>, Fault> {
     let seen = app.0.queue.windows(app.shard_number(&address.app_key()), &keys).await?;
     let view = |((endpoint, scope, window, most, ends_at), seen): (_, Option<Seen>)| Window {
         endpoint: str::to_owned(endpoint),
-        scope: word(scope),
+        scope: Scope::as_str(scope),
         window_s: Duration::as_secs(&window),
         calls: calls(most, ends_at, seen),
     };
@@ -320,14 +320,6 @@ fn calls(most: u32, ends_at: Option<Timestamp>, seen: Option<Seen>) -> Count {
         used: used.into(),
         left: Some(left.into()),
         reset_at: seen.map(|seen| seen.reset_at).or(ends_at),
-    }
-}
-
-fn word(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Account => "account",
-        Scope::App => "app",
-        Scope::Platform => "platform",
     }
 }
 

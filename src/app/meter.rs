@@ -165,7 +165,8 @@ pub(crate) async fn correct(attempt: &Attempt<'_>, leave: &Leave, call: &Call, r
         }
         let queue = &attempt.app.0.queue;
         let shard = attempt.claimed.shard;
-        let correct = queue.correct(shard, &window.key, told.remaining, told.reset_at);
+        let of = (window.key.as_str(), window.calls_max);
+        let correct = queue.correct(shard, of, told.remaining, told.reset_at);
         match tokio::time::timeout(CORRECTION_MAX, correct).await {
             Ok(Ok(())) => {}
             Ok(Err(fault)) => tracing::warn!(%fault, key = window.key, "a limit was not corrected"),

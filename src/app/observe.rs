@@ -4,15 +4,24 @@
 //! gone still says how late it is. Invariant: labels are names of queues, platforms and states,
 //! which are few; none is an account, a tenant or a post.
 
+mod redis;
+
 use crate::{App, queues};
+use base::outbound::Kind;
 use base::{Context, Fault, clock};
+use domain::failure::PUBLIC_TYPES;
+use domain::renewal::AHEAD;
 use std::time::{Duration, Instant};
 use store::gauges::Waiting;
 
 /// What is asked for often: however many look, Postgres is asked once in this time.
 const FRESH: Duration = Duration::from_secs(1);
+/// What costs Redis a look at hundreds of jobs of each shard.
+const FRESH_REDIS: Duration = Duration::from_secs(10);
 /// What changes slowly and costs a walk over all accounts.
 const FRESH_SLOW: Duration = Duration::from_secs(60);
+/// A renewal begins [`AHEAD`] of the end, at the latest, and takes so long at most.
+const RENEWAL_MAX: Duration = Duration::from_secs(60);
 /// Whoever looks waits no longer for Postgres and Redis.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 /// Queues that are no platform's.
@@ -29,16 +38,6 @@ const QUEUES: [&str; 11] = [
     queues::ERASE,
     queues::MEDIA,
 ];
-/// The types that a failure is shown as.
-const CLASSES: [&str; 7] = [
-    "PlatformAuthError",
-    "PlatformRateLimitError",
-    "PlatformContentError",
-    "PlatformMediaError",
-    "PlatformTransientError",
-    "PlatformOutcomeUnknown",
-    "PlatformOperatorError",
-];
 /// The states of an account, as `accounts.status` has them.
 const STATES: [&str; 4] = ["connected", "needs_reconnect", "damaged", "disconnected"];
 
@@ -46,6 +45,7 @@ const STATES: [&str; 4] = ["connected", "needs_reconnect", "damaged", "disconnec
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     quick: Option<Instant>,
+    redis: Option<Instant>,
     slow: Option<Instant>,
 }
 
@@ -58,9 +58,17 @@ pub async fn measure(app: &App) {
     }
     asked.quick = Some(clock::stopwatch());
     let is_slow_due = asked.slow.is_none_or(|at| at.elapsed() >= FRESH_SLOW);
-    let (postgres, redis) = tokio::join!(in_time(ask(app, is_slow_due)), in_time(ping(app)));
+    let is_redis_due = asked.redis.is_none_or(|at| at.elapsed() >= FRESH_REDIS);
+    let (postgres, redis, compared) = tokio::join!(
+        in_time(ask(app, is_slow_due)),
+        in_time(ping(app)),
+        in_time(look_at_redis(app, is_redis_due))
+    );
     if is_slow_due && postgres {
         asked.slow = Some(clock::stopwatch());
+    }
+    if is_redis_due && compared {
+        asked.redis = Some(clock::stopwatch());
     }
     metrics::gauge!("postfleet_postgres_up").set(f64::from(u8::from(postgres)));
     metrics::gauge!("postfleet_redis_up").set(f64::from(u8::from(redis)));
@@ -75,6 +83,10 @@ pub fn begin() {
     for field in ["grant", "verifier", "checkpoint", "data_key"] {
         metrics::counter!("postfleet_vault_refused_total", "field" => field).increment(0);
     }
+    for kind in Kind::ALL {
+        metrics::counter!("postfleet_outbound_refused_total", "reason" => kind.as_str())
+            .increment(0);
+    }
     for platform in platforms::names() {
         for name in
             ["postfleet_published_total", "postfleet_outages_total", "postfleet_unmapped_total"]
@@ -84,7 +96,8 @@ pub fn begin() {
         for name in ["postfleet_accounts_lost_total", "postfleet_app_refused_total"] {
             metrics::counter!(name, "platform" => platform).increment(0);
         }
-        for class in CLASSES {
+        // The others are the sender's, not the platform's.
+        for class in PUBLIC_TYPES.into_iter().filter(|class| class.starts_with("Platform")) {
             metrics::counter!("postfleet_failed_total", "platform" => platform, "type" => class)
                 .increment(0);
         }
@@ -107,6 +120,14 @@ async fn in_time(asking: impl Future<Output = Result<(), Fault>>) -> bool {
 
 async fn ping(app: &App) -> Result<(), Fault> {
     app.0.queue.ping().await.context("Redis does not answer")
+}
+
+async fn look_at_redis(app: &App, is_due: bool) -> Result<(), Fault> {
+    if is_due {
+        redis::drift(app).await?;
+        redis::limits(app).await?;
+    }
+    Ok(())
 }
 
 fn connections(app: &App) {
@@ -133,6 +154,7 @@ async fn ask(app: &App, is_slow_due: bool) -> Result<(), Fault> {
         let closed = gates.iter().filter(|gate| gate.scope_key.split(':').next() == Some(scope));
         metrics::gauge!("postfleet_gates_closed", "scope" => scope).set(number(closed.count()));
     }
+    unrenewed(app).await?;
     if is_slow_due {
         accounts(app).await?;
     }
@@ -173,6 +195,20 @@ async fn accounts(app: &App) -> Result<(), Fault> {
             let one = found.iter().find(|(of, status, _)| of == platform && status == state);
             metrics::gauge!("postfleet_accounts", "platform" => platform, "state" => state)
                 .set(number(one.map_or(0, |(_, _, count)| *count)));
+        }
+    }
+    Ok(())
+}
+
+async fn unrenewed(app: &App) -> Result<(), Fault> {
+    let found = app.0.store.unrenewed(AHEAD.saturating_sub(RENEWAL_MAX)).await?;
+    for platform in platforms::names() {
+        for (owner, is_told) in [("told", true), ("untold", false)] {
+            let one = found.iter().find(|one| one.platform == platform && one.is_told == is_told);
+            metrics::gauge!(
+                "postfleet_tokens_unrenewed", "platform" => platform, "owner" => owner
+            )
+            .set(number(one.map_or(0, |one| one.count)));
         }
     }
     Ok(())

@@ -79,6 +79,12 @@ async fn work(app: &App, claimed: &Claimed, place: &mut Place) -> Result<Outcome
     review(&mut attempt, format!("{PAGES_MAX} pages did not reach back to the call")).await
 }
 
+fn tally(attempt: &Attempt<'_>, verdict: &'static str) {
+    let platform = attempt.row.platform.clone();
+    metrics::counter!("postfleet_reconciled_total", "platform" => platform, "verdict" => verdict)
+        .increment(1);
+}
+
 /// A refusal can be the answer: what was asked for is not there any more.
 fn is_told(failure: &Failure) -> bool {
     match failure {
@@ -102,7 +108,7 @@ async fn found(
         return review(attempt, format!("{remote_id} belongs to another delivery")).await;
     }
     tracing::info!(%delivery, remote_id, "an unknown outcome was found on the platform");
-    metrics::counter!("postfleet_reconciled_total", "verdict" => "found").increment(1);
+    tally(attempt, "found");
     attempt.checkpoint = checkpoint;
     let next = attempt.adapter.publish().next(&attempt.checkpoint, &attempt.view());
     let is_out = matches!(next, Step::Published(_));
@@ -121,7 +127,7 @@ async fn absent(attempt: &mut Attempt<'_>, checkpoint: Checkpoint) -> Result<Out
     let mut settle = attempt.settle(change);
     if change.outcome == Some(Ledger::Absent) {
         tracing::info!(delivery = %attempt.row.id, "an unknown call was proven absent; sent again");
-        metrics::counter!("postfleet_reconciled_total", "verdict" => "absent").increment(1);
+        tally(attempt, "absent");
         attempt.checkpoint = checkpoint;
         settle.checkpoint = Some(attempt.checkpoint.0.clone());
         settle.detail = Some(format!("{ABSENCES_MIN} complete look-ups did not show it"));
@@ -131,7 +137,7 @@ async fn absent(attempt: &mut Attempt<'_>, checkpoint: Checkpoint) -> Result<Out
 
 /// The platform showed what is past: that is no look-up, and the question stays open.
 async fn stale(attempt: &mut Attempt<'_>, why: String) -> Result<Outcome, Fault> {
-    metrics::counter!("postfleet_reconciled_total", "verdict" => "stale").increment(1);
+    tally(attempt, "stale");
     let at = attempt.now() + attempt.visibility_delay();
     ask_again(attempt, at, why).await
 }
@@ -187,7 +193,7 @@ async fn ask_again(
 /// Hands the question to a person, with what is known.
 async fn review(attempt: &mut Attempt<'_>, why: String) -> Result<Outcome, Fault> {
     tracing::warn!(delivery = %attempt.row.id, why, "a person has to look at a delivery");
-    metrics::counter!("postfleet_reconciled_total", "verdict" => "review").increment(1);
+    tally(attempt, "review");
     let why = match attempt.adapter.reconcile().clue(&attempt.checkpoint) {
         Some(clue) => format!("{why}; {clue}"),
         None => why,

@@ -63,6 +63,7 @@ pub(crate) async fn renew(
 ) -> Result<Renewal, Fault> {
     // Each holds a connection during its call; whoever waits for his turn has none yet.
     let permit = app.0.renewals.acquire().await.context("renewals have ended")?;
+    let platform = account.platform.clone();
     let renewal = try_renew(app, account, seen_version).await?;
     drop(permit);
     let result = match &renewal {
@@ -72,7 +73,8 @@ pub(crate) async fn renew(
         Renewal::NoMeans(_) => "no_means",
         Renewal::Dead(_) => "dead",
     };
-    metrics::counter!("postfleet_refreshes_total", "result" => result).increment(1);
+    metrics::counter!("postfleet_refreshes_total", "platform" => platform, "result" => result)
+        .increment(1);
     Ok(renewal)
 }
 

@@ -79,6 +79,15 @@ impl Address<'_> {
     }
 }
 
+/// Whom a window of [`Address::window`] counts, and on which platform; `None` of one that an
+/// account's owner has set.
+pub(crate) fn window_of(key: &str) -> Option<(Scope, &str)> {
+    let mut words = key.split(':');
+    let (scope, platform) = (words.next()?, words.next()?);
+    let scope = Scope::ALL.into_iter().find(|one| one.as_str() == scope)?;
+    Some((scope, platform))
+}
+
 /// The gate of a whole platform.
 pub fn platform_gate(platform: &str) -> String {
     format!("platform:{platform}")

@@ -43,11 +43,51 @@ pub struct Config {
 
 /// Why an address is not called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closed(pub String);
+pub struct Closed(String);
+
+impl Closed {
+    /// The reason is a sentence for whoever named the address. Operators see that it was refused.
+    fn new(kind: Kind, why: String) -> Self {
+        metrics::counter!("postfleet_outbound_refused_total", "reason" => kind.as_str())
+            .increment(1);
+        Self(why)
+    }
+}
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What speaks against an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is no URL of a host, or one with a name and a password.
+    Form,
+    /// Not https.
+    Scheme,
+    /// A port that https is not spoken on.
+    Port,
+    /// It is a host that is none of the open internet.
+    Address,
+    /// A name that leads to such a host.
+    Name,
+}
+
+impl Kind {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [Self::Form, Self::Scheme, Self::Port, Self::Address, Self::Name];
+
+    /// The word of metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Scheme => "scheme",
+            Self::Port => "port",
+            Self::Address => "address",
+            Self::Name => "name",
+        }
     }
 }
 
@@ -121,25 +161,26 @@ impl Outbound {
 
     /// The address, and whether it may lead inside alone.
     fn judge(&self, text: &str) -> Result<(Url, bool), Closed> {
-        let closed = |why: String| Err(Closed(why));
+        let closed = |kind, why: String| Err(Closed::new(kind, why));
+        let misread = |why: &str| closed(Kind::Form, why.to_owned());
         if text.chars().count() > URL_CHARS_MAX {
-            return closed(format!("an address has at most {URL_CHARS_MAX} characters"));
+            return misread(&format!("an address has at most {URL_CHARS_MAX} characters"));
         }
-        let Ok(url) = Url::parse(text) else { return closed("it is no URL".to_owned()) };
+        let Ok(url) = Url::parse(text) else { return misread("it is no URL") };
         if !url.username().is_empty() || url.password().is_some() {
-            return closed("a URL that is called holds no user name and no password".to_owned());
+            return misread("a URL that is called holds no user name and no password");
         }
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return closed("it names no host that https knows".to_owned());
+            return misread("it names no host that https knows");
         };
         let is_https = url.scheme() == "https";
         let is_inside = !is_https || !PORTS.contains(&port);
         if !is_https && (url.scheme() != "http" || self.allow.is_empty()) {
-            return closed(format!("only https is called, not {}", url.scheme()));
+            return closed(Kind::Scheme, format!("only https is called, not {}", url.scheme()));
         }
         if is_inside && self.allow.is_empty() {
             let ports = PORTS.map(|port| port.to_string()).join(" and ");
-            return closed(format!("only the ports {ports} are called, not {port}"));
+            return closed(Kind::Port, format!("only the ports {ports} are called, not {port}"));
         }
         let address = match host {
             Host::Ipv4(address) => Some(IpAddr::V4(address)),
@@ -147,7 +188,7 @@ impl Outbound {
             Host::Domain(_) => None,
         };
         if let Some(address) = address {
-            look(&self.allow, is_inside, address)?;
+            look(&self.allow, is_inside, address).map_err(|why| Closed::new(Kind::Address, why))?;
         }
         Ok((url, is_inside))
     }
@@ -224,7 +265,7 @@ impl Resolve for Checked {
             let found = found.await?;
             // One bad answer spoils all: who mixes them does so on purpose.
             for address in &found {
-                look(&allow, is_inside, *address)?;
+                look(&allow, is_inside, *address).map_err(|why| Closed::new(Kind::Name, why))?;
             }
             let sockets = found.into_iter().map(|address| SocketAddr::new(address, 0));
             Ok(Box::new(sockets.collect::<Vec<_>>().into_iter()) as Addrs)
@@ -232,15 +273,15 @@ impl Resolve for Checked {
     }
 }
 
-fn look(allow: &[Network], is_inside: bool, address: IpAddr) -> Result<(), Closed> {
+fn look(allow: &[Network], is_inside: bool, address: IpAddr) -> Result<(), String> {
     let is_allowed = allow.iter().any(|network| network.holds(address));
     if is_allowed || !is_inside && is_public(address) {
         return Ok(());
     }
-    Err(Closed(match is_public(address) {
+    Err(match is_public(address) {
         true => format!("{address} is called by https on the ports {PORTS:?} alone"),
         false => format!("{address} is no address of the open internet"),
-    }))
+    })
 }
 
 async fn system(name: String) -> io::Result<Vec<IpAddr>> {

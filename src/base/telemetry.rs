@@ -104,9 +104,11 @@ impl Metrics {
 /// Bounds of histograms whose name ends in `_seconds`: from a Redis script to a slow upload.
 const SECONDS: [f64; 14] =
     [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
-/// Bounds of lateness: from a call that leaves at once to a weekend's outage.
+/// Bounds of lateness, and of what waits: from a call that leaves at once to a weekend's outage.
 const LATENESS: [f64; 14] =
     [0.01, 0.025, 0.05, 0.1, 0.25, 0.35, 0.5, 1.0, 5.0, 30.0, 60.0, 600.0, 3_600.0, 86_400.0];
+/// Bounds of what platforms ask us to wait: from a moment to a day.
+const WAITS: [f64; 9] = [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0];
 /// Bounds of histograms whose name ends in `_size`: batches.
 const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 /// How often samples are folded into their buckets, so that memory stays flat without a scrape.
@@ -121,6 +123,8 @@ pub fn install_metrics() -> Result<Metrics, Fault> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
         .set_buckets_for_metric(Matcher::Full("postfleet_lateness_seconds".to_owned()), &LATENESS)?
+        .set_buckets_for_metric(Matcher::Full("postfleet_job_wait_seconds".to_owned()), &LATENESS)?
+        .set_buckets_for_metric(Matcher::Full("postfleet_retry_after_seconds".to_owned()), &WAITS)?
         .install_recorder()
         .context("starting the metrics")?;
     let upkeep = handle.clone();

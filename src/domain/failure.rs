@@ -29,6 +29,20 @@ pub enum Scope {
     Platform,
 }
 
+impl Scope {
+    /// From the smallest to the largest.
+    pub const ALL: [Self; 3] = [Self::Account, Self::App, Self::Platform];
+
+    /// The word of metrics and of the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::App => "app",
+            Self::Platform => "platform",
+        }
+    }
+}
+
 /// A platform's no, or its silence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "class", rename_all = "snake_case")]

@@ -7,22 +7,23 @@ use base::Fault;
 use std::collections::BTreeSet;
 
 /// Every script, as `src/queue/lua/` has them; a test compares.
-const SCRIPTS: [&str; 23] = [
+const SCRIPTS: [&str; 25] = [
     include_str!("lua/adopt.lua"),
     include_str!("lua/correct.lua"),
     include_str!("lua/count.lua"),
     include_str!("lua/cursor.lua"),
     include_str!("lua/doors.lua"),
     include_str!("lua/epoch.lua"),
+    include_str!("lua/fullest.lua"),
     include_str!("lua/gate.lua"),
     include_str!("lua/gates.lua"),
     include_str!("lua/inbox_leave.lua"),
     include_str!("lua/inbox_open.lua"),
     include_str!("lua/inbox_reclaim.lua"),
     include_str!("lua/inbox_settle.lua"),
-    include_str!("lua/known.lua"),
     include_str!("lua/meter.lua"),
     include_str!("lua/mine.lua"),
+    include_str!("lua/note.lua"),
     include_str!("lua/open.lua"),
     include_str!("lua/prelude.lua"),
     include_str!("lua/pulse.lua"),
@@ -31,6 +32,7 @@ const SCRIPTS: [&str; 23] = [
     include_str!("lua/relay.lua"),
     include_str!("lua/renew.lua"),
     include_str!("lua/turn.lua"),
+    include_str!("lua/unknown.lua"),
 ];
 
 /// What is sent besides the scripts; a test compares it with the code.

@@ -16,6 +16,8 @@ pub struct Claimed {
     pub subject: Uuid,
     /// The generation that woke.
     pub generation: i64,
+    /// When it was due, by the clock of Redis.
+    pub due_at: Timestamp,
     /// The shard it lives in.
     pub shard: u16,
     /// Its lane.

@@ -1,11 +1,9 @@
-//! How the Redis of a fleet is set up, which servers of it are there and what they know, for whoever
-//! looks after it.
+//! How the Redis of a fleet is set up, and which servers of it are there, for whoever looks after it.
 
 use crate::handle::Queue;
 use crate::link::{Link, is_refusal};
 use crate::shared::Shared;
-use crate::wakeup::Wakeup;
-use crate::wire::{KNOWN, on, prefix};
+use crate::wire::prefix;
 use base::{Context, Fault};
 use domain::time::Timestamp;
 use futures::future::join_all;
@@ -14,8 +12,6 @@ use std::time::Duration;
 
 /// What a server was asked before it moved its slot is asked once more, of the next one.
 const ASKED_MAX: usize = 3;
-/// Jobs of one look.
-const LOOK_MAX: usize = 500;
 
 /// A server of Redis that holds shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,27 +146,4 @@ pub async fn time_of(queue: &Queue, server: &Server) -> Result<Timestamp, Fault>
     let asked = redis::cmd("TIME").query_async(&mut calls).await;
     let (s, us): (i64, i64) = asked.context("asking Redis for its time")?;
     Ok(Timestamp::from_ms(s * 1000 + us / 1000))
-}
-
-/// Those of a shard's jobs that Redis does not know, neither waiting nor held.
-///
-/// # Errors
-/// When Redis does not answer.
-pub async fn unknown<'a>(
-    queue: &Queue,
-    shard: u16,
-    jobs: &'a [Wakeup],
-) -> Result<Vec<&'a Wakeup>, Fault> {
-    let mut unknown = Vec::new();
-    for jobs in jobs.chunks(LOOK_MAX) {
-        let mut look = on(&KNOWN, shard);
-        for job in jobs {
-            look.arg(&job.queue).arg(job.subject.as_bytes().as_slice());
-            look.arg(job.generation).arg(&job.lane);
-        }
-        let found: Vec<usize> =
-            queue.shared.wire.call(shard, &look, "looking for jobs that are not known").await?;
-        unknown.extend(found.into_iter().filter_map(|number| jobs.get(number.checked_sub(1)?)));
-    }
-    Ok(unknown)
 }

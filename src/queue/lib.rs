@@ -32,17 +32,19 @@ mod spell;
 mod tally;
 mod turn;
 mod wakeup;
+mod watch;
 mod wire;
 mod worker;
 
 pub use claimed::{Claimed, Outcome};
 pub use config::{Config, InboxConfig};
-pub use facts::{Facts, Server, facts, time_of, unknown};
+pub use facts::{Facts, Server, facts, time_of};
 pub use handle::Queue;
 pub use health::{Ailment, Health};
 pub use limiter::{Behind, Permit, Quota, Seen};
 pub use requests::Counted;
 pub use wakeup::{Counter, Cursor, CursorState, Gate, Relayed, Wakeup};
+pub use watch::{Filling, Fullest};
 pub use worker::{WorkerOptions, run};
 
 /// Whether a fault says that Redis cannot be reached or is not ready, which may pass; a

@@ -130,20 +130,20 @@ impl Queue {
         Ok(windows.iter().map(|window| seen(window, now)).collect())
     }
 
-    /// A platform said what is left of a window and when it begins anew; it only ever lowers what
-    /// is granted. An instant that is past says nothing.
+    /// A platform said what is left of a window of so many calls and when it begins anew; it only
+    /// ever lowers what is granted. An instant that is past says nothing.
     ///
     /// # Errors
     /// When Redis does not answer.
     pub async fn correct(
         &self,
         shard: u16,
-        key: &str,
+        (key, calls_max): (&str, u32),
         remaining: u32,
         reset_at: Timestamp,
     ) -> Result<(), Fault> {
         let mut correct = on(&CORRECT, shard);
-        correct.arg(window_name(key)).arg(remaining).arg(reset_at.ms());
+        correct.arg(window_name(key)).arg(remaining).arg(reset_at.ms()).arg(calls_max);
         self.shared.wire.call(shard, &correct, "correcting the limiter").await
     }
 }

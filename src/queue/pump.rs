@@ -240,6 +240,8 @@ impl Pump {
         }
         let found = u64::try_from(turned.jobs.len()).unwrap_or(0);
         metrics::counter!("postfleet_queue_claimed_total", "queue" => queue).increment(found);
+        let now = Timestamp::from_ms(turned.server_ms);
+        turned.jobs.iter().for_each(|job| self.core.tally.lent(now.since(job.due_at)));
         self.core.put(turned.jobs);
     }
 }

@@ -11,6 +11,7 @@ pub(crate) struct Tally {
     slots: Gauge,
     busy: Gauge,
     seconds: Histogram,
+    wait: Histogram,
 }
 
 impl Tally {
@@ -23,11 +24,17 @@ impl Tally {
             slots: metrics::gauge!("postfleet_worker_slots", "queue" => name()),
             busy: metrics::gauge!("postfleet_worker_slots_busy", "queue" => name()),
             seconds: metrics::histogram!("postfleet_job_seconds", "queue" => name()),
+            wait: metrics::histogram!("postfleet_job_wait_seconds", "queue" => name()),
         };
         metrics::gauge!("postfleet_worker_draining").set(0.0);
         tally.slots.set(slots as f64);
         tally.busy.set(0.0);
         tally
+    }
+
+    /// A job was lent so long after it was due.
+    pub(crate) fn lent(&self, behind: Duration) {
+        self.wait.record(behind.as_secs_f64());
     }
 
     /// A handler has begun.

@@ -7,6 +7,7 @@ use crate::lease::Lease;
 use crate::shared::Shared;
 use crate::wire::{self, MINE, TURN};
 use base::rng;
+use domain::time::Timestamp;
 use redis::{ErrorKind, RedisResult};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -119,6 +120,7 @@ fn claimed(
         queue: queue.clone(),
         subject: Uuid::from_slice(id).map_err(|_| unreadable())?,
         generation: text(generation)?.parse().map_err(|_| unreadable())?,
+        due_at: Timestamp::from_ms(text(&job[..at])?.parse().map_err(|_| unreadable())?),
         shard,
         lane: text(lane)?.into(),
         group: text(group)?.into(),

@@ -27,13 +27,16 @@ pub(crate) static EPOCH: LazyLock<Script> = script!(" flags=allow-oom", "lua/epo
 pub(crate) static GATE: LazyLock<Script> = script!(" flags=allow-oom", "lua/gate.lua");
 pub(crate) static GATES: LazyLock<Script> = script!(" flags=no-writes", "lua/gates.lua");
 pub(crate) static OPEN: LazyLock<Script> = script!(" flags=allow-oom", "lua/open.lua");
-pub(crate) static METER: LazyLock<Script> = script!(" flags=allow-oom", "lua/meter.lua");
-pub(crate) static CORRECT: LazyLock<Script> = script!(" flags=allow-oom", "lua/correct.lua");
+pub(crate) static METER: LazyLock<Script> =
+    script!(" flags=allow-oom", "lua/note.lua", "lua/meter.lua");
+pub(crate) static CORRECT: LazyLock<Script> =
+    script!(" flags=allow-oom", "lua/note.lua", "lua/correct.lua");
 pub(crate) static COUNT: LazyLock<Script> = script!(" flags=allow-oom", "lua/count.lua");
+pub(crate) static UNKNOWN: LazyLock<Script> = script!(" flags=no-writes", "lua/unknown.lua");
+pub(crate) static FULLEST: LazyLock<Script> = script!(" flags=no-writes", "lua/fullest.lua");
 pub(crate) static TURN: LazyLock<Script> =
     script!(" flags=allow-oom", "lua/doors.lua", "lua/turn.lua");
 pub(crate) static MINE: LazyLock<Script> = script!(" flags=no-writes", "lua/mine.lua");
-pub(crate) static KNOWN: LazyLock<Script> = script!(" flags=no-writes", "lua/known.lua");
 pub(crate) static RENEW: LazyLock<Script> =
     script!(" flags=allow-oom", "lua/pulse.lua", "lua/renew.lua");
 pub(crate) static REAP: LazyLock<Script> =

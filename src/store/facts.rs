@@ -1,8 +1,9 @@
 //! How the database of a fleet is set up and what waits in it, for whoever looks after it.
 
 use crate::Store;
+use crate::gates::{IS_RESTED, OF_JOB, RESTED};
 use base::Fault;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 /// What Postgres says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -79,26 +80,20 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn overdue(&self) -> Result<Overdue, Fault> {
-        let row = sqlx::query(
-            "WITH rested AS MATERIALIZED (
-                 SELECT a.id::text AS account FROM gates g JOIN accounts a ON a.brand_id = CASE
-                     WHEN g.scope_key LIKE 'pause:brand:%' THEN substr(g.scope_key, 13)::uuid END),
-             late AS (
+        // Constants of this crate.
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "WITH {RESTED}, late AS (
                  SELECT j.queue, j.due_at FROM jobs j
                  WHERE j.due_at < (SELECT clock_timestamp()) - interval '1 minute'
                      AND NOT EXISTS (SELECT FROM gates g
                          WHERE g.until_at > clock_timestamp() - interval '1 minute'
-                             AND g.scope_key IN ('account:' || j.lane, 'pause:queue:' || j.queue,
-                                 'pause:' || split_part(j.lane, ':', 3),
-                                 'app:' || split_part(j.lane, ':', 1) || ':'
-                                     || split_part(j.lane, ':', 2),
-                                 'platform:' || split_part(j.lane, ':', 1)))
-                     AND split_part(j.lane, ':', 3) NOT IN (SELECT account FROM rested)
+                             AND {OF_JOB})
+                     AND NOT {IS_RESTED}
                  LIMIT 10000)
-             SELECT count(*) AS count, coalesce(array_agg(DISTINCT queue), '{}') AS queues,
+             SELECT count(*) AS count, coalesce(array_agg(DISTINCT queue), '{{}}') AS queues,
                  coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::bigint AS oldest
-             FROM late",
-        )
+             FROM late"
+        )))
         .fetch_one(&self.pool)
         .await?;
         Ok(Overdue {

@@ -17,6 +17,21 @@ pub struct Gate {
     pub reason: String,
 }
 
+/// Of the gates `g`, those that hold the job `j`: of its account, its registration, its platform, and
+/// the pauses of its queue and its account.
+pub(crate) const OF_JOB: &str = "g.scope_key = ANY (ARRAY['account:' || j.lane,
+    'app:' || split_part(j.lane, ':', 1) || ':' || split_part(j.lane, ':', 2),
+    'platform:' || split_part(j.lane, ':', 1), 'pause:queue:' || j.queue,
+    'pause:' || split_part(j.lane, ':', 3)])";
+
+/// The accounts of paused brands, to be asked once for many jobs.
+pub(crate) const RESTED: &str = "rested AS MATERIALIZED (
+    SELECT a.id::text AS account FROM gates g JOIN accounts a ON a.brand_id = CASE
+        WHEN g.scope_key LIKE 'pause:brand:%' THEN substr(g.scope_key, 13)::uuid END)";
+
+/// The job `j` is of one of them.
+pub(crate) const IS_RESTED: &str = "split_part(j.lane, ':', 3) IN (SELECT account FROM rested)";
+
 /// A rest of an account whose grant was refused is never longer (`domain::decision::AUTH_REST`). A
 /// gate that is closed for longer is another one's: a limit, or a person.
 const REST_MAX: &str = "15 minutes";

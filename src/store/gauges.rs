@@ -1,14 +1,19 @@
 //! What operators watch: how much is owed, what waits for whom, and how old the oldest of it is.
 
-use crate::Store;
+use crate::gates::{IS_RESTED, OF_JOB, RESTED};
+use crate::{Store, convert};
 use base::Fault;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
+use std::time::Duration;
 
 /// Jobs of a shard that are looked at for a gauge, the oldest first; more count as so many. A
 /// backlog of that size is an alarm whatever its size is.
 const JOBS_MAX: i64 = 20_000;
 /// Deliveries in doubt that are looked at.
 const DOUBTS_MAX: i64 = 10_000;
+/// Tokens that are about to end, of those that live for hours and of those that live for months,
+/// that are looked at.
+const ENDING_MAX: i64 = 10_000;
 
 /// What a queue is owed.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +43,17 @@ pub struct Waiting {
     pub oldest_s: f64,
 }
 
+/// Tokens of a platform that are about to end, and should have been renewed by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrenewed {
+    /// The platform.
+    pub platform: String,
+    /// The owners of the accounts were told that these tokens end.
+    pub is_told: bool,
+    /// How many.
+    pub count: i64,
+}
+
 /// Connections to Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
@@ -56,23 +72,15 @@ impl Store {
     /// # Errors
     /// When Postgres fails.
     pub async fn backlogs(&self, shards: u16) -> Result<Vec<Backlog>, Fault> {
-        let rows = sqlx::query(
+        // Constants of this crate.
+        let rows = sqlx::query(AssertSqlSafe(format!(
             "WITH present AS MATERIALIZED (SELECT clock_timestamp() AS now),
-             rested AS MATERIALIZED (
-                 SELECT a.id::text AS account FROM gates g JOIN accounts a ON a.brand_id = CASE
-                     WHEN g.scope_key LIKE 'pause:brand:%' THEN substr(g.scope_key, 13)::uuid END),
+             {RESTED},
              owed AS (
                  SELECT j.queue, j.due_at, p.now,
                      CASE WHEN j.due_at <= p.now + interval '60 seconds' THEN EXISTS (
-                         SELECT FROM gates g
-                         WHERE g.until_at > p.now AND g.scope_key = ANY (ARRAY[
-                             'account:' || j.lane,
-                             'app:' || split_part(j.lane, ':', 1) || ':'
-                                 || split_part(j.lane, ':', 2),
-                             'platform:' || split_part(j.lane, ':', 1),
-                             'pause:queue:' || j.queue,
-                             'pause:' || split_part(j.lane, ':', 3)]))
-                         OR split_part(j.lane, ':', 3) IN (SELECT account FROM rested)
+                         SELECT FROM gates g WHERE g.until_at > p.now AND {OF_JOB})
+                         OR {IS_RESTED}
                      ELSE false END AS is_held
                  FROM present p, generate_series(0, $1) s, LATERAL (
                      SELECT queue, lane, due_at FROM jobs
@@ -87,8 +95,8 @@ impl Store {
                      AS within_60s,
                  coalesce(extract(epoch FROM max(now - due_at)
                      FILTER (WHERE due_at <= now AND NOT is_held)), 0)::float8 AS oldest_ready_s
-             FROM owed GROUP BY queue",
-        )
+             FROM owed GROUP BY queue"
+        )))
         .bind(i32::from(shards) - 1)
         .bind(JOBS_MAX)
         .fetch_all(&self.pool)
@@ -162,6 +170,44 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok((row.try_get("platform")?, row.try_get("status")?, row.try_get("count")?))
+            })
+            .collect()
+    }
+
+    /// Tokens of connected accounts that end within `left`, or within a day where they live longer
+    /// than two: in either case their renewal should be over. What lives for less is late once a
+    /// quarter of its life is left.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn unrenewed(&self, left: Duration) -> Result<Vec<Unrenewed>, Fault> {
+        let rows = sqlx::query(
+            "WITH present AS MATERIALIZED (SELECT clock_timestamp() AS now),
+             ending AS (
+                 (SELECT account_id, notices FROM credentials
+                  WHERE expires_at < (SELECT now FROM present) + $1 * interval '1 second'
+                      AND expires_at < (SELECT now FROM present) + (expires_at - refreshed_at) / 4
+                  LIMIT $2)
+                 UNION
+                 (SELECT account_id, notices FROM credentials
+                  WHERE expires_at - refreshed_at > interval '2 days'
+                      AND expires_at < (SELECT now FROM present) + interval '1 day'
+                  LIMIT $2))
+             SELECT a.platform, e.notices > 0 AS is_told, count(*) AS count
+             FROM ending e JOIN accounts a ON a.id = e.account_id AND a.status = 'connected'
+             GROUP BY a.platform, is_told",
+        )
+        .bind(convert::seconds(left))
+        .bind(ENDING_MAX)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Unrenewed {
+                    platform: row.try_get("platform")?,
+                    is_told: row.try_get("is_told")?,
+                    count: row.try_get("count")?,
+                })
             })
             .collect()
     }

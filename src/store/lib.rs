@@ -17,6 +17,7 @@ pub mod changes;
 pub mod choices;
 pub mod claims;
 mod clock;
+pub mod compare;
 pub mod connections;
 pub mod contents;
 pub mod convert;

@@ -43,6 +43,7 @@ impl Watch {
 }
 
 // case: O-alerts
+// case: O-drift
 // case: O-parked
 #[tokio::test]
 async fn each_alert_fires_on_its_cause() {
@@ -72,6 +73,11 @@ async fn each_alert_fires_on_its_cause() {
             "PostfleetPostsLate",
         ])
         .await;
+    let forgotten = causes.forget_a_job().await;
+    watch.fires(&["PostfleetLedgerDrift"]).await;
+    causes.refuse_renewals().await;
+    // The sweep finds what is late, and Redis knows all again.
+    causes.scene.published(&forgotten).await;
     causes.lose_an_answer_for_long().await;
     causes.lose_an_answer_for_good().await;
     causes.refuse_the_app().await;
@@ -85,9 +91,11 @@ async fn each_alert_fires_on_its_cause() {
             "PostfleetAppRefused",
             "PostfleetPlatformOutage",
             "PostfleetWorkerDied",
+            "PostfleetTokensUnrenewed",
         ])
         .await;
     is_described(&causes.scene.api.metrics().await);
+    causes.all_is_known().await;
     causes.publish_some(&watch.prometheus).await;
     causes.stop_redis().await;
     watch.fires(&["PostfleetRedisDown", "PostfleetQueueLate", "PostfleetThroughputFell"]).await;

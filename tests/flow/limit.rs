@@ -90,6 +90,22 @@ async fn parked_s(scene: &Scene<'_>, post: &Value, account: &Account) -> i64 {
     shown["retryAfter"].as_i64().expect("retryAfter is shown")
 }
 
+/// The window that the platform calls used up is full, and how long it wants to be left alone is
+/// told: once for a day, once for minutes.
+fn is_seen_by_operators(metrics: &str) {
+    let labels = "platform=\"x\",scope=\"account\"";
+    for told in [
+        format!("postfleet_limiter_used_ratio{{{labels}}} 1"),
+        format!("postfleet_limiter_used_ratio{{{}}} 0", labels.replace("account", "app")),
+        format!("postfleet_retry_after_seconds_bucket{{{labels},le=\"300\"}} 0"),
+        format!("postfleet_retry_after_seconds_bucket{{{labels},le=\"900\"}} 1"),
+        format!("postfleet_retry_after_seconds_bucket{{{labels},le=\"86400\"}} 2"),
+    ] {
+        assert!(metrics.lines().any(|line| line == told), "{told} in {metrics}");
+    }
+}
+
+// case: O-limits
 // case: S-limit-day
 #[tokio::test]
 async fn a_limit_of_a_day_outlives_all_processes_and_redis() {
@@ -103,6 +119,12 @@ async fn a_limit_of_a_day_outlives_all_processes_and_redis() {
         let held = scene.say(&account, &format!("Held for a day, {}", scene.brand)).await;
         let wait_s = parked_s(&scene, &held, &account).await;
         assert!((DAY_S - 60..=DAY_S + 2).contains(&wait_s), "{wait_s} s");
+        let limit = json!({"kind": "limit", "route": "tweets.create", "resetInS": 600});
+        let other = scene.connect("quarter").await;
+        scene.sim.fault(&other.handle, limit).await;
+        let post = scene.say(&other, &format!("Held for minutes, {}", scene.brand)).await;
+        parked_s(&scene, &post, &other).await;
+        is_seen_by_operators(&scene.api.metrics().await);
         (scene.brand, account, held, limited_at)
     };
     // Every process goes, the servers too, and then what Redis had kept.

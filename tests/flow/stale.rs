@@ -41,7 +41,8 @@ async fn a_post_waits_while_the_timeline_is_old_and_goes_out_once_after() {
     eventually("the list is found to be old twice", SEEN_WITHIN, async || {
         let metrics = scene.api.metrics().await;
         let counted = metrics.lines().find_map(|line| {
-            line.strip_prefix("postfleet_reconciled_total{verdict=\"stale\"} ")?.parse::<u64>().ok()
+            let stale = "postfleet_reconciled_total{platform=\"x\",verdict=\"stale\"} ";
+            line.strip_prefix(stale)?.parse::<u64>().ok()
         });
         if counted >= Some(2) { Ok(()) } else { Err(format!("{counted:?}")) }
     })

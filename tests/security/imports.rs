@@ -69,6 +69,7 @@ fn bomb(side: u32) -> Vec<u8> {
 }
 
 // case: M-attacks
+// case: O-fetches
 #[tokio::test]
 async fn hostile_files_are_left_at_the_limit_and_cost_little_memory() {
     let size = ("POSTFLEET__MEDIA__SIZE_BYTES_MAX", &*SIZE_BYTES_MAX.to_string());
@@ -118,6 +119,14 @@ async fn hostile_files_are_left_at_the_limit_and_cost_little_memory() {
         let [detail] = answer.details(422) else { panic!("{what}: {answer:?}") };
         assert!(!detail["resolution"].as_str().unwrap().is_empty(), "{what}: {detail}");
     }
+    let metrics = api.metrics().await;
+    for (outcome, count) in [("taken", 1), ("too_large", 1), ("packed", 1), ("status", 1)] {
+        let told = format!("postfleet_media_fetches_total{{outcome=\"{outcome}\"}} {count}");
+        assert!(metrics.lines().any(|line| line == told), "{told} in {metrics}");
+    }
+    let came = "postfleet_media_fetched_bytes_total ";
+    let came = metrics.lines().find_map(|line| line.strip_prefix(came)).unwrap();
+    assert!(came.parse::<u64>().unwrap() > SIZE_BYTES_MAX, "{came}");
     // Pictures that are small as files and large in memory: one too large, one that is not.
     for (side, status) in [(9_000, 404), (3_500, 200)] {
         let bomb = api.upload(bomb(side), "a.png").await;

@@ -37,16 +37,33 @@ pub async fn import(app: &App, caller: &Caller, url: &str) -> Answer<AssetView> 
             ),
         }));
     };
+    let fetched = fetch(app, caller, url).await;
+    let outcome = match &fetched {
+        Ok(Ok(Ok(_))) => "taken",
+        Ok(Ok(Err(_))) => "refused",
+        Ok(Err(why)) => why.as_str(),
+        Err(_) => "fault",
+    };
+    metrics::counter!("postfleet_media_fetches_total", "outcome" => outcome).increment(1);
+    Ok(fetched?.unwrap_or_else(|why| Err(refusal(app, &why))))
+}
+
+/// What became of the file, once it is here.
+type Taken = Result<AssetView, Refused>;
+
+async fn fetch(app: &App, caller: &Caller, url: &str) -> Result<Result<Taken, Spoilt>, Fault> {
     let pulling = app.0.outbound.pull(url, app.0.library.size_bytes_max(), PACE).await;
     let pieces = match pulling {
         Ok(pieces) => pieces,
-        Err(why) => return Ok(Err(refusal(app, &why))),
+        Err(why) => return Ok(Err(why)),
     };
+    let came = metrics::counter!("postfleet_media_fetched_bytes_total");
+    let pieces = pieces.inspect_ok(move |piece| came.increment(piece.len() as u64));
     let pieces = pieces.map_err(Fault::from).boxed();
     match super::bring(app, caller, pieces).await {
-        Ok(brought) => Ok(brought),
+        Ok(brought) => Ok(Ok(brought)),
         Err(fault) => match fault.find::<Spoilt>() {
-            Some(why) => Ok(Err(refusal(app, why))),
+            Some(why) => Ok(Err(why.clone())),
             None => Err(fault),
         },
     }

@@ -3,7 +3,7 @@
 //! Invariant: each redirect is looked at like the address itself, and nothing that the other side
 //! says of a file is believed: whoever reads it counts the bytes.
 
-use super::{Closed, Outbound, Unseen, unseen};
+use super::{Closed, Kind, Outbound, Unseen, unseen};
 use crate::clock;
 use ::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
 use ::http::{HeaderMap, HeaderValue, StatusCode};
@@ -67,6 +67,21 @@ impl fmt::Display for Spoilt {
 
 impl std::error::Error for Spoilt {}
 
+impl Spoilt {
+    /// The word of metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Closed(_) => "closed",
+            Self::Redirects(_) => "redirects",
+            Self::Status(_) => "status",
+            Self::Packed => "packed",
+            Self::Announced(_) => "too_large",
+            Self::Slow(_) => "slow",
+            Self::Broken(_) => "broken",
+        }
+    }
+}
+
 impl Outbound {
     /// Begins to fetch a file; the pieces come one after the other, each as it is asked for. One
     /// that announces more than `size_bytes_max` is not begun.
@@ -128,8 +143,8 @@ fn leads_to(response: &Response) -> Option<Result<String, Spoilt>> {
     let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
     let place = response.headers().get(LOCATION).filter(|_| is_redirect)?;
     let next = place.to_str().ok().and_then(|place| response.url().join(place).ok());
-    let closed = || Spoilt::Closed(Closed("it leads to what is no URL".to_owned()));
-    Some(next.map(Url::into).ok_or_else(closed))
+    let closed = || Closed::new(Kind::Form, "it leads to what is no URL".to_owned());
+    Some(next.map(Url::into).ok_or_else(|| Spoilt::Closed(closed())))
 }
 
 fn is_packed(headers: &HeaderMap) -> bool {

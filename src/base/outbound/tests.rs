@@ -3,6 +3,7 @@
 mod pull;
 
 use super::*;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,6 +88,33 @@ async fn no_address_that_leads_inside_is_connected_to_however_it_is_written() {
     }
     assert_eq!(seen_four.load(Ordering::SeqCst), 0);
     assert_eq!(seen_six.load(Ordering::SeqCst), 0);
+}
+
+// case: O-refused
+#[tokio::test]
+async fn what_is_not_called_is_counted_once_by_its_reason() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    // Of this thread, which the runtime of a test does not leave.
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let outbound = outbound(&[], answers(&[&["169.254.169.254"]]));
+    for (url, reason) in [
+        ("https://", "form"),
+        ("https://user:word@example.com/", "form"),
+        ("ftp://example.com/", "scheme"),
+        ("https://example.com:22/", "port"),
+        ("https://[::1]/", "address"),
+        ("https://example.com/", "name"),
+    ] {
+        let ended = post(&outbound, url).await;
+        assert!(matches!(ended, Err(Unseen::Closed(_))), "{url}: {ended:?}");
+        let shown = recorder.handle().render();
+        let told = format!("postfleet_outbound_refused_total{{reason=\"{reason}\"}}");
+        assert!(shown.contains(&told), "{url}: {shown}");
+    }
+    let shown = recorder.handle().render();
+    let counts = shown.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let counts = counts.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap());
+    assert_eq!(counts.sum::<u64>(), 6, "{shown}");
 }
 
 // case: S-04

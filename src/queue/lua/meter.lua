@@ -76,10 +76,17 @@ local asked, later = {}, 0
 for first = 2, #ARGV, 8 do
   local quota = ARGV[first] == 'rate' and rate or window
   local one = quota(base .. ARGV[first - 1], first)
+  one.name = ARGV[first - 1]
   asked[#asked + 1] = one
   later = math.max(later, one.later)
 end
-if later > 0 then return { later } end
+
+if later > 0 then
+  for _, q in ipairs(asked) do
+    if q.most and q.later > 0 then note('refusing', q.later, q.name) end
+  end
+  return { later }
+end
 
 local reply = { 0 }
 for i, q in ipairs(asked) do
@@ -97,6 +104,7 @@ for i, q in ipairs(asked) do
     if q.next then call('HSET', q.key, 'next', string.format('%.3f', q.next)) end
     if q.is_new then call('PEXPIREAT', q.key, math.max(q.reset, q.til) + 1000) end
     reply[i + 1] = q.left - q.cost
+    note_filling(q.name, q.most, reply[i + 1], math.max(q.reset, q.is_told and q.til or 0))
   end
 end
 return reply

@@ -276,13 +276,13 @@ async fn a_header_lowers_what_is_left_and_never_raises_it() {
     let quota = [window("x:post", 10, 60_000)];
     assert!(is_granted(&queue, &quota).await);
     let reset = queue.time().await.unwrap() + Duration::from_secs(30);
-    queue.correct(0, "x:post", 2, reset).await.unwrap();
-    queue.correct(0, "x:post", 9, reset).await.unwrap();
+    queue.correct(0, ("x:post", 10), 2, reset).await.unwrap();
+    queue.correct(0, ("x:post", 10), 9, reset).await.unwrap();
     // Neither does one that promises an earlier end.
-    queue.correct(0, "x:post", 2, reset - Duration::from_secs(20)).await.unwrap();
+    queue.correct(0, ("x:post", 10), 2, reset - Duration::from_secs(20)).await.unwrap();
     assert_eq!(queue.meter(0, &quota).await.unwrap(), Permit::Granted { left: vec![Some(1)] });
     // It was sent before that permit, and has not seen its call.
-    queue.correct(0, "x:post", 2, reset).await.unwrap();
+    queue.correct(0, ("x:post", 10), 2, reset).await.unwrap();
     assert!(is_granted(&queue, &quota).await);
     assert_eq!(queue.meter(0, &quota).await.unwrap(), Permit::Until(reset));
 }
@@ -295,7 +295,7 @@ async fn a_header_does_not_give_back_what_we_have_counted() {
     let quota = window("x:post", 10, 60_000);
     assert_eq!(grants(&queue, &quota, 8).await, 8);
     let soon = queue.time().await.unwrap() + Duration::from_millis(100);
-    queue.correct(0, "x:post", 100, soon).await.unwrap();
+    queue.correct(0, ("x:post", 10), 100, soon).await.unwrap();
     assert_eq!(grants(&queue, &quota, 1).await, 1);
     // Its instant passes, and our own window runs on.
     until(&queue, soon + Duration::from_millis(1)).await;
@@ -310,7 +310,7 @@ async fn a_header_of_a_window_that_is_over_is_not_heard() {
     let quota = window("x:post", 10, 60_000);
     assert_eq!(grants(&queue, &quota, 1).await, 1);
     let past = queue.time().await.unwrap() - Duration::from_millis(1);
-    queue.correct(0, "x:post", 0, past).await.unwrap();
+    queue.correct(0, ("x:post", 10), 0, past).await.unwrap();
     assert_eq!(grants(&queue, &quota, 10).await, 9);
 }
 

@@ -23,3 +23,5 @@ mod servers;
 mod support;
 #[cfg(test)]
 mod suspects;
+#[cfg(test)]
+mod watch;

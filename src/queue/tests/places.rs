@@ -89,7 +89,7 @@ async fn meters(queue: &Queue) {
         // Three were counted in the ledger when the shard was filled.
         assert_eq!(granted, Permit::Granted { left: vec![Some(1), Some(1), None] });
         let reset_at = queue.time().await.unwrap() + Duration::from_secs(60);
-        queue.correct(shard, "a", 0, reset_at).await.unwrap();
+        queue.correct(shard, ("a", 1), 0, reset_at).await.unwrap();
         assert!(matches!(queue.meter(shard, &quotas).await.unwrap(), Permit::Until(_)));
         let seen = queue.windows(shard, &["a".to_owned(), "z".to_owned()]).await.unwrap();
         assert_eq!(seen[0].unwrap().left_by_platform, Some(0));

@@ -29,6 +29,8 @@ pub struct Causes<'a> {
     refused: Account,
     damaged: Account,
     late: Account,
+    forgotten: Account,
+    ending: Account,
     unknown: Account,
     busy: Account,
     person: Account,
@@ -58,6 +60,8 @@ impl<'a> Causes<'a> {
             refused: scene.connect("refused").await,
             damaged: scene.connect("damaged").await,
             late: scene.connect("late").await,
+            forgotten: scene.connect("forgotten").await,
+            ending: scene.connect("ending").await,
             unknown: scene.connect("unknown").await,
             person: scene.connect_on(("linkedin", Some("personal")), "person").await,
             page: scene.connect_on(("linkedin", Some("organization")), "page").await,
@@ -135,6 +139,75 @@ impl<'a> Causes<'a> {
         .await
         .unwrap();
         self.scene.published(&post).await;
+    }
+
+    /// Somebody takes a job out of Redis some seconds before it is due. It was armed so long ago
+    /// that the sweep does not look after it before it is late.
+    pub async fn forget_a_job(&self) -> Value {
+        let at = clock::now() + Duration::from_secs(25);
+        let text = format!("Forgotten {}", base::rng::uuid().simple());
+        let post = json!({"text": text, "accounts": [self.forgotten.id], "scheduledAt": at});
+        let post = self.scene.post(post).await;
+        self.is(&post, &self.forgotten, "scheduled").await;
+        let id: PostId = post["id"].as_str().unwrap().parse().unwrap();
+        let aged = sqlx::query(
+            "UPDATE jobs SET armed_at = armed_at - interval '5 minutes' WHERE kind = 'publish'
+                 AND subject IN (SELECT id FROM deliveries WHERE post_id = $1)",
+        );
+        let aged = aged.bind(id.uuid()).execute(&mut self.scene.fleet.postgres().await).await;
+        assert_eq!(aged.unwrap().rows_affected(), 1);
+        let mut redis = self.scene.fleet.redis().await;
+        let lane = format!("*:q:publish:x:lane:*:{}", uuid(&self.forgotten));
+        eventually("the drift is seen", SOON, async || {
+            // Again each time: a sweep that read the job before has told it once more.
+            let mut keys = redis::cmd("KEYS");
+            let keys: Vec<String> = keys.arg(&lane).query_async(&mut redis).await.unwrap();
+            for key in keys {
+                redis::cmd("DEL").arg(key).exec_async(&mut redis).await.unwrap();
+            }
+            let shown = self.scene.api.metrics().await;
+            match shown.lines().find_map(|line| line.strip_prefix("postfleet_ledger_drift ")) {
+                Some("1") => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        post
+    }
+
+    /// Redis knows all that is owed, whatever has failed.
+    pub async fn all_is_known(&self) {
+        eventually("nothing has drifted", SOON, async || {
+            let shown = self.scene.api.metrics().await;
+            let drift = shown.lines().find(|line| line.starts_with("postfleet_ledger_drift "));
+            if drift == Some("postfleet_ledger_drift 0") {
+                Ok(())
+            } else {
+                Err(format!("{drift:?}"))
+            }
+        })
+        .await;
+    }
+
+    /// The token endpoint of a platform breaks, and a token ends in some minutes.
+    pub async fn refuse_renewals(&self) {
+        let fleet = self.scene.fleet;
+        let torn = json!({"kind": "serverError", "route": "oauth.token", "status": 503,
+            "body": {"error": "server_error"}, "count": 1_000});
+        self.scene.sim.faults(json!([torn])).await;
+        age(fleet, &self.ending, Duration::from_secs(480)).await;
+        let due = sqlx::query(
+            "UPDATE jobs SET due_at = clock_timestamp(), armed_at = clock_timestamp(),
+                 generation = nextval('job_generation') WHERE kind = 'refresh' AND subject = $1",
+        );
+        let due = due.bind(uuid(&self.ending)).execute(&mut fleet.postgres().await).await;
+        assert_eq!(due.unwrap().rows_affected(), 1);
+        eventually("its renewal has failed", SOON, async || {
+            let failed = "postfleet_refreshes_total{platform=\"x\",result=\"failed\"}";
+            let shown = self.scene.api.metrics().await;
+            if shown.contains(failed) { Ok(()) } else { Err("it was not tried".to_owned()) }
+        })
+        .await;
     }
 
     /// An answer is lost, and the platform shows nothing of it for twenty minutes.

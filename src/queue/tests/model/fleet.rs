@@ -21,7 +21,7 @@ const CERTAIN_MS: i64 = 7_500;
 /// How often something happened that histories are about.
 pub type Seen = BTreeMap<&'static str, u64>;
 /// All of them.
-pub const EVENTS: [&str; 14] = [
+pub const EVENTS: [&str; 16] = [
     "claimed",
     "taken from the dead",
     "acknowledged late",
@@ -36,6 +36,8 @@ pub const EVENTS: [&str; 14] = [
     "intent refused",
     "fenced",
     "asked the platform",
+    "called unknown",
+    "called known",
 ];
 
 pub struct Fleet<'a> {

@@ -45,6 +45,10 @@ pub fn run(server: &mut Server, plan: Plan) -> Ended {
             let us = fleet.chance.between(1, 300);
             fleet.pass(us);
             operate(&mut fleet)?;
+            // What a safeguard is needed for is another rule.
+            if plan.off.is_none() && fleet.chance.one_in(8) {
+                compare(&mut fleet)?;
+            }
         }
         left::agree(fleet.server.dump(), &fleet.shard)?;
         calm(&mut fleet)
@@ -84,6 +88,21 @@ fn operate(fleet: &mut Fleet<'_>) -> Kept {
         97..=98 => late_relay(fleet)?,
         _ => fleet.sweep(),
     }
+    Ok(())
+}
+
+/// Redis tells which jobs it would never wake, of those that are owed and those that were.
+fn compare(fleet: &mut Fleet<'_>) -> Kept {
+    let mut wakeups = fleet.truth.owed();
+    wakeups.extend(&fleet.pushed);
+    let told = fleet.server.unknown(&wakeups);
+    let is_unknown = |place: &usize| !fleet.shard.knows(&wakeups[*place]);
+    let unknown: Vec<usize> = (0..wakeups.len()).filter(is_unknown).collect();
+    if told != unknown {
+        return Err(format!("{told:?} of {wakeups:?} are called unknown, not {unknown:?}"));
+    }
+    fleet.note("called unknown", unknown.len());
+    fleet.note("called known", wakeups.len() - unknown.len());
     Ok(())
 }
 

@@ -28,6 +28,7 @@ pub enum Script {
     Mine,
     Renew,
     Reap,
+    Unknown,
     Dump,
     Save,
 }
@@ -35,7 +36,7 @@ pub enum Script {
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 const PULSE: &str = include_str!("../../lua/pulse.lua");
 /// By the number of their `Script`, each with what is put before it besides the prelude.
-const BODIES: [(&str, &str); 11] = [
+const BODIES: [(&str, &str); 12] = [
     ("", include_str!("../../lua/push.lua")),
     ("", include_str!("../../lua/relay.lua")),
     ("", include_str!("../../lua/cursor.lua")),
@@ -47,6 +48,7 @@ const BODIES: [(&str, &str); 11] = [
     ("", include_str!("../../lua/mine.lua")),
     (PULSE, include_str!("../../lua/renew.lua")),
     (PULSE, include_str!("../../lua/reap.lua")),
+    ("", include_str!("../../lua/unknown.lua")),
 ];
 
 /// What stands in the scripts, how often at least, and what stands there in the test.

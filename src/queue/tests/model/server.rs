@@ -156,6 +156,14 @@ impl Server {
         reply[0].clone()
     }
 
+    /// Which of these nothing would ever wake, by their places.
+    pub fn unknown(&mut self, wakeups: &[Wakeup]) -> Vec<usize> {
+        let mut call = self.script(Script::Unknown);
+        wakeups.iter().for_each(|wakeup| add_wakeup(&mut call, wakeup));
+        let numbers: Vec<usize> = self.ask(call);
+        numbers.into_iter().map(|number| number - 1).collect()
+    }
+
     /// Does this generation of a job still wait?
     pub fn waits(&mut self, wakeup: &Wakeup) -> bool {
         let lane = LANES[lane_of(wakeup.id)];

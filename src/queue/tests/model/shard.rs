@@ -85,6 +85,17 @@ impl Shard {
         due
     }
 
+    /// Does it wait here, is it lent, or does it follow what is lent?
+    pub fn knows(&self, wakeup: &Wakeup) -> bool {
+        let (place, job) = ((wakeup.queue, lane_of(wakeup.id)), (wakeup.id, wakeup.generation));
+        let waits = self.waiting.get(&place).is_some_and(|jobs| jobs.contains_key(&job));
+        let is_it = |hold: &Hold| {
+            let newer = hold.newer.map(|(generation, _)| generation);
+            hold.id == job.0 && (hold.generation == job.1 || newer == Some(job.1))
+        };
+        waits || self.busy.get(&place).is_some_and(|holds| holds.iter().any(is_it))
+    }
+
     /// Jobs that wait in a queue.
     pub fn depth(&self, queue: usize) -> usize {
         self.waiting.iter().filter(|((q, _), _)| *q == queue).map(|(_, jobs)| jobs.len()).sum()

@@ -2,7 +2,7 @@
 
 use crate::servers::Cluster;
 use crate::support::{Redis, Worker, wakeup, within};
-use queue::{Config, CursorState, Outcome, Queue, Wakeup};
+use queue::{Config, CursorState, Queue, Wakeup};
 use std::time::Duration;
 
 const SHARDS: u16 = 6;

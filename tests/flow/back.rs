@@ -128,8 +128,8 @@ async fn doubted(fleet: &Fleet, change: &'static str) -> i64 {
 async fn grants_are_doubted(fleet: &Fleet) {
     let took_over = "UPDATE histories SET timeline = 'another'";
     assert_eq!(doubted(fleet, took_over).await, 0, "nothing was renewed meanwhile");
-    // Nobody is told, so no worker takes it before the next sweep.
-    let due = "UPDATE jobs SET due_at = clock_timestamp() WHERE kind = 'refresh'";
+    // In a shard that nobody looks through, so that no worker takes it.
+    let due = "UPDATE jobs SET due_at = clock_timestamp(), shard = 1000 WHERE kind = 'refresh'";
     sqlx::query(due).execute(&mut fleet.postgres().await).await.unwrap();
     assert_eq!(doubted(fleet, took_over).await, 1);
     assert_eq!(doubted(fleet, "UPDATE histories SET system_id = 'another'").await, 1);

@@ -79,7 +79,11 @@ async fn what_is_left_of_an_audit_whose_beginning_was_forgotten_proves_itself() 
     let year = ("POSTFLEET__WORKERS__KEEP_AUDIT_DAYS", "365");
     let forgetter = Worker::start_as(&fleet, "forgetter", &["work"], &[swift, year]);
     counts(&mut db, "SELECT count(*) FROM audit", 2).await;
-    assert!(forgetter.log().contains("the audit is forgotten up to here"));
+    eventually("it is told", Duration::from_secs(10), async || {
+        let log = forgetter.log();
+        log.contains("the audit is forgotten up to here").then_some(()).ok_or(log)
+    })
+    .await;
     let (is_whole, told) = verify(&config, &["--through", &last]);
     assert!(is_whole && told["links"] == 2, "{told}");
     assert_eq!(told["forgotten"]["no"], rows - 2, "{told}");

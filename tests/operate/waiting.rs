@@ -114,8 +114,12 @@ async fn a_process_waits_for_its_parts_says_what_is_missing_and_ends_in_good_ord
     let (mut server, front) = Worker::serve(&fleet, "door", &[store, queue, listen]);
     let door: u16 = front.api_url.rsplit_once(':').unwrap().1.parse().unwrap();
 
-    let waits = fails(&fleet, work, &["postgres", "redis"]).await;
-    assert!(waits.body["message"].as_str().unwrap().contains("refused"), "{waits:?}");
+    eventually("both were tried and refused", Duration::from_secs(30), async || {
+        let waits = fails(&fleet, work, &["postgres", "redis"]).await;
+        let told = waits.body["message"].as_str().unwrap();
+        if told.matches("refused").count() == 2 { Ok(()) } else { Err(told.to_owned()) }
+    })
+    .await;
     assert_eq!(ask(&fleet, work, "/healthz").await.unwrap().status, 200);
     fails(&fleet, serve, &["postgres", "redis"]).await;
     let early = ask(&fleet, door, "/connect/result").await.unwrap();

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use std::path::Path;
 use std::time::Duration;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// How `postfleet audit verify` ends, and what it says.
 fn verify(config: &Path, further: &[&str]) -> (bool, Value) {

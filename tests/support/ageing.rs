@@ -262,9 +262,12 @@ pub async fn age_copies(fleet: &Fleet, post: &Value, by: Duration) {
         // Whoever makes a copy, or fans one out, holds these rows.
         "SELECT FROM posts WHERE id = $1 AND $2 > 0 FOR UPDATE".to_owned(),
         format!("SELECT FROM posts WHERE id IN {series} AND $2 > 0 ORDER BY id FOR UPDATE"),
+        // Whoever prepares one for its old time is of the past, as after an edit.
         format!(
             "UPDATE deliveries SET published_at = published_at - $2 * interval '1 millisecond',
-                 due_at = due_at - $2 * interval '1 millisecond' WHERE post_id IN {series}"
+                 due_at = due_at - $2 * interval '1 millisecond', revision = revision
+                     + CASE WHEN status IN ('scheduled', 'ready') THEN 1 ELSE 0 END
+             WHERE post_id IN {series}"
         ),
         format!(
             "UPDATE posts SET scheduled_at = scheduled_at - $2 * interval '1 millisecond'

@@ -5,21 +5,23 @@
 
 use crate::{HORIZON, wakeup};
 use base::{Fault, clock};
-use domain::time::Timestamp;
 use queue::{CursorState, Queue};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use store::Store;
-use uuid::Uuid;
+use store::compare::{Owed, Wanted};
 
 /// Relay, sweep and acceptors have told Redis of a job within this time.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
 /// Between two looks for what was not known.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Jobs of one look.
-const BATCH: i64 = 500;
-/// Jobs of a shard that are looked for; the first by their due times.
-const LOOKED_MAX: usize = 20_000;
+/// What is looked for: as many of those that are due as of the next ones, the first by their due
+/// times. What comes within reach just now is told just now.
+const LOOKED: Wanted = Wanted {
+    ahead: Duration::from_secs(HORIZON.as_secs() - TOLD_WITHIN.as_secs()),
+    settled: Duration::ZERO,
+    limit: 10_000,
+};
 
 /// How a shard of Redis stands against the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,69 +46,47 @@ pub struct Drift {
 /// # Errors
 /// When Postgres or Redis fails.
 pub async fn measure(
-    (store, queue): (&Store, &Queue),
+    parts: (&Store, &Queue),
     shard: u16,
     swept_within: Duration,
 ) -> Result<Drift, Fault> {
+    let (store, queue) = parts;
     let is_filled = matches!(queue.cursor(shard).await?, CursorState::Known(_));
     let (mut looked, mut unknown) = match is_filled {
-        true => look(store, queue, shard).await?,
-        false => (0, BTreeSet::new()),
+        true => lost(parts, shard, LOOKED).await?,
+        false => (0, Vec::new()),
     };
     let began = clock::stopwatch();
     while !unknown.is_empty() && began.elapsed() < swept_within {
         clock::pause(LOOK_EVERY).await;
-        let (count, still) = look(store, queue, shard).await?;
+        let (count, still) = lost(parts, shard, LOOKED).await?;
         looked = count;
-        unknown.retain(|one| still.contains(one));
+        // No two jobs ever have the same generation.
+        let still: BTreeSet<i64> = still.iter().map(|one| one.job.generation).collect();
+        unknown.retain(|one| still.contains(&one.job.generation));
     }
     let now = store.time().await?;
-    let oldest = unknown.iter().map(|one| one.due_at).min().unwrap_or(now);
+    let oldest = unknown.iter().map(|one| one.job.due_at).min().unwrap_or(now);
     Ok(Drift {
         shard,
         is_filled,
         looked,
         unknown: unknown.len(),
-        queues: unknown.into_iter().map(|one| one.queue).collect(),
+        queues: unknown.into_iter().map(|one| one.job.queue).collect(),
         oldest_s: (now.ms() - oldest.ms()) / 1_000,
     })
 }
 
-/// A job that Redis does not know, as it was owed when it was looked for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Unknown {
-    due_at: Timestamp,
-    queue: String,
-    subject: Uuid,
-    generation: i64,
-}
-
-async fn look(
-    store: &Store,
-    queue: &Queue,
+/// How many jobs of a shard were looked for, and those that Redis would never wake. What was done
+/// or moved between the two looks is told from the rest by a third.
+pub(crate) async fn lost(
+    (store, queue): (&Store, &Queue),
     shard: u16,
-) -> Result<(usize, BTreeSet<Unknown>), Fault> {
-    let number = i16::try_from(shard).unwrap_or(0);
-    let mut after = (Timestamp::from_ms(0), Uuid::nil());
-    // Rows keep microseconds that instants do not, so the last one comes once more with the next page.
-    let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
-    loop {
-        // What comes within reach just now is told just now.
-        let within = HORIZON - TOLD_WITHIN;
-        let jobs = store.jobs_due(number, after.0, after.1, within, BATCH).await?;
-        let known = seen.len();
-        seen.extend(jobs.iter().map(|job| (job.subject, job.queue.clone())));
-        after = jobs.last().map_or(after, |last| (last.due_at, last.subject));
-        let wakeups: Vec<_> = jobs.iter().map(wakeup).collect();
-        let unknown = queue.unknown(shard, &wakeups).await?;
-        for one in unknown.into_iter().filter_map(|place| wakeups.get(place)) {
-            let (due_at, queue) = (one.due_at, one.queue.clone());
-            let (subject, generation) = (one.subject, one.generation);
-            found.insert(Unknown { due_at, queue, subject, generation });
-        }
-        let is_last = i64::try_from(jobs.len()).unwrap_or(BATCH) < BATCH || seen.len() == known;
-        if is_last || seen.len() >= LOOKED_MAX {
-            return Ok((seen.len(), found));
-        }
-    }
+    wanted: Wanted,
+) -> Result<(usize, Vec<Owed>), Fault> {
+    let owed = store.jobs_to_compare(i16::try_from(shard).unwrap_or(0), wanted).await?;
+    let wakeups: Vec<_> = owed.iter().map(|one| wakeup(&one.job)).collect();
+    let unknown = queue.unknown(shard, &wakeups).await?;
+    let unknown = unknown.iter().filter_map(|place| owed.get(*place).cloned()).collect();
+    Ok((owed.len(), store.still_owed(unknown).await?))
 }

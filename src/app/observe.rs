@@ -124,8 +124,8 @@ async fn ping(app: &App) -> Result<(), Fault> {
 
 async fn look_at_redis(app: &App, is_due: bool) -> Result<(), Fault> {
     if is_due {
-        redis::drift(app).await?;
-        redis::limits(app).await?;
+        redis::watch_drift(app).await?;
+        redis::watch_limits(app).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! What Redis knows beyond that is no drift: a worker that is woken for nothing forgets it.
 
 use super::number;
-use crate::{App, HORIZON, targets, wakeup};
+use crate::{App, HORIZON, drift, targets};
 use base::Fault;
 use domain::failure::Scope;
 use domain::time::Timestamp;
@@ -24,7 +24,7 @@ const COMPARED: Wanted = Wanted {
 const NAMED_MAX: usize = 5;
 
 /// Compares what is owed with what is known.
-pub(super) async fn drift(app: &App) -> Result<(), Fault> {
+pub(super) async fn watch_drift(app: &App) -> Result<(), Fault> {
     let (mut lost, mut all) = (0, Untold { count: 0, oldest_s: 0.0 });
     for shard in 0..app.0.queue.shards() {
         lost += lost_of(app, shard).await?;
@@ -38,14 +38,9 @@ pub(super) async fn drift(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Jobs of a shard that Redis does not know. Those that were done or moved between the two looks
-/// are told from others by a third.
+/// How many jobs of a shard Redis would never wake; some are named in the log.
 async fn lost_of(app: &App, shard: u16) -> Result<usize, Fault> {
-    let owed = app.0.store.jobs_to_compare(column(shard), COMPARED).await?;
-    let wakeups: Vec<_> = owed.iter().map(|one| wakeup(&one.job)).collect();
-    let unknown = app.0.queue.unknown(shard, &wakeups).await?;
-    let unknown: Vec<Owed> = unknown.iter().filter_map(|place| owed.get(*place).cloned()).collect();
-    let lost = app.0.store.still_owed(unknown).await?;
+    let (_, lost) = drift::lost((&app.0.store, &app.0.queue), shard, COMPARED).await?;
     for Owed { kind, job } in lost.iter().take(NAMED_MAX) {
         tracing::warn!(kind, queue = job.queue, subject = %job.subject, shard,
             due_at = %job.due_at, "Redis does not know a job that is owed");
@@ -67,7 +62,7 @@ fn column(shard: u16) -> i16 {
 
 /// Windows that refuse, and the fullest of each platform and scope. What owners set for themselves
 /// is no platform's.
-pub(super) async fn limits(app: &App) -> Result<(), Fault> {
+pub(super) async fn watch_limits(app: &App) -> Result<(), Fault> {
     let (mut refusing, mut filling) = (Vec::new(), Vec::new());
     for shard in 0..app.0.queue.shards() {
         let fullest = app.0.queue.fullest(shard).await?;

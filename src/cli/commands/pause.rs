@@ -69,21 +69,28 @@ pub async fn run(arguments: &Arguments, way: Way) -> Result<ExitCode, Fault> {
     if way == Way::Pause && reason.is_empty() {
         return Err(Fault::new("say --reason: whoever finds it paused wants to know why"));
     }
-    if let What::Brand { .. } | What::Account { .. } = &arguments.what {
-        own(&arguments.what, way, reason).await?;
-        return Ok(ExitCode::SUCCESS);
+    match &arguments.what {
+        What::Platform { name } => everybodys(arguments, &Target::platform(name)?, way).await?,
+        What::App { platform, app } => {
+            everybodys(arguments, &Target::app(platform, app)?, way).await?;
+        }
+        What::Queue { name } => everybodys(arguments, &Target::queue(name)?, way).await?,
+        What::Brand { slug } => brand(slug, way, reason).await?,
+        What::Account { id } => account(id, way, reason).await?,
     }
-    let target = match &arguments.what {
-        What::Platform { name } => Target::platform(name)?,
-        What::App { platform, app } => Target::app(platform, app)?,
-        What::Queue { name } => Target::queue(name)?,
-        What::Brand { .. } | What::Account { .. } => return Ok(ExitCode::FAILURE),
-    };
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What holds all tenants up, in the database itself.
+async fn everybodys(arguments: &Arguments, target: &Target, way: Way) -> Result<(), Fault> {
     let (config, store) = arguments.installation.open().await?;
     let queue = Queue::connect(&config.queue).await?;
     let with = (&store, &queue);
-    let reason = if reason.is_empty() { "resumed by an operator" } else { reason };
-    let order = Order { target: &target, actor: halts::OPERATOR, reason };
+    let reason = match arguments.reason.trim() {
+        "" => "resumed by an operator",
+        reason => reason,
+    };
+    let order = Order { target, actor: halts::OPERATOR, reason };
     let words = match way {
         Way::Pause => match halts::pause(with, order).await? {
             true => "is paused until it is resumed",
@@ -95,32 +102,38 @@ pub async fn run(arguments: &Arguments, way: Way) -> Result<ExitCode, Fault> {
         },
     };
     say(format_args!("{} {words}.", target.subject()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-/// What a tenant's own key pauses.
-async fn own(what: &What, way: Way, reason: &str) -> Result<(), Fault> {
+/// A brand, by a key of its tenant.
+async fn brand(slug: &str, way: Way, reason: &str) -> Result<(), Fault> {
     let fleet = Client::new(&Place::find()?)?;
-    match (what, way) {
-        (What::Brand { slug }, Way::Pause) => {
+    match way {
+        Way::Pause => {
             fleet.pause_brand(slug, reason).await?;
             say(format_args!(
                 "brand:{slug} is paused until it is resumed, with all accounts that it has or \
                  will have."
             ));
         }
-        (What::Brand { slug }, Way::Resume) => {
+        Way::Resume => {
             fleet.resume_brand(slug).await?;
             say(format_args!("brand:{slug} is resumed."));
             for account in fleet.accounts(slug).await? {
                 say(format_args!("{}  {}", account.id, account.health.sentence));
             }
         }
-        (What::Account { id }, Way::Pause) => {
-            say(fleet.pause_account(id, reason).await?.health.sentence);
-        }
-        (What::Account { id }, Way::Resume) => say(fleet.resume_account(id).await?.health.sentence),
-        (What::Platform { .. } | What::App { .. } | What::Queue { .. }, _) => {}
     }
+    Ok(())
+}
+
+/// An account, by a key of its tenant.
+async fn account(id: &str, way: Way, reason: &str) -> Result<(), Fault> {
+    let fleet = Client::new(&Place::find()?)?;
+    let account = match way {
+        Way::Pause => fleet.pause_account(id, reason).await?,
+        Way::Resume => fleet.resume_account(id).await?,
+    };
+    say(account.health.sentence);
     Ok(())
 }

@@ -24,7 +24,7 @@ done
 . "$top/deploy/need.sh"
 need postgresql redis-server || exit 2
 
-echo "Building …"
+echo "Building, some minutes the first time …"
 (cd "$top" && cargo build --quiet --bin postfleet) || exit 1
 program=${CARGO_TARGET_DIR:-$top/target}/debug/postfleet
 

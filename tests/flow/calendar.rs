@@ -142,7 +142,8 @@ async fn a_calendar_shows_posts_and_free_slots_in_order_page_by_page() {
     let say = async |text: &str, time: &str| {
         let at = format!("{from}T{time}");
         let post = json!({"text": text, "accounts": [account.id], "scheduledAt": at});
-        scene.post(post).await
+        // Checked, so that it looks the same on every page.
+        scene.scheduled(&scene.post(post).await).await
     };
     say("at noon", "12:00").await;
     say("in the afternoon", "13:30").await;

@@ -1,7 +1,6 @@
 //! What has not left can be taken back; what has left cannot.
 
 use crate::support::Scene;
-use crate::support::scene::deliveries;
 use base::clock;
 use serde_json::json;
 use std::time::Duration;
@@ -13,8 +12,7 @@ async fn a_cancelled_post_never_goes_out() {
     let due = clock::now() + Duration::from_secs(3);
     let body = json!({"text": "Never", "accounts": [account.id], "scheduledAt": due});
     let post = scene.post(body).await;
-    let shown = scene.until(&post, "it is scheduled", |shown| shown["status"] == "scheduled").await;
-    assert_eq!(deliveries(&shown).next().unwrap()["status"], "scheduled");
+    assert_eq!(scene.scheduled(&post).await["status"], "scheduled");
 
     let cancelled = scene.order(&post, "cancel").await;
     assert_eq!(cancelled.data()["status"], "cancelled");

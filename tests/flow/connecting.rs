@@ -205,9 +205,7 @@ async fn an_account_is_spoken_for_by_the_registration_that_it_consented_to() {
     let due = scene.post(due).await;
     let delivery = due["deliveries"][0]["id"].as_str().unwrap();
     let delivery: domain::id::DeliveryId = delivery.parse().unwrap();
-    scene
-        .until(&due, "it is scheduled", |post| post["deliveries"][0]["status"] == "scheduled")
-        .await;
+    scene.scheduled(&due).await;
 
     let (path, client_id) = ("/v1/oauth-apps/x/default", handle("own"));
     let body = json!({"clientId": client_id, "clientSecret": "sim-secret"});

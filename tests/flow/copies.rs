@@ -227,7 +227,7 @@ async fn a_rule_can_be_changed_until_the_post_is_out() {
         "republish": {"every": "P7D", "times": 4},
     });
     let post = scene.post(post).await;
-    let post = scene.until(&post, "it is scheduled", |shown| shown["status"] == "scheduled").await;
+    let post = scene.scheduled(&post).await;
     let patch = json!({
         "revision": post["revision"], "scheduledAt": null,
         "republish": {"times": 2, "every": null, "after": "P2D"},

@@ -77,7 +77,7 @@ async fn what_is_written_anew_is_compared_by_its_new_words() {
     guard(&scene, json!({"duplicateContent": "refuse"})).await;
     let body = |text: &str| json!({"text": text, "accounts": [account.id], "scheduledAt": FAR});
     let post = scene.post(body("Old words")).await;
-    let post = scene.until(&post, "it is checked", |post| post["status"] == "scheduled").await;
+    let post = scene.scheduled(&post).await;
     let path = format!("/v1/posts/{}", post["id"].as_str().unwrap());
     let change = json!({"text": "New words", "revision": post["revision"]});
     let edit = async |change: &Value| {

@@ -126,7 +126,7 @@ async fn times_at_the_edges_are_kept_to_the_millisecond_or_refused() {
     ] {
         let post = scene.post(body(&json!(written))).await;
         assert_eq!(post["scheduledAt"], shown);
-        let post = scene.until(&post, "it is scheduled", |p| p["status"] == "scheduled").await;
+        let post = scene.scheduled(&post).await;
         assert_eq!(deliveries(&post).next().unwrap()["dueAt"], shown, "{post}");
     }
     let now = clock::now();

@@ -39,7 +39,7 @@ async fn posts(scene: &Scene<'_>, account: &Account, failing: &Account) -> Vec<V
     scene.sim.fault(&failing.handle, refused).await;
     let failed = scene.post(json!({"text": "It fails", "accounts": [failing.id]})).await;
     let scheduled = scene.post(of("Launch day one", far.clone())).await;
-    scene.until(&scheduled, "it is checked", |post| post["status"] == "scheduled").await;
+    scene.scheduled(&scheduled).await;
     let draft = scene.post(of("Launch notes", json!({"draft": true}))).await;
     let held = scene.post(of("Launch, held", json!({"hold": "approval"}))).await;
     let cancelled = scene.post(of("Never mind", far)).await;

@@ -145,7 +145,7 @@ async fn a_dead_grant_serves_while_it_can_and_is_lost_once() {
     let due = clock::now() + MINUTE * 15;
     let post = json!({"text": text, "accounts": [account.id], "scheduledAt": due});
     let late = scene.post(post).await;
-    scene.until(&late, "planned", |shown| delivery(shown, &account)["status"] == "scheduled").await;
+    scene.scheduled(&late).await;
     let_pass(&fleet, MINUTE * 11).await;
     eventually("the account is lost", RENEWED_WITHIN, async || {
         let status = status(&fleet, &account).await;

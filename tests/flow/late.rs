@@ -3,7 +3,6 @@
 
 mod hours;
 
-use crate::support::scene::deliveries;
 use crate::support::worker::Worker;
 use crate::support::{Account, Fleet, Scene, eventually, files, say};
 use base::clock;
@@ -39,11 +38,6 @@ async fn until(at: Timestamp) {
     .await;
 }
 
-async fn planned(scene: &Scene<'_>, post: &Value) {
-    let is_planned = |shown: &Value| deliveries(shown).all(|one| one["status"] == "scheduled");
-    scene.until(post, "it is planned", is_planned).await;
-}
-
 /// A backlog of an account: four that go out late, one that is left out, one that is held.
 async fn backlog(scene: &Scene<'_>, account: &Account, due: Timestamp) -> [Value; 6] {
     let post = async |text: &str, late: &str, after: u64| {
@@ -74,7 +68,7 @@ async fn after_an_outage_late_posts_follow_their_rule_and_leave_apart() {
     let due = clock::now() + ms(4_000);
     let posts = backlog(&scene, &account, due).await;
     for post in &posts {
-        planned(&scene, post).await;
+        scene.scheduled(post).await;
     }
     drop(worker);
     // Nobody is there at their time, nor for a while behind it.
@@ -179,7 +173,7 @@ async fn posts_with_films_leave_at_their_second_for_all_else_was_done_before() {
         "media": [{"id": film}], "scheduledAt": due + Duration::from_secs(3_600),
     });
     let far = scene.post(far).await;
-    planned(&scene, &far).await;
+    scene.scheduled(&far).await;
     let id: DeliveryId = far["deliveries"][0]["id"].as_str().unwrap().parse().unwrap();
     let ahead = "SELECT extract(epoch FROM d.due_at - j.due_at)::bigint
                  FROM jobs j JOIN deliveries d ON d.id = j.subject WHERE j.subject = $1";

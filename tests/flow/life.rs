@@ -54,11 +54,6 @@ fn later(s: u64) -> Timestamp {
     base::clock::now() + Duration::from_secs(s)
 }
 
-/// The post once it waits for its time.
-async fn scheduled(scene: &Scene<'_>, post: &Value) -> Value {
-    scene.until(post, "it is scheduled", |shown| shown["status"] == "scheduled").await
-}
-
 // case: T-draft
 #[tokio::test]
 async fn a_draft_may_lack_something_and_goes_out_once_it_is_released() {
@@ -104,7 +99,7 @@ async fn a_held_post_leaves_when_it_is_released_and_not_before() {
     );
     let body = json!({"text": "Due", "accounts": [account.id], "scheduledAt": later(3_600)});
     let due = scene.post(body).await;
-    scheduled(&scene, &due).await;
+    scene.scheduled(&due).await;
     for reason in ["approval", "billing_hold", "billing_hold"] {
         let held = hold(&scene, &due, reason).await;
         assert_eq!(held.data()["hold"]["reason"], reason);
@@ -171,7 +166,7 @@ async fn a_post_goes_back_to_a_draft_and_on_again_is_put_away_and_duplicated() {
     let text = format!("Back, {}", scene.brand);
     let body = json!({"text": text, "platforms": ["x"], "scheduledAt": later(3_600)});
     let post = scene.post(body).await;
-    scheduled(&scene, &post).await;
+    scene.scheduled(&post).await;
     let early = scene.order(&post, "archive").await;
     assert_eq!((early.status, &early.body["error"]), (409, &json!("not_ended")));
     let draft = scene.order(&post, "unschedule").await;
@@ -212,7 +207,7 @@ async fn nobody_changes_the_posts_of_others() {
     let body = json!({"text": "Mine", "accounts": [account.id], "scheduledAt": later(3_600)});
     let post = scene.post(body).await;
     let stranger = scene.fleet.another_tenant("spec").await;
-    let before = scheduled(&scene, &post).await;
+    let before = scene.scheduled(&post).await;
     for what in ["hold", "release", "unschedule", "archive", "duplicate", "retry"] {
         let body = json!({"reason": "approval"});
         let body = if what == "hold" { body } else { json!({}) };

@@ -103,7 +103,7 @@ async fn in_a_busy_run_every_open_delivery_has_the_job_of_its_owner() {
     let at = clock::now() + SETTLED_WITHIN;
     let later = json!({ "text": "Later", "accounts": [accounts[0].id], "scheduledAt": at });
     let later = scene.post(later).await;
-    scene.until(&later, "it is scheduled", |shown| shown["status"] == "scheduled").await;
+    scene.scheduled(&later).await;
     sqlx::query("DELETE FROM jobs WHERE kind = 'publish'").execute(&mut db).await.unwrap();
     assert_eq!(found(&mut db).await, ["scheduled"]);
 }

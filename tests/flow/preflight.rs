@@ -2,7 +2,7 @@
 //! nothing is told.
 
 use crate::support::ageing::age;
-use crate::support::scene::{deliveries, delivery};
+use crate::support::scene::delivery;
 use crate::support::{Account, Scene, eventually, files};
 use base::clock;
 use domain::id::{AccountId, DeliveryId};
@@ -72,8 +72,7 @@ async fn schedule(scene: &Scene<'_>, account: &Account, at: Timestamp) -> Value 
     let text = format!("At {at}, {}", scene.brand);
     let post = json!({"text": text, "accounts": [account.id], "scheduledAt": at});
     let post = scene.post(post).await;
-    let is_scheduled = |shown: &Value| delivery(shown, account)["status"] == "scheduled";
-    scene.until(&post, "it is scheduled", is_scheduled).await
+    scene.scheduled(&post).await
 }
 
 async fn order(scene: &Scene<'_>, account: &Account, what: &str) {
@@ -158,9 +157,7 @@ async fn of_fifty_healthy_posts_nothing_is_told_and_those_at_once_owe_no_look() 
         posts.push(scene.post(post(number, Some(at))).await);
     }
     for post in &mut posts {
-        let is_scheduled =
-            |shown: &Value| deliveries(shown).all(|one| one["status"] == "scheduled");
-        *post = scene.until(post, "all are scheduled", is_scheduled).await;
+        *post = scene.scheduled(post).await;
     }
     let mut seen = 0;
     for account in &accounts {
@@ -189,8 +186,7 @@ async fn a_token_that_ends_first_is_told_where_nothing_renews_it() {
     for account in [&page, &renewed] {
         age(scene.fleet, account, HOUR * 2).await;
     }
-    let are_scheduled = |shown: &Value| deliveries(shown).all(|one| one["status"] == "scheduled");
-    let post = scene.until(&post, "both are scheduled", are_scheduled).await;
+    let post = scene.scheduled(&post).await;
     for account in [&page, &renewed] {
         look(&scene, account).await;
     }
@@ -222,8 +218,7 @@ async fn a_file_that_is_gone_is_named() {
     let post = json!({"text": format!("Files, {}", scene.brand), "media": [{"id": picture}],
         "accounts": [account.id], "scheduledAt": clock::now() + HOUR * 5});
     let post = scene.post(post).await;
-    let is_scheduled = |shown: &Value| delivery(shown, &account)["status"] == "scheduled";
-    let post = scene.until(&post, "it is scheduled", is_scheduled).await;
+    let post = scene.scheduled(&post).await;
     let file = find(&scene.fleet.data().join("media"), &picture).expect("the file is there");
     std::fs::remove_file(file).unwrap();
     look(&scene, &account).await;

@@ -123,8 +123,7 @@ async fn a_slot_is_free_again_when_its_post_is_taken_back_moved_or_has_failed() 
     assert_eq!(place(&scene, &accounts, "behind it").await, days[3]);
 
     let id: PostId = second["id"].as_str().unwrap().parse().unwrap();
-    let is_planned = |shown: &Value| shown["deliveries"][0]["status"] == "scheduled";
-    scene.until(&second, "it is scheduled", is_planned).await;
+    scene.scheduled(&second).await;
     let mut db = scene.fleet.postgres().await;
     for (sql, text) in [
         (

@@ -43,8 +43,7 @@ async fn later(scene: &Scene<'_>, account: &Account, what: &str) -> Value {
     let text = format!("{what} {}, {}", base::rng::uuid().simple(), scene.brand);
     let body = json!({"text": text, "accounts": [account.id], "scheduledAt": at});
     let post = scene.post(body).await;
-    let is_planned = |shown: &Value| delivery(shown, account)["status"] == "scheduled";
-    scene.until(&post, "it waits for its time", is_planned).await
+    scene.scheduled(&post).await
 }
 
 /// Has several posts fall due at once on the account, and sees that it is damaged, once, and says so.

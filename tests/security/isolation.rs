@@ -49,7 +49,7 @@ impl Things {
         let far = "2099-01-01T00:00:00Z";
         let body = json!({"text": "Later", "accounts": [account.id], "scheduledAt": far});
         let waiting = scene.post(body).await;
-        scene.until(&waiting, "it is checked", |shown| shown["status"] == "scheduled").await;
+        scene.scheduled(&waiting).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         // Both are paused, so that a list of pauses has something to show, and a resume to end.
         let why = json!({"reason": "Mine."});

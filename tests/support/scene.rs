@@ -181,6 +181,15 @@ impl<'a> Scene<'a> {
         .await
     }
 
+    /// The post once it waits for its time on every account that it still goes to.
+    pub async fn scheduled(&self, post: &Value) -> Value {
+        let is_it = |shown: &Value| {
+            let mut left = deliveries(shown).filter(|one| one["status"] != "cancelled").peekable();
+            left.peek().is_some() && left.all(|one| one["status"] == "scheduled")
+        };
+        self.until(post, "the post is scheduled", is_it).await
+    }
+
     /// The post once nothing more happens to it without a person.
     pub async fn settled(&self, post: &Value) -> Value {
         self.until(post, "the post settles", |shown| deliveries(shown).all(is_settled)).await

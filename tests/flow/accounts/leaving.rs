@@ -35,8 +35,7 @@ async fn a_disconnected_account_loses_its_grant_and_fails_what_waits() {
     let tomorrow = clock::now() + Duration::from_secs(86_400);
     let waiting = json!({"text": "Later", "accounts": [account.id], "scheduledAt": tomorrow});
     let waiting = scene.post(waiting).await;
-    let is_scheduled = |shown: &Value| delivery(shown, &account)["status"] == "scheduled";
-    scene.until(&waiting, "it is scheduled", is_scheduled).await;
+    scene.scheduled(&waiting).await;
     assert!(!sealed(&scene, &account).await.is_empty());
     let before = revocations(&scene, &account);
 
@@ -79,7 +78,7 @@ async fn a_disconnected_account_loses_its_grant_and_fails_what_waits() {
     assert_eq!(told.last().unwrap()["failedDeliveries"], 1, "{told:?}");
     let retried = send(scene.api.request(Method::POST, &at(&account, "/retry"))).await;
     assert_eq!(retried.data()["count"], 1);
-    scene.until(&waiting, "it is scheduled again", is_scheduled).await;
+    scene.scheduled(&waiting).await;
 }
 
 // case: A-revoke

@@ -1,6 +1,6 @@
 //! Six hours without a worker pass in an instant: what fell due meanwhile follows its rule.
 
-use super::{missed, planned};
+use super::missed;
 use crate::support::ageing::let_pass;
 use crate::support::scene::deliveries;
 use crate::support::worker::Worker;
@@ -61,7 +61,7 @@ async fn after_six_hours_every_post_follows_its_rule_and_each_is_told_of_once() 
     }
     let after = due(&scene, &accounts[0], 480, ("publish", false)).await;
     for (post, _) in posts.iter().chain([&(after.clone(), [""; 3])]) {
-        planned(&scene, post).await;
+        scene.scheduled(post).await;
     }
     drop(worker);
     let_pass(&fleet, OUTAGE).await;

@@ -1,6 +1,6 @@
 //! What was written changes for whatever has not left, and for nothing else.
 
-use super::{audit, events, later, patch, path, scheduled};
+use super::{audit, events, later, patch, path};
 use crate::support::scene::{WAYS, delivery};
 use crate::support::{Account, Scene, eventually, files};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn a_post_goes_out_as_it_was_written_last_when_and_where_it_says() {
     let (one, two) = (scene.connect("one").await, scene.connect("two").await);
     let body = json!({"text": "First", "accounts": [one.id], "scheduledAt": later(3_600)});
     let post = scene.post(body).await;
-    let seen = scheduled(&scene, &post).await;
+    let seen = scene.scheduled(&post).await;
     let text = format!("Last, {}", scene.brand);
     let change = json!({"text": text, "accounts": [two.id]});
     let changed = patch(&scene, &post, change).await;
@@ -30,7 +30,7 @@ async fn a_post_goes_out_as_it_was_written_last_when_and_where_it_says() {
     assert_eq!(wrong.details(422).len(), 2, "{wrong:?}");
 
     // Both again, and now.
-    scheduled(&scene, &post).await;
+    scene.scheduled(&post).await;
     let both = json!({"accounts": [one.id, two.id], "scheduledAt": null});
     patch(&scene, &post, both).await.data();
     scene.published(&post).await;
@@ -121,11 +121,11 @@ async fn what_was_made_ready_is_dropped_with_its_wording_and_kept_when_only_the_
     let first = staged("its film is up").await;
     patch(&scene, &post, json!({"scheduledAt": later(500)})).await.data();
     assert_eq!(checkpoint(&scene, &post).await.unwrap()["media"][0]["id"], first);
-    scheduled(&scene, &post).await;
+    scene.until(&post, "it is checked anew", |shown| shown["status"] == "scheduled").await;
     // X keeps a film for a day.
     patch(&scene, &post, json!({"scheduledAt": later(90_000)})).await.data();
     assert_eq!(checkpoint(&scene, &post).await, None);
-    scheduled(&scene, &post).await;
+    scene.scheduled(&post).await;
     patch(&scene, &post, json!({"scheduledAt": later(400)})).await.data();
     let second = staged("its film is up again").await;
     assert_ne!(first, second);

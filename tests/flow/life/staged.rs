@@ -1,6 +1,6 @@
 //! What was made ready of a post on every platform beyond X, when the post is moved.
 
-use super::{later, patch, scheduled, uuid};
+use super::{later, patch, uuid};
 use crate::support::scene::{WAYS, deliveries};
 use crate::support::{Scene, eventually, files};
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ async fn what_does_not_outlive_a_new_time_is_made_anew_on_every_platform() {
     patch(&scene, &post, json!({"scheduledAt": later(2 * 86_400)})).await.data();
     let dropped = made_ready(&scene, &post).await;
     assert!(dropped.values().all(Option::is_none), "{dropped:?}");
-    scheduled(&scene, &post).await;
+    scene.scheduled(&post).await;
     patch(&scene, &post, json!({"scheduledAt": later(300)})).await.data();
     let second = staged(&scene, &post).await;
     assert!(first.iter().all(|(name, at)| second[name] != *at), "{first:?} {second:?}");

@@ -1,6 +1,6 @@
 //! What becomes of a post is told once, in order, whoever ends it.
 
-use super::{events, later, scheduled};
+use super::{events, later};
 use crate::support::scene::deliveries;
 use crate::support::{Fleet, Scene};
 use base::rng;
@@ -65,7 +65,7 @@ async fn of_eight_that_end_a_post_at_once_one_tells() {
             "scheduledAt": later(7_200),
         });
         let post = scene.post(body).await;
-        let shown = scheduled(&scene, &post).await;
+        let shown = scene.scheduled(&post).await;
         let ids: Vec<Uuid> = deliveries(&shown).map(id).collect();
         let published = round % 3;
         let ends = hands.iter_mut().zip(&ids).enumerate().map(|(place, (hand, id))| async move {

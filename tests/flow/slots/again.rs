@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 
 /// Ends every delivery of a post that waits for its slot, and gives it back.
 async fn fail(scene: &Scene<'_>, post: &Value) {
-    let is_planned = |shown: &Value| shown["deliveries"][0]["status"] == "scheduled";
-    scene.until(post, "it is scheduled", is_planned).await;
+    scene.scheduled(post).await;
     let failed = sqlx::query(
         "UPDATE deliveries SET status = 'failed', failed_stage = 'validating',
              failure = '{\"type\": \"PlatformAuthError\", \"message\": \"It was revoked.\"}'
@@ -31,8 +30,7 @@ async fn lost(scene: &Scene<'_>, account: &Account, text: &str) -> (Value, Times
 
 /// It goes on in this slot, and says so.
 async fn goes_on(scene: &Scene<'_>, post: &Value, slot: Timestamp) {
-    let is_planned = |shown: &Value| shown["deliveries"][0]["status"] == "scheduled";
-    let shown = scene.until(post, "it is scheduled again", is_planned).await;
+    let shown = scene.scheduled(post).await;
     assert_eq!((at(&shown), &shown["deliveries"][0]["dueAt"]), (slot, &json!(slot)), "{shown}");
     assert!(events(scene, post).await.contains(&"post.edited".to_owned()));
 }

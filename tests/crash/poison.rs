@@ -14,11 +14,11 @@ const GOOD: usize = 100;
 const ACCOUNTS: usize = 5;
 const NETWORK_MS: &str = "40";
 /// Time to accept everything, so that poison and good posts fall due together.
-const AHEAD: Duration = Duration::from_secs(12);
+const AHEAD: Duration = Duration::from_secs(25);
 /// Deaths after which it is given up (DESIGN section 6).
 const DEATHS: usize = 3;
 /// An intent's deadline, a lease, a start and a place alone, several times over.
-const NEXT_WITHIN: Duration = Duration::from_secs(40);
+const NEXT_WITHIN: Duration = Duration::from_secs(60);
 
 /// Posts that fall due together, one after the other over the accounts, the poison first.
 async fn ask(scene: &Scene<'_>, accounts: &[Account]) -> Vec<Value> {

@@ -64,6 +64,10 @@ async fn a_postgres_that_dies_comes_back_and_nothing_is_lost_or_doubled() {
 #[tokio::test]
 async fn a_process_that_is_asked_to_end_leaves_no_call_without_an_answer() {
     let mut fleet = Fleet::start_kept(&["--delay-ms", "150"]).await;
+    // An answer that is late on a busy machine is waited for.
+    let patient = [("POSTFLEET__PLATFORMS__X__CALL_DEADLINE_MS", "15000")];
+    assert!(fleet.stop().await.success());
+    fleet.restart(&patient).await;
     let mut writer = Writer::new(&fleet, "drain", POSTS, ACCOUNTS).await;
     writer.ask(&fleet, POSTS).await;
     under_way(&fleet).await;
@@ -72,7 +76,7 @@ async fn a_process_that_is_asked_to_end_leaves_no_call_without_an_answer() {
     assert!(status.success(), "{status}");
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 
-    fleet.restart(&[]).await;
+    fleet.restart(&patient).await;
     writer.ask_all(&fleet).await;
     writer.judge(&fleet).await;
     let outcomes = outcomes(&fleet).await;

@@ -58,19 +58,17 @@ async fn each_alert_fires_on_its_cause() {
     watch.is_quiet().await;
     is_described(&causes.scene.api.metrics().await);
 
+    causes.leave_late().await;
+    watch.fires(&["PostfleetApiVersionEnds", "PostfleetTracesLost", "PostfleetPostsLate"]).await;
     causes.lose_accounts().await;
     causes.refuse_many().await;
     causes.damage_a_grant().await;
-    causes.leave_late().await;
     watch
         .fires(&[
-            "PostfleetApiVersionEnds",
-            "PostfleetTracesLost",
             "PostfleetAccountsLost",
             "PostfleetDeliveriesFail",
             "PostfleetUnmappedRefusal",
             "PostfleetSecretDamaged",
-            "PostfleetPostsLate",
         ])
         .await;
     let forgotten = causes.forget_a_job().await;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use store::Store;
 
 /// Time to accept the posts and to dump them before they are due.
-const AHEAD: Duration = Duration::from_secs(6);
+const AHEAD: Duration = Duration::from_secs(15);
 
 fn run(command: &mut Command) {
     let ended = command.output().unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[tokio::test]
 async fn a_cancelled_post_never_goes_out() {
     let (scene, account) = Scene::with_account("cancel").await;
-    let due = clock::now() + Duration::from_secs(3);
+    let due = clock::now() + Duration::from_secs(10);
     let body = json!({"text": "Never", "accounts": [account.id], "scheduledAt": due});
     let post = scene.post(body).await;
     assert_eq!(scene.scheduled(&post).await["status"], "scheduled");

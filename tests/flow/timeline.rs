@@ -103,7 +103,8 @@ async fn look_ups_tell_what_they_showed() {
 // case: T-limit
 #[tokio::test]
 async fn a_limit_tells_whose_gate_closed_and_until_when() {
-    let whole = tried("parked", Some(json!({"kind": "limit", "resetInS": 2}))).await;
+    // It counts from here, and the call may come seconds later.
+    let whole = tried("parked", Some(json!({"kind": "limit", "resetInS": 8}))).await;
     let told = lines(&whole);
     let park = told.iter().find(|(_, line)| line["next"] == "park");
     let park = &park.unwrap_or_else(|| panic!("{whole}")).1;

@@ -80,8 +80,10 @@ async fn whole(fleet: &Fleet, trace: &str, name: &str) -> Vec<Span> {
         let all = PROCESSES.into_iter().flat_map(|process| spans(fleet.root(), process));
         let ours: Vec<Span> = all.filter(|span| span.text("traceId") == trace).collect();
         let has = |name: &str| ours.iter().any(|span| span.text("name") == name);
-        // The parent ends after its parts, so with it the trace is whole.
-        let is_whole = has(name) && has("process publish:x") && has("POST /v1/posts");
+        // A parent ends after its parts, so with it what its process did is whole; each process
+        // writes its spans at a time of its own.
+        let ends = [name, "process publish:x", "process fan_out", "POST /v1/posts"];
+        let is_whole = ends.into_iter().all(has);
         if is_whole { Ok(ours) } else { Err(format!("{ours:?}")) }
     })
     .await

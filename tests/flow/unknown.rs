@@ -53,7 +53,7 @@ async fn a_server_error_on_a_create_is_asked_about() {
 // case: U-late
 #[tokio::test]
 async fn an_answer_that_comes_too_late_is_looked_up() {
-    let fault = json!({"kind": "delay", "ms": 4_000, "count": 1});
+    let fault = json!({"kind": "delay", "ms": 9_000, "count": 1});
     let (delivery, outcomes) = outcomes("late-answer", fault).await;
     assert_eq!(outcomes, ["found"], "{delivery}");
 }

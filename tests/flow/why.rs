@@ -53,6 +53,8 @@ fn mask(sentence: &str, handle: &str) -> String {
             let unit = words[at + 2].trim_start_matches(char::is_alphabetic);
             at += 2;
             format!("{word} <span>{unit}")
+        } else if is_number(at) && at > 0 && words[at - 1] == "Attempt" {
+            "<number>".to_owned()
         } else if Timestamp::parse(head).is_some() {
             format!("<time>{tail}")
         } else if head.starts_with("dlv_") {

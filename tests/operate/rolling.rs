@@ -80,7 +80,9 @@ async fn until(at: Timestamp) {
 async fn roll(run: &Run) -> (Figures, Ends, Duration) {
     let limit = ("POSTFLEET__PLATFORMS__X__LIMIT_FACTOR", "1000");
     let arguments = ["--without-workers", "--delay-ms", NETWORK_MS];
-    let fleet = Fleet::start(&arguments, &[limit]).await;
+    // An answer that is late on a busy machine is waited for.
+    let deadline = ("POSTFLEET__PLATFORMS__X__CALL_DEADLINE_MS", "15000");
+    let fleet = Fleet::start(&arguments, &[limit, deadline]).await;
     let scene = Scene::on(&fleet, "rolling").await;
     let connected = accounts(&scene, run.accounts).await;
     let mut crew = Crew { fleet: &fleet, at_work: Vec::new(), hired: 0, ends: Ends::default() };

@@ -135,7 +135,7 @@ async fn a_process_waits_for_its_parts_says_what_is_missing_and_ends_in_good_ord
     let opened = Api::new(&front).get("/v1/posts").await;
     assert_eq!(opened.status, 200, "{opened:?}");
 
-    let slowly = json!({"kind": "delay", "route": "tweets.create", "ms": 1_500});
+    let slowly = json!({"kind": "delay", "route": "tweets.create", "ms": 6_000});
     scene.sim.fault(&account.remote_id, slowly).await;
     let post = scene.post(json!({"text": "Asked early", "accounts": [account.id]})).await;
     under_way(&fleet).await;

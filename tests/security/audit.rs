@@ -16,11 +16,12 @@ async fn copy(db: &mut PgConnection, schema: &str) {
         format!("CREATE TABLE {schema}.audit_chain (LIKE audit_chain INCLUDING ALL)"),
         format!("CREATE TABLE {schema}.audit_anchors (LIKE audit_anchors INCLUDING ALL)"),
         format!("CREATE TABLE {schema}.audit_unsealed (LIKE audit_unsealed INCLUDING ALL)"),
+        // The chain first: the sealer goes on, and a link without its row would be a finding.
+        format!("INSERT INTO {schema}.audit_chain SELECT * FROM audit_chain"),
         format!(
             "INSERT INTO {schema}.audit OVERRIDING SYSTEM VALUE
-                 SELECT a.* FROM audit a JOIN audit_chain c ON c.audit_id = a.id"
+                 SELECT a.* FROM audit a JOIN {schema}.audit_chain c ON c.audit_id = a.id"
         ),
-        format!("INSERT INTO {schema}.audit_chain SELECT * FROM audit_chain"),
     ] {
         sqlx::query(AssertSqlSafe(order)).execute(&mut *db).await.unwrap();
     }

@@ -258,7 +258,7 @@ async fn is_all_under_the_new_key(fleet: &Fleet, count: usize, old: &str) {
 // case: S-02
 #[tokio::test]
 async fn keys_change_under_load_and_a_death_leaves_nothing_behind() {
-    rotate_under_load(2_000, "1000").await;
+    rotate_under_load(2_000, "200").await;
 }
 
 // case: S-02-long

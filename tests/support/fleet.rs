@@ -44,6 +44,18 @@ pub const SWIFT: [(&str, &str); 3] = [
 const PATIENCE: [(&str, &str); 3] =
     [("VISIBILITY_DELAY_MS", "1500"), ("CALL_DEADLINE_MS", "2000"), ("CATCH_UP_GAP_S", "0")];
 
+/// The fleet that is shared is never killed. A machine that stands still for seconds ends neither
+/// a lease nor a call of it.
+const CALM: [(&str, &str); 7] = [
+    ("POSTFLEET__QUEUE__LEASE_MS", "10000"),
+    ("POSTFLEET__QUEUE__RENEW_EVERY_MS", "3000"),
+    ("POSTFLEET__PLATFORMS__X__CALL_DEADLINE_MS", "7000"),
+    ("POSTFLEET__PLATFORMS__LINKEDIN__CALL_DEADLINE_MS", "7000"),
+    ("POSTFLEET__PLATFORMS__INSTAGRAM__CALL_DEADLINE_MS", "7000"),
+    ("POSTFLEET__PLATFORMS__THREADS__CALL_DEADLINE_MS", "7000"),
+    ("POSTFLEET__PLATFORMS__YOUTUBE__CALL_DEADLINE_MS", "7000"),
+];
+
 static SHARED: OnceCell<Fleet> = OnceCell::const_new();
 // Fleets that start at the same instant would look for the same free ports.
 static STARTING: Mutex<()> = Mutex::const_new(());
@@ -97,7 +109,7 @@ impl Fleet {
 
     /// The one fleet of the tests that share; each brings a brand and accounts of its own.
     pub async fn shared() -> &'static Self {
-        SHARED.get_or_init(|| Self::start(&[], &[])).await
+        SHARED.get_or_init(|| Self::start(&[], &CALM)).await
     }
 
     /// Starts a fleet with further arguments of `postfleet dev` and further environment.

@@ -42,7 +42,7 @@ async fn the_jobs_of_a_killed_process_come_back_within_its_lease() {
     victim.kill();
     let killed = base::clock::stopwatch();
     within(10, async || worker.count() == 20).await;
-    assert!(killed.elapsed() < Duration::from_millis(3_000), "{:?}", killed.elapsed());
+    assert!(killed.elapsed() < Duration::from_millis(6_000), "{:?}", killed.elapsed());
     let seen = worker.stop().await;
     assert!(tally(seen.iter()).values().all(|times| *times == 1));
     assert!(seen.iter().all(|s| s.claimed.generation == 1));

@@ -3,7 +3,7 @@
 use super::{WITHIN, at, audit, events, order, shown, uuid};
 use crate::support::api::send;
 use crate::support::scene::delivery;
-use crate::support::{Account, Answer, Scene, eventually};
+use crate::support::{Account, Answer, Fleet, Scene, eventually};
 use base::clock;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -107,8 +107,11 @@ async fn each_platform_is_told_where_it_takes_such_a_call() {
 // case: A-revoke
 #[tokio::test]
 async fn a_consent_that_another_brand_lives_on_is_kept_and_a_refusal_keeps_no_grant() {
-    let (scene, account) = Scene::with_account("twice").await;
-    let other = Scene::open("twice").await;
+    // A revocation names no account, so its misfortune could meet that of another test.
+    let fleet = Fleet::start(&[], &[]).await;
+    let scene = Scene::on(&fleet, "twice").await;
+    let account = scene.connect("twice").await;
+    let other = Scene::on(&fleet, "twice").await;
     let twin = other.connect_as(account.way, &account.handle).await;
     assert_ne!(twin.id, account.id);
     let gone = disconnect(&scene, &account).await;
@@ -126,7 +129,6 @@ async fn a_consent_that_another_brand_lives_on_is_kept_and_a_refusal_keeps_no_gr
     assert!(told["message"].as_str().unwrap().contains("it is erased here"), "{told}");
     assert!(sealed(&other, &twin).await.is_empty());
     assert_eq!(shown(&other, &twin).await["status"], "disconnected");
-    scene.sim.forgive("x").await;
 }
 
 // case: A-disconnect

@@ -91,7 +91,7 @@ async fn fail_behind(scene: &Scene<'_>, accounts: &[&Account]) -> Value {
             .unwrap();
     };
     status("connected").await;
-    let due = base::clock::now() + Duration::from_secs(3);
+    let due = base::clock::now() + Duration::from_secs(10);
     let ids: Vec<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
     let text = format!("Second, {}", scene.brand);
     let post = json!({"text": text, "accounts": ids, "scheduledAt": due});

@@ -125,7 +125,7 @@ impl<'a> Causes<'a> {
 
     /// A post leaves two minutes after its time.
     pub async fn leave_late(&self) {
-        let at = clock::now() + Duration::from_secs(4);
+        let at = clock::now() + Duration::from_secs(12);
         let text = format!("Late {}", base::rng::uuid().simple());
         let post = json!({"text": text, "accounts": [self.late.id], "scheduledAt": at});
         let post = self.scene.post(post).await;
@@ -323,7 +323,7 @@ impl<'a> Causes<'a> {
 
     /// Redis stands still, and what falls due meanwhile has waited for ten minutes.
     pub async fn stop_redis(&self) {
-        let at = clock::now() + Duration::from_secs(5);
+        let at = clock::now() + Duration::from_secs(12);
         let text = format!("Waits {}", base::rng::uuid().simple());
         let post = json!({"text": text, "accounts": [self.busy.id], "scheduledAt": at});
         let post = self.scene.post(post).await;

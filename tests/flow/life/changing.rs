@@ -20,7 +20,8 @@ async fn a_post_goes_out_as_it_was_written_last_when_and_where_it_says() {
     let change = json!({"text": text, "accounts": [two.id]});
     let changed = patch(&scene, &post, change).await;
     assert_eq!(delivery(changed.data(), &one)["status"], "cancelled");
-    assert_eq!(delivery(changed.data(), &two)["status"], "validating");
+    let begun = delivery(changed.data(), &two)["status"].as_str();
+    assert!(matches!(begun, Some("validating" | "scheduled")), "{changed:?}");
     let stale = json!({"text": "Stale", "revision": seen["revision"]});
     let refused = patch(&scene, &post, stale).await;
     assert_eq!((refused.status, &refused.body["error"]), (409, &json!("revision_conflict")));

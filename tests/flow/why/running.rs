@@ -141,7 +141,7 @@ async fn refused(fleet: &Fleet) -> Vec<Told> {
     stage.fault(broken).await;
     let media = stage.film().await;
     let c = stage.post(json!({"media": media})).await;
-    let c = stage.told(&c, "again after a fault", "Attempt 4 of at most 10 failed").await;
+    let c = stage.told(&c, "again after a fault", "of at most 10 failed").await;
     vec![a, b, c]
 }
 

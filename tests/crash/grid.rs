@@ -392,8 +392,8 @@ async fn run(mut grid: Grid<'_>, cells: Vec<Cell>, end: End) {
     let threads = grid.placed.iter().filter(|one| one.cell.kind == Kind::Thread).count();
     say(format_args!(
         "crash grid, {end:?}: {} cells, {threads} of them of threads, all published once; {deaths} \
-         deaths, {spared} spared, {most} processes at most; accepted after {:.0} s, over after {:.0} s; calls by \
-         outcome: {:?}",
+         deaths, {spared} spared, {most} processes at most; accepted after {:.0} s, over after \
+         {:.0} s; calls by outcome: {:?}",
         grid.placed.len(),
         posted.as_secs_f64(),
         since.elapsed().as_secs_f64(),

@@ -178,7 +178,7 @@ pub async fn resume((store, queue): (&Store, &Queue), order: Order<'_>) -> Resul
 /// A pause, as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PausedView {
+pub struct HaltView {
     /// What is paused: `platform:x`, `app:x:default`, `queue:webhook`, `brand:acme` or `account:…`.
     pub subject: String,
     /// Since when.
@@ -209,12 +209,12 @@ pub async fn carry_out(app: &App, order: Order<'_>, is_pause: bool) -> Result<bo
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn everything_paused(app: &App) -> Result<Vec<PausedView>, Fault> {
+pub async fn everything_paused(app: &App) -> Result<Vec<HaltView>, Fault> {
     let shut = everything_shut(&app.0.store).await?;
     Ok(shut.into_iter().filter(|one| one.gate.until == PAUSE_ENDS).map(paused).collect())
 }
 
-fn paused(shut: Shut) -> PausedView {
+fn paused(shut: Shut) -> HaltView {
     let Shut { gate, since, by, brand, handle, tenant, platform: _ } = shut;
     let subject = match gate.scope_key.strip_prefix("pause:") {
         None => gate.scope_key,
@@ -228,7 +228,7 @@ fn paused(shut: Shut) -> PausedView {
             }
         },
     };
-    PausedView { subject, since, by, reason: gate.reason, tenant, handle }
+    HaltView { subject, since, by, reason: gate.reason, tenant, handle }
 }
 
 /// Everything that is shut, limits and pauses, of all tenants.

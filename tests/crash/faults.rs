@@ -37,12 +37,7 @@ impl Staff {
         let environment = [&listen, environment].concat();
         let work = Worker::start_as(fleet, &format!("work-{name}"), &["work"], &environment);
         fleet.answer_at(place);
-        eventually("the front door is open", Duration::from_secs(60), async || {
-            let asked = fleet.api().request(reqwest::Method::GET, "/v1/posts");
-            let answer = crate::support::api::try_send(asked).await.map_err(|e| e.to_string())?;
-            if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
-        })
-        .await;
+        fleet.api().opens().await;
         Self { serve, work, port }
     }
 

@@ -222,13 +222,7 @@ impl<'f> Grid<'f> {
             let (worker, place) = Worker::serve(self.scene.fleet, &name, &environment);
             self.crew.adopt(Duty::Door, worker);
             let door = Api::new(&place);
-            eventually("the door is open", MARKED_WITHIN, async || {
-                let answer = api::try_send(door.request(Method::GET, "/v1/brands")).await;
-                let answer = answer.map_err(|error| error.to_string())?;
-                // Before its parts are there it answers that.
-                if answer.status == 503 { Err(format!("{answer:?}")) } else { Ok(()) }
-            })
-            .await;
+            door.opens().await;
             let (draft, key) = (self.draft(&cell), format!("{}-{order}", self.scene.brand));
             let request = door.request(Method::POST, "/v1/posts").header("Idempotency-Key", &key);
             tokio::select! {

@@ -4,7 +4,7 @@
 mod hours;
 
 use crate::support::worker::Worker;
-use crate::support::{Account, Fleet, Scene, eventually, files, say};
+use crate::support::{Account, Api, Fleet, Scene, eventually, files, say};
 use base::clock;
 use domain::id::DeliveryId;
 use domain::time::Timestamp;
@@ -225,14 +225,15 @@ async fn clocks_of_workers_that_are_wrong_make_nothing_early_and_nothing_twice()
     ];
     let (_fast_door, fast_door) = Worker::serve(&fleet, "fast-door", &fast);
     let (_slow_door, slow_door) = Worker::serve(&fleet, "slow-door", &slow);
+    let (fast_door, slow_door) = (Api::new(&fast_door), Api::new(&slow_door));
+    fast_door.opens().await;
+    slow_door.opens().await;
     let mut accounts = Vec::new();
     for number in 0..4 {
         accounts.push(scene.connect(&format!("clocks{number}")).await);
     }
-    let doors = [
-        Scene::of(&fleet, crate::support::Api::new(&fast_door), "fast").await,
-        Scene::of(&fleet, crate::support::Api::new(&slow_door), "slow").await,
-    ];
+    let doors =
+        [Scene::of(&fleet, fast_door, "fast").await, Scene::of(&fleet, slow_door, "slow").await];
     let begin = clock::now() + ms(3_000);
     let mut posts = Vec::new();
     for number in 0..24_u64 {

@@ -108,13 +108,7 @@ async fn one_trace_leads_from_the_request_to_the_platforms_reply_over_three_proc
     let scene = Scene::on(&fleet, "traced").await;
     let account = scene.connect("traced").await;
     let (workers, api) = start(&fleet);
-    eventually("the front door is open", SPANS_WITHIN, async || {
-        match api.open(Method::GET, "/readyz").send().await {
-            Ok(answer) if answer.status() == 200 => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    })
-    .await;
+    api.opens().await;
     let upstream = Receiver::willing().await;
     let hook = json!({"url": upstream.url("/hook"), "events": ["delivery.published"]});
     api.post("/v1/webhooks", &hook).await.data();
@@ -220,13 +214,7 @@ async fn a_further_attempt_is_a_trace_of_its_own_that_names_the_first() {
     let scene = Scene::on(&fleet, "again").await;
     let account = scene.connect("again").await;
     let (mut workers, api) = start(&fleet);
-    eventually("the front door is open", SPANS_WITHIN, async || {
-        match api.open(Method::GET, "/readyz").send().await {
-            Ok(answer) if answer.status() == 200 => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    })
-    .await;
+    api.opens().await;
     let lost = json!({"kind": "resetBeforeAccept", "route": "tweets.create"});
     scene.sim.fault(&account.handle, lost).await;
     let text = format!("Traced again, {}", scene.brand);

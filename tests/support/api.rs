@@ -1,11 +1,15 @@
 //! The HTTP API as any client sees it: a status and JSON.
 
 use super::contract::Asked;
+use super::eventually;
 use super::fleet::Place;
 use client::Client;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
+use std::time::Duration;
+
+const OPEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// The way to a fleet.
 pub struct Api {
@@ -64,6 +68,17 @@ impl Api {
     /// A request without a key.
     pub fn open(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.place.api_url))
+    }
+
+    /// Waits until the front door, which was just started, lets somebody in.
+    pub async fn opens(&self) {
+        eventually("the front door is open", OPEN_WITHIN, async || {
+            match try_send(self.request(Method::GET, "/v1/brands")).await {
+                Ok(answer) if answer.status == 200 => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
     }
 
     /// Asks for something.

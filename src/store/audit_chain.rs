@@ -13,8 +13,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use uuid::Uuid;
 
-/// The lock that one sealer at a time holds: `audit` in ASCII.
-const SEALER: i64 = 0x61_75_64_69_74;
+/// The advisory lock that one sealer at a time holds: `audit` in ASCII.
+pub const SEALER: i64 = 0x61_75_64_69_74;
 /// A row that is younger may wait for the next sweep.
 const UNSEALED_MAX: &str = "10 minutes";
 /// What a row says, as text that does not depend on a connection's settings.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use std::path::Path;
 use std::time::Duration;
+use store::audit_chain::SEALER;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -33,6 +34,26 @@ async fn counts(db: &mut PgConnection, sql: &'static str, wanted: i64) {
 async fn refused(db: &mut PgConnection, sql: &'static str, told: &str) {
     let refused = sqlx::raw_sql(sql).execute(&mut *db).await.expect_err(sql).to_string();
     assert!(refused.contains(told), "{sql}: {refused}");
+}
+
+/// A sealer that is at work, until it is dropped.
+async fn sealing(fleet: &Fleet) -> PgConnection {
+    let mut db = fleet.postgres().await;
+    let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(SEALER);
+    lock.execute(&mut db).await.unwrap();
+    db
+}
+
+/// Somebody waits until the sealer is done.
+async fn is_waited_for(db: &mut PgConnection) {
+    eventually("the sealer is waited for", SOON, async || {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                       AND (classid::bigint << 32) + objid::bigint = $1";
+        let waiting = sqlx::query_scalar::<_, i64>(waiting).bind(SEALER);
+        let count = waiting.fetch_one(&mut *db).await.unwrap();
+        if count == 1 { Ok(()) } else { Err(count.to_string()) }
+    })
+    .await;
 }
 
 /// The place and the hash of a link.
@@ -77,7 +98,10 @@ async fn what_is_left_of_an_audit_whose_beginning_was_forgotten_proves_itself() 
     drop(sealer);
 
     let year = ("POSTFLEET__WORKERS__KEEP_AUDIT_DAYS", "365");
+    let other = sealing(&fleet).await;
     let forgetter = Worker::start_as(&fleet, "forgetter", &["work"], &[swift, year]);
+    is_waited_for(&mut db).await;
+    drop(other);
     counts(&mut db, "SELECT count(*) FROM audit", 2).await;
     eventually("it is told", Duration::from_secs(10), async || {
         let log = forgetter.log();

@@ -294,7 +294,8 @@ impl<'f> Grid<'f> {
         assert!(!row.is_failed(), "{}: {row:?}", one.order);
         let passed = one.passed.or_else(|| self.passed(&one.order));
         let one = &mut self.placed[at];
-        if passed.is_none() && row.is_published() {
+        // Every way has a first passage of each point.
+        if passed.is_none() && one.cell.passage > 1 && row.is_published() {
             let out_at = *one.out_at.get_or_insert_with(clock::stopwatch);
             one.is_spared = out_at.elapsed() > PASSED_WITHIN;
             one.is_over = one.is_spared;
